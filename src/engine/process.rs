@@ -1,0 +1,81 @@
+//! The one seam: a process is a pure value with one method.
+
+use super::message::{Input, Outbox};
+use crate::digest::Digest;
+use crate::ids::*;
+use crate::topology::Topology;
+use std::any::Any;
+use std::sync::Arc;
+
+/// Which kind of id a visitor is shown. Ids of one kind are only compared and stepped, so they can be
+/// renamed as long as their order stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdKind {
+    /// Checkpoint ids.
+    Checkpoint,
+    /// Attempts of the job.
+    Attempt,
+    /// Fencing tokens.
+    Token,
+    /// Tickets of one process.
+    Ticket,
+    /// Transaction numbers of one subtask.
+    Transaction,
+}
+
+/// A state machine of the protocol.
+pub trait Process: Send + Sync + 'static {
+    /// Something happened: change, and say what you ask for. The outbox is empty before.
+    fn step(&mut self, input: Input, out: &mut Outbox);
+
+    /// An input that the driver must not read now.
+    fn blocked(&self, _input: InputIndex) -> bool {
+        false
+    }
+
+    /// Changes whenever the answer of `blocked` or `hastens` may have changed.
+    fn gate_version(&self) -> u32 {
+        0
+    }
+
+    /// Would this process take a queued barrier of this checkpoint before the records ahead of it, though
+    /// the barrier itself doesn't overtake? True after an alignment timed out.
+    fn hastens(&self, _checkpoint: CheckpointId) -> bool {
+        false
+    }
+
+    /// Sources: the record to hand over next. Sockets ask for `Offset(u64::MAX)`: whatever comes.
+    fn wants(&self) -> Option<(PartitionId, Offset)> {
+        None
+    }
+
+    /// Has it a choice to make that it leaves to the environment? It takes nothing else until then.
+    fn chooses(&self) -> bool {
+        false
+    }
+
+    /// Has it stopped, by itself or because it was told to? A stopped process takes no input any more.
+    fn stopped(&self) -> bool {
+        false
+    }
+
+    /// Adds the canonical encoding of one of its cells (`cell < cells()`).
+    fn digest(&self, cell: usize, d: &mut Digest);
+
+    /// How many cells it has: activities that can proceed side by side.
+    fn cells(&self) -> usize {
+        1
+    }
+
+    /// Shows every id it holds, so that a search can rename it.
+    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64));
+
+    /// A copy.
+    fn fork(&self) -> Box<dyn Process>;
+
+    /// Itself, for tests and wrappers.
+    fn any(&self) -> &dyn Any;
+}
+
+/// Makes the process of a task for one of its lives.
+pub type Spawn = fn(&Arc<Topology>, &Arc<super::config::Config>, Incarnation) -> Box<dyn Process>;

@@ -1,0 +1,10 @@
+//! cutline: deterministic simulation and model checking of asynchronous barrier snapshots.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod digest;
+pub mod engine;
+pub mod ids;
+pub mod topology;
+pub mod trace;
+pub mod verify;

@@ -1,0 +1,3 @@
+//! What happened, as lines. The room doesn't know who drove the processes, nor what is right.
+
+pub mod event;
