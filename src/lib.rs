@@ -5,6 +5,8 @@
 pub mod digest;
 pub mod engine;
 pub mod ids;
+pub mod sim;
 pub mod topology;
 pub mod trace;
 pub mod verify;
+pub mod world;

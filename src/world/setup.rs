@@ -1,0 +1,89 @@
+//! What a world is made from. Constant during a run.
+
+use crate::engine::config::Config;
+use crate::engine::message::{Datum, Record};
+use crate::engine::process::Spawn;
+use crate::ids::*;
+use crate::topology::Topology;
+use crate::trace::event::Guarantee;
+use std::sync::Arc;
+
+/// The content of one partition: a constant of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// Integer records made from their position: key below `keys`, value below `values`.
+    Numbers {
+        /// How many.
+        records: u64,
+        /// How many different keys; at least 1.
+        keys: u64,
+        /// How many different values; at least 1.
+        values: u64,
+        /// So many of ten records have key 0, on top of those that have it anyway: skew.
+        skew_tenths: u64,
+        /// Mixed into keys and values.
+        salt: u64,
+    },
+    /// Lines of a text; the key is the line's number.
+    Lines(Arc<[Arc<str>]>),
+}
+
+impl Log {
+    /// The record at an offset; none at and after the end.
+    #[inline]
+    pub fn get(&self, partition: PartitionId, offset: Offset) -> Option<Record> {
+        let id = RecordId { partition, part: 0, offset };
+        match self {
+            Log::Numbers { records, keys, values, skew_tenths, salt } => {
+                if offset.0 >= *records {
+                    return None;
+                }
+                let h = crate::digest::mix((partition.0 as u64) << 32 ^ offset.0 ^ salt.rotate_left(17));
+                let skewed = *skew_tenths > 0 && (h >> 56) % 10 < *skew_tenths;
+                let key = if skewed { 0 } else { (h as u32 as u64 % keys) as i64 };
+                Some(Record { id, key: Datum::Int(key), value: Datum::Int(((h >> 32) % values) as i64) })
+            }
+            Log::Lines(lines) => lines.get(offset.0 as usize).map(|line| Record {
+                id,
+                key: Datum::Int(offset.0 as i64),
+                value: Datum::Text(line.clone()),
+            }),
+        }
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Log::Numbers { records, .. } => *records,
+            Log::Lines(lines) => lines.len() as u64,
+        }
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Everything constant about a world.
+#[derive(Clone)]
+pub struct Setup {
+    /// The scenario's name, for trace headers.
+    pub name: String,
+    /// The job's tables.
+    pub topology: Arc<Topology>,
+    /// The engine's settings.
+    pub config: Arc<Config>,
+    /// Makes processes: the honest engine, or a protocol with a defect.
+    pub spawn: Spawn,
+    /// What the job claims.
+    pub guarantee: Guarantee,
+    /// The content of every partition, by `PartitionId`.
+    pub logs: Vec<Log>,
+    /// The host of every subtask, by `TaskId`.
+    pub hosts: Vec<HostId>,
+    /// A ledger aborts a transaction that has been open or prepared for so long; none: never.
+    pub transaction_timeout: Option<Nanos>,
+    /// I12: everything is settled within so many events after the last fault.
+    pub healed_events_max: u64,
+}
