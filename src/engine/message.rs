@@ -139,6 +139,8 @@ pub enum Request {
     /// Store: the one durable completion record of a checkpoint, written once, by the attempt that owns
     /// the job.
     Publish(Arc<Manifest>),
+    /// Store: the job has ended; nobody may begin another attempt.
+    EndJob,
     /// Store: forget what belongs to this checkpoint of this attempt.
     Discard(Attempt, CheckpointId),
     /// Ledger: open a transaction.
@@ -177,6 +179,8 @@ pub enum Reply {
         /// The id after the newest one that was ever completed.
         next: CheckpointId,
     },
+    /// To `Lead`: the job had ended.
+    Ended,
     /// To `Get`.
     Found(Arc<Snapshot>),
     /// To `Get`: there is no such snapshot, or it can't be read.
@@ -196,8 +200,10 @@ pub enum Timer {
     Timeout(CheckpointId),
     /// Coordinator: restart the job.
     Restart,
-    /// Any: ask again what was not answered, tell again what was not acknowledged.
+    /// Any: ask again what was not answered.
     Retry,
+    /// Coordinator: tell again what was not acknowledged.
+    Remind,
     /// Subtask: the alignment of this checkpoint took too long.
     Alignment(CheckpointId),
 }
@@ -238,6 +244,8 @@ pub enum Input {
     },
     /// The outcome of a choice that the operator left to the environment.
     Chosen(i64),
+    /// A coordinator's life begins.
+    Start,
     /// The failure detector suspects this life; it may be wrong.
     Lost(Incarnation),
 }
@@ -271,7 +279,7 @@ pub enum Mark {
     /// The checkpoint was given up here.
     Abandoned(CheckpointId, DeclineReason),
     /// The snapshot has been put into place; none: started from nothing.
-    Restored(CheckpointId, Arc<Snapshot>),
+    Restored(Option<CheckpointId>, Arc<Snapshot>),
     /// All input is processed.
     Finished,
     /// The record at hand was processed with this non-deterministic outcome.
@@ -339,6 +347,9 @@ pub enum TriggerFailure {
 pub struct Outbox {
     /// In the order in which they happen.
     pub effects: Vec<Effect>,
+    /// Set when the answers of `blocked`, `hastens`, `wants` or `chooses` may have changed, so that a driver
+    /// needn't ask after every record.
+    pub gate_changed: bool,
 }
 
 impl Outbox {

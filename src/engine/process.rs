@@ -23,6 +23,9 @@ pub enum IdKind {
     Transaction,
 }
 
+/// What a socket asks for: whatever comes next.
+pub const ANY_OFFSET: Offset = Offset(u64::MAX);
+
 /// A state machine of the protocol.
 pub trait Process: Send + Sync + 'static {
     /// Something happened: change, and say what you ask for. The outbox is empty before.
@@ -33,9 +36,14 @@ pub trait Process: Send + Sync + 'static {
         false
     }
 
-    /// Changes whenever the answer of `blocked` or `hastens` may have changed.
-    fn gate_version(&self) -> u32 {
-        0
+    /// An input that is held for the sake of a checkpoint, as opposed to not being read for another reason.
+    fn holds(&self, _input: InputIndex) -> bool {
+        false
+    }
+
+    /// Coordinators: the job attempt that is theirs now.
+    fn job(&self) -> Option<Attempt> {
+        None
     }
 
     /// Would this process take a queued barrier of this checkpoint before the records ahead of it, though
@@ -44,8 +52,9 @@ pub trait Process: Send + Sync + 'static {
         false
     }
 
-    /// Sources: the record to hand over next. Sockets ask for `Offset(u64::MAX)`: whatever comes.
-    fn wants(&self) -> Option<(PartitionId, Offset)> {
+    /// Sources: the record to hand over next from their n-th partition (`slot`). Sockets ask for
+    /// [`ANY_OFFSET`].
+    fn wants(&self, _slot: usize) -> Option<(PartitionId, Offset)> {
         None
     }
 

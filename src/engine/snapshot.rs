@@ -28,8 +28,6 @@ pub struct Snapshot {
     pub offsets: Vec<(PartitionId, Offset, bool)>,
     /// Records in flight at the cut, for each input in order.
     pub channels: Vec<(InputIndex, Arc<[Record]>)>,
-    /// Inputs that had ended at the cut.
-    pub ended: Vec<InputIndex>,
     /// Transactions that are prepared and not known to be committed.
     pub transactions: Vec<Txn>,
     /// The round-robin position of each outgoing edge.
@@ -114,7 +112,7 @@ impl Record {
 impl Snapshot {
     /// The digest of the state at the cut: everything but the records in flight, which have an entry of
     /// their own in traces. Canonical encoding, in this order: operators (keyed pairs in key order, split,
-    /// union, broadcast), offsets, ended inputs, transactions, turns, finished; every list with its length.
+    /// union, broadcast), offsets, transactions, turns, finished; every list with its length.
     pub fn digest(&self) -> u64 {
         let d = &mut Digest::new();
         d.word(self.operators.len() as u64);
@@ -137,8 +135,6 @@ impl Snapshot {
             d.word(offset.0);
             d.word(*ended as u64);
         }
-        d.word(self.ended.len() as u64);
-        self.ended.iter().for_each(|input| d.word(input.0 as u64));
         d.word(self.transactions.len() as u64);
         for txn in &self.transactions {
             d.word(txn.attempt.0 as u64);

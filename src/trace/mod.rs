@@ -1,3 +1,4 @@
 //! What happened, as lines. The room doesn't know who drove the processes, nor what is right.
 
 pub mod event;
+pub mod record;

@@ -1,0 +1,82 @@
+//! Requests that were made and not answered. All requests are idempotent, so that asking again is always
+//! right; what is asked again keeps its ticket, and the driver drops the answer to the older question.
+
+use super::message::{Outbox, Request, Timer};
+use crate::ids::*;
+
+/// One open request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ask<P> {
+    /// Its number: the smallest that was free.
+    pub ticket: Ticket,
+    /// What it is for.
+    pub purpose: P,
+    /// What was asked.
+    pub request: Request,
+}
+
+/// The open requests of one process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asks<P> {
+    open: Vec<Ask<P>>, // by ticket
+}
+
+impl<P> Default for Asks<P> {
+    fn default() -> Self {
+        Asks { open: Vec::new() }
+    }
+}
+
+impl<P: Clone> Asks<P> {
+    /// Books a request; the retry timer runs as long as anything is open.
+    pub fn add(&mut self, purpose: P, request: Request, retry: Nanos, out: &mut Outbox) -> Ticket {
+        if self.open.is_empty() {
+            out.arm(Timer::Retry, retry);
+        }
+        let gap = self.open.iter().enumerate().position(|(i, ask)| ask.ticket.index() != i);
+        let at = gap.unwrap_or(self.open.len());
+        let ticket = Ticket(at as u32);
+        self.open.insert(at, Ask { ticket, purpose, request });
+        ticket
+    }
+
+    /// The request that a reply answers; none if it isn't open.
+    pub fn take(&mut self, ticket: Ticket, out: &mut Outbox) -> Option<Ask<P>> {
+        let at = self.open.iter().position(|ask| ask.ticket == ticket)?;
+        let ask = self.open.remove(at);
+        if self.open.is_empty() {
+            out.disarm(Timer::Retry);
+        }
+        Some(ask)
+    }
+
+    /// Looks at an open request without closing it: for answers after which it will be asked again.
+    pub fn get(&self, ticket: Ticket) -> Option<&Ask<P>> {
+        self.open.iter().find(|ask| ask.ticket == ticket)
+    }
+
+    /// What is open, by ticket.
+    pub fn iter(&self) -> impl Iterator<Item = &Ask<P>> {
+        self.open.iter()
+    }
+
+    /// Is nothing open?
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Forgets requests whose answers don't matter any more. Their tickets are free: a driver drops the answer
+    /// to an older question when its ticket is used again.
+    pub fn forget(&mut self, out: &mut Outbox, which: impl Fn(&P) -> bool) {
+        let before = self.open.len();
+        self.open.retain(|ask| !which(&ask.purpose));
+        if self.open.is_empty() && before > 0 {
+            out.disarm(Timer::Retry);
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.open.clear();
+    }
+}

@@ -1,0 +1,37 @@
+//! Counts the records of each key.
+
+use crate::engine::keyed::Keyed;
+use crate::engine::message::{Datum, Record};
+use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::snapshot::OperatorState;
+
+/// Emits, for each record, how many of its key have come.
+#[derive(Clone, Default)]
+pub struct Count(Keyed<i64>);
+
+impl Operator for Count {
+    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
+        let count = self.0.entry(&record.key);
+        *count += 1;
+        record.value = Datum::Int(*count);
+        emit(record);
+    }
+
+    fn state(&self) -> OperatorState {
+        let keyed = self.0.iter().map(|(key, v)| (key.clone(), Datum::Int(*v))).collect();
+        OperatorState { keyed, ..OperatorState::default() }
+    }
+
+    fn restore(&mut self, state: &OperatorState) {
+        self.0 = Keyed::default();
+        for (key, value) in &state.keyed {
+            if let Datum::Int(v) = value {
+                *self.0.entry(key) = *v;
+            }
+        }
+    }
+
+    fn fork(&self) -> Box<dyn Operator> {
+        Box::new(self.clone())
+    }
+}

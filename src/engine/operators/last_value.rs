@@ -1,0 +1,35 @@
+//! The last value wins: sensitive to the order of its input.
+
+use crate::engine::keyed::Keyed;
+use crate::engine::message::{Datum, Record};
+use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::snapshot::OperatorState;
+
+/// Emits, for each record, the pair of the last value of its key (0 at first) and its own.
+#[derive(Clone, Default)]
+pub struct LastValue(Keyed<Option<Datum>>);
+
+impl Operator for LastValue {
+    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
+        let last = self.0.entry(&record.key);
+        let before = last.replace(record.value.clone()).unwrap_or(Datum::Int(0));
+        record.value = Datum::Pair((before, record.value).into());
+        emit(record);
+    }
+
+    fn state(&self) -> OperatorState {
+        let keyed = self.0.iter().map(|(key, v)| (key.clone(), v.clone().expect("an entry is made with a value"))).collect();
+        OperatorState { keyed, ..OperatorState::default() }
+    }
+
+    fn restore(&mut self, state: &OperatorState) {
+        self.0 = Keyed::default();
+        for (key, value) in &state.keyed {
+            *self.0.entry(key) = Some(value.clone());
+        }
+    }
+
+    fn fork(&self) -> Box<dyn Operator> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,57 @@
+//! Tumbling count windows.
+
+use crate::engine::keyed::Keyed;
+use crate::engine::message::{Datum, Record};
+use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::snapshot::OperatorState;
+
+/// Emits the sum of the values of a key for every `size` records of it. A window that isn't full at the end is
+/// dropped.
+#[derive(Clone)]
+pub struct Window {
+    size: i64,
+    open: Keyed<(i64, i64)>, // records, sum
+}
+
+impl Window {
+    /// Windows of so many records.
+    pub fn new(size: u32) -> Self {
+        Window { size: size as i64, open: Keyed::default() }
+    }
+}
+
+impl Operator for Window {
+    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
+        let (count, sum) = self.open.entry(&record.key);
+        *count += 1;
+        if let Datum::Int(value) = record.value {
+            *sum = sum.wrapping_add(value);
+        }
+        if *count >= self.size {
+            record.value = Datum::Int(*sum);
+            (*count, *sum) = (0, 0);
+            emit(record);
+        }
+    }
+
+    fn state(&self) -> OperatorState {
+        let pair = |(count, sum): &(i64, i64)| Datum::Pair((Datum::Int(*count), Datum::Int(*sum)).into());
+        let keyed = self.open.iter().map(|(key, open)| (key.clone(), pair(open))).collect();
+        OperatorState { keyed, ..OperatorState::default() }
+    }
+
+    fn restore(&mut self, state: &OperatorState) {
+        self.open = Keyed::default();
+        for (key, value) in &state.keyed {
+            if let Datum::Pair(pair) = value
+                && let (Datum::Int(count), Datum::Int(sum)) = **pair
+            {
+                *self.open.entry(key) = (count, sum);
+            }
+        }
+    }
+
+    fn fork(&self) -> Box<dyn Operator> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,252 @@
+//! The control side of a subtask: notices, replies, retries; and what its driver may ask it.
+
+use super::gate::BarrierGate;
+use super::message::*;
+use super::process::{IdKind, Process};
+use super::subtask::{Output, Phase, Purpose, Subtask};
+use crate::digest::Digest;
+use crate::ids::*;
+use std::any::Any;
+
+impl<G: BarrierGate<Record>> Subtask<G> {
+    pub(super) fn on_told(&mut self, from: Incarnation, control: Control, out: &mut Outbox) {
+        // A coordinator that was replaced may still talk. Whoever deployed us last is ours; what an older one
+        // says is ignored, for its checkpoints are not the job's any more.
+        if self.coordinator.is_some_and(|known| from.attempt < known.attempt) {
+            return;
+        }
+        match control {
+            Control::Deploy { restore } => self.deploy(from, restore, out),
+            Control::Stop => self.phase = Phase::Stopped,
+            Control::Trigger(id) => self.trigger(id, out),
+            Control::Complete(id) => self.on_complete(id, out),
+            Control::Abort(id) => {
+                self.newest = self.newest.max(id);
+                self.uploads.retain(|upload| upload.checkpoint != id);
+                self.through_abort(id, out);
+            }
+            other => unreachable!("a subtask is never told {other:?}"),
+        }
+    }
+
+    fn on_complete(&mut self, id: CheckpointId, out: &mut Outbox) {
+        if self.phase < Phase::Running {
+            return; // of an earlier attempt; the restore commits what it has to
+        }
+        self.uploads.retain(|upload| upload.checkpoint > id || upload.asked);
+        for txn in self.committer.complete(id) {
+            self.ask_ledger(Purpose::Commit(txn), Request::Commit(txn), out);
+        }
+        self.note_if_done(out);
+    }
+
+    fn note_if_done(&mut self, out: &mut Outbox) {
+        if let Some(id) = self.committer.take_note() {
+            self.tell(Control::Noted(id), out);
+        }
+        self.finish_if_settled(out);
+    }
+
+    pub(super) fn on_reply(&mut self, ticket: Ticket, reply: Reply, out: &mut Outbox) {
+        let Some(purpose) = self.asks.get(ticket).map(|ask| ask.purpose) else { return };
+        match (purpose, reply) {
+            (_, Reply::Fenced) => {
+                out.mark(Mark::Fenced);
+                self.fail(out);
+            }
+            (Purpose::Put(id), Reply::Failed) => {
+                self.asks.take(ticket, out);
+                self.uploads.retain(|upload| upload.checkpoint != id);
+                out.mark(Mark::Abandoned(id, DeclineReason::StoreFailed));
+                self.tell(Control::Decline(id, DeclineReason::StoreFailed), out);
+            }
+            (_, Reply::Failed) => {} // stays open: the retry timer asks again
+            (purpose, reply) => {
+                let request = self.asks.take(ticket, out).expect("the request is open").request;
+                self.on_answer(purpose, request, reply, out);
+            }
+        }
+    }
+
+    fn on_answer(&mut self, purpose: Purpose, request: Request, reply: Reply, out: &mut Outbox) {
+        match (purpose, reply) {
+            (Purpose::Put(id), Reply::Done) => {
+                // Given up meanwhile: nobody waits for the ack.
+                if self.uploads.iter().any(|upload| upload.checkpoint == id) {
+                    self.uploads.retain(|upload| upload.checkpoint != id);
+                    self.tell(Control::Ack(id), out);
+                }
+            }
+            (Purpose::Restore, Reply::Found(snapshot)) => {
+                let Request::Get(key) = request else { unreachable!("a restore gets a snapshot") };
+                self.restore(key.checkpoint, &snapshot, out);
+            }
+            (Purpose::Restore, Reply::Missing) => self.fail(out),
+            (Purpose::Fence, Reply::Done) => {
+                let commits = self.committer.transactions();
+                if commits.is_empty() {
+                    return self.run(out);
+                }
+                for txn in commits {
+                    self.ask_ledger(Purpose::Commit(txn), Request::Commit(txn), out);
+                }
+            }
+            (Purpose::Begin, Reply::Done) => {}
+            (Purpose::Stage(txn), Reply::Done) => {
+                self.committer.staged(txn);
+                self.upload(out);
+            }
+            (Purpose::Commit(txn), Reply::Done) => self.on_committed(txn, out),
+            (Purpose::Commit(txn), Reply::Expired) => {
+                out.mark(Mark::CommitLost(txn));
+                if self.config.ignore_expired { self.on_committed(txn, out) } else { self.fail(out) }
+            }
+            (Purpose::Stage(_) | Purpose::Begin, Reply::Expired) => self.fail(out),
+            (purpose, reply) => unreachable!("{purpose:?} is never answered {reply:?}"),
+        }
+    }
+
+    fn on_committed(&mut self, txn: Txn, out: &mut Outbox) {
+        self.committer.committed(txn);
+        if self.phase == Phase::Restoring {
+            if self.committer.settled() {
+                self.run(out);
+            }
+        } else {
+            self.note_if_done(out);
+        }
+    }
+
+    pub(super) fn fail(&mut self, out: &mut Outbox) {
+        self.tell(Control::Failed, out);
+        self.phase = Phase::Stopped;
+    }
+
+    pub(super) fn on_retry(&mut self, out: &mut Outbox) {
+        let token = FencingToken(self.coordinator.map_or(0, |coordinator| coordinator.attempt.0));
+        for ask in self.asks.iter() {
+            let effect = match ask.purpose {
+                Purpose::Restore | Purpose::Put(_) => Effect::Ask(ask.ticket, token, ask.request.clone()),
+                _ => Effect::AskLedger(ask.ticket, self.me.attempt, ask.request.clone()),
+            };
+            out.effects.push(effect);
+        }
+        if !self.asks.is_empty() {
+            out.arm(Timer::Retry, self.config.retry);
+        }
+    }
+}
+
+impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
+    fn step(&mut self, input: Input, out: &mut Outbox) {
+        self.take(input, out);
+    }
+
+    fn blocked(&self, input: InputIndex) -> bool {
+        self.phase != Phase::Running || self.undecided.is_some() || self.gate.blocked(input)
+    }
+
+    fn holds(&self, input: InputIndex) -> bool {
+        self.gate.blocked(input)
+    }
+
+    fn hastens(&self, checkpoint: CheckpointId) -> bool {
+        self.gate.hastens(checkpoint)
+    }
+
+    fn wants(&self, slot: usize) -> Option<(PartitionId, Offset)> {
+        let free = self.phase == Phase::Running && self.undecided.is_none();
+        if free { self.reader.as_ref()?.wants(slot) } else { None }
+    }
+
+    fn chooses(&self) -> bool {
+        self.undecided.is_some() && self.phase != Phase::Stopped
+    }
+
+    fn stopped(&self) -> bool {
+        self.phase == Phase::Stopped
+    }
+
+    fn cells(&self) -> usize {
+        3 // gate and chain, uploads, transactions
+    }
+
+    fn digest(&self, cell: usize, d: &mut Digest) {
+        match cell {
+            0 => self.digest_core(d),
+            1 => self.digest_uploads(d),
+            _ => self.committer.digest(d),
+        }
+    }
+
+    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
+        self.gate.visit_ids(&mut |id| visit(IdKind::Checkpoint, id));
+        visit(IdKind::Checkpoint, &mut self.newest.0);
+        for upload in &mut self.uploads {
+            visit(IdKind::Checkpoint, &mut upload.checkpoint.0);
+        }
+        self.committer.ids(visit);
+    }
+
+    fn fork(&self) -> Box<dyn Process> {
+        Box::new(self.copy())
+    }
+
+    fn any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// What a gate must offer beside its steps, for searches: a copy, an encoding, its ids.
+pub trait GateState: Clone {
+    /// Adds the canonical encoding.
+    fn digest_into(&self, d: &mut Digest);
+    /// Shows every checkpoint id.
+    fn visit_ids(&mut self, visit: &mut dyn FnMut(&mut u64));
+}
+
+impl<G: BarrierGate<Record> + GateState> Subtask<G> {
+    fn digest_core(&self, d: &mut Digest) {
+        d.word(self.phase as u64);
+        d.word(self.coordinator.map_or(0, |c| c.attempt.0 as u64));
+        d.word(self.newest.0);
+        d.word(matches!(self.output, Output::Channels) as u64);
+        self.gate.digest_into(d);
+        let state = super::snapshot::Snapshot {
+            operators: self.chain.state(),
+            offsets: self.reader.as_ref().map_or(Vec::new(), |reader| reader.positions().to_vec()),
+            turns: self.router.turns().to_vec(),
+            ..Default::default()
+        };
+        d.word(state.digest());
+        d.word(self.undecided.is_some() as u64);
+        if let Some((side, record)) = &self.undecided {
+            d.word(*side as u64);
+            record.digest(d);
+        }
+    }
+
+    fn digest_uploads(&self, d: &mut Digest) {
+        d.word(self.uploads.len() as u64);
+        for upload in &self.uploads {
+            d.word(upload.checkpoint.0);
+            d.word(upload.complete as u64 | (upload.asked as u64) << 1);
+            d.word(upload.snapshot.digest());
+            for (input, records) in &upload.snapshot.channels {
+                d.word(input.0 as u64);
+                records.iter().for_each(|record| record.digest(d));
+            }
+        }
+        for ask in self.asks.iter() {
+            d.word(ask.ticket.0 as u64);
+            match ask.purpose {
+                Purpose::Restore => d.word(1),
+                Purpose::Put(id) => d.word(2 | id.0 << 8),
+                Purpose::Fence => d.word(3),
+                Purpose::Begin => d.word(4),
+                Purpose::Stage(txn) => d.word(5 | txn.number << 8),
+                Purpose::Commit(txn) => d.word(6 | txn.number << 8),
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The one producer of events: what a driver saw, as lines. Simulated and real runs share it.
+//!
+//! A [`Recorder`] belongs to one life of one subtask. It is also the shadow of that life: how many records went
+//! into and came out of every channel. Shadows are stored beside snapshots, by the environment, so that counting
+//! goes on from the restored cut and a process can't lie about it.
+
+use super::event::{Event, Kappa, Kind};
+use crate::engine::message::Record;
+use crate::engine::snapshot::Snapshot;
+use crate::ids::*;
+use crate::topology::Topology;
+use std::sync::Arc;
+
+/// Records sent and taken by one subtask, for each output and input, up to a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Shadow {
+    /// By output index.
+    pub sent: Vec<u64>,
+    /// By input index.
+    pub taken: Vec<u64>,
+}
+
+/// Stamps the events of one life.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    life: Incarnation,
+    n: u32,
+    /// The counts as of now.
+    pub shadow: Shadow,
+}
+
+impl Recorder {
+    /// A life without events.
+    pub fn new(topology: &Topology, life: Incarnation) -> Self {
+        let subtask = topology.subtasks.get(life.task.index());
+        let (outputs, inputs) = subtask.map_or((0, 0), |s| (s.outputs.len(), s.inputs.len()));
+        Recorder { life, n: 0, shadow: Shadow { sent: vec![0; outputs], taken: vec![0; inputs] } }
+    }
+
+    /// The next event of this life.
+    #[inline]
+    pub fn event(&mut self, time: Nanos, kind: Kind) -> Event {
+        let n = self.n;
+        self.n += 1;
+        Event { process: self.life.task, attempt: self.life.attempt, n, time, kind }
+    }
+
+    /// A record goes into a channel.
+    #[inline]
+    pub fn send(&mut self, channel: ChannelId, output: u32, record: Record) -> Kind {
+        let m = self.shadow.sent[output as usize];
+        self.shadow.sent[output as usize] += 1;
+        Kind::Send { channel, m, record }
+    }
+
+    /// A record is taken off a channel.
+    #[inline]
+    pub fn apply(&mut self, channel: ChannelId, input: InputIndex) -> Kind {
+        let m = self.shadow.taken[input.index()];
+        self.shadow.taken[input.index()] += 1;
+        Kind::Apply { channel, m }
+    }
+
+    /// The life goes on from a stored cut.
+    pub fn restore(&mut self, shadow: &Shadow) {
+        self.shadow = shadow.clone();
+    }
+}
+
+/// The records in flight of a snapshot, by channel.
+pub fn kappa(topology: &Topology, task: TaskId, snapshot: &Snapshot) -> Kappa {
+    let inputs = &topology.subtasks[task.index()].inputs;
+    let entry = |(input, records): &(InputIndex, Arc<[Record]>)| {
+        (inputs[input.index()], records.iter().map(|record| record.id).collect())
+    };
+    snapshot.channels.iter().map(entry).collect()
+}
+
+/// The source positions of a snapshot.
+pub fn offsets(snapshot: &Snapshot) -> Arc<[(PartitionId, Offset)]> {
+    snapshot.offsets.iter().map(|(partition, offset, _)| (*partition, *offset)).collect()
+}

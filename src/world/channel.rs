@@ -1,0 +1,81 @@
+//! A bounded FIFO channel.
+
+use crate::engine::message::{Element, Record};
+use std::collections::VecDeque;
+
+/// A channel of one job attempt. The stamps are the driver's: due times in the simulation, nothing in a search.
+#[derive(Clone, Debug, Default)]
+pub struct Channel {
+    queue: VecDeque<(u64, Element<Record>)>,
+    barriers: u32,
+}
+
+impl Channel {
+    /// Puts an element at the tail.
+    #[inline]
+    pub fn push(&mut self, stamp: u64, element: Element<Record>) {
+        self.barriers += matches!(element, Element::Barrier(_)) as u32;
+        self.queue.push_back((stamp, element));
+    }
+
+    /// Puts records back at the head, in order.
+    pub fn refill(&mut self, stamp: u64, records: &[Record]) {
+        for record in records.iter().rev() {
+            self.queue.push_front((stamp, Element::Record(record.clone())));
+        }
+    }
+
+    /// Takes the head.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Element<Record>> {
+        let (_, element) = self.queue.pop_front()?;
+        self.barriers -= matches!(element, Element::Barrier(_)) as u32;
+        Some(element)
+    }
+
+    /// The stamp of the head.
+    #[inline]
+    pub fn due(&self) -> Option<u64> {
+        self.queue.front().map(|(stamp, _)| *stamp)
+    }
+
+    /// How many elements it holds.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Does it hold nothing?
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The barrier that has nothing but records ahead of it, and at least one.
+    pub fn jumper(&self) -> Option<(usize, crate::engine::message::Barrier)> {
+        if self.barriers == 0 {
+            return None;
+        }
+        let at = self.queue.iter().position(|(_, element)| !matches!(element, Element::Record(_)))?;
+        match self.queue[at].1 {
+            Element::Barrier(barrier) if at > 0 => Some((at, barrier)),
+            _ => None,
+        }
+    }
+
+    /// Takes the barrier at this position out; the records that it passes.
+    pub fn overtake(&mut self, at: usize) -> Vec<Record> {
+        self.queue.remove(at);
+        self.barriers -= 1;
+        let record = |(_, element): &(u64, Element<Record>)| match element {
+            Element::Record(record) => record.clone(),
+            other => unreachable!("a barrier passes records only, not {other:?}"),
+        };
+        self.queue.iter().take(at).map(record).collect()
+    }
+
+    /// What it holds, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Element<Record>> {
+        self.queue.iter().map(|(_, element)| element)
+    }
+}

@@ -1,0 +1,261 @@
+//! One step of one process, and what its effects become.
+
+use super::choice::AskId;
+use super::life::Place;
+use super::observer::Observer;
+use super::{InFlight, Service, World};
+use crate::engine::message::*;
+use crate::engine::subtask::NO_TICKET;
+use crate::ids::*;
+use crate::trace::event::{Kind, Notice};
+use crate::trace::record;
+use std::sync::Arc;
+
+impl World {
+    /// Hands an input to a living process and does what it asks for. `keep`: only the first so many effects
+    /// happen, then the process dies.
+    #[inline]
+    pub(super) fn step(&mut self, who: Incarnation, input: Input, keep: Option<u32>, observer: &mut impl Observer) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        outbox.gate_changed = false;
+        let life = self.life_mut(who).expect("only the living take steps");
+        life.process.step(input, &mut outbox);
+        let gate_changed = outbox.gate_changed;
+        let limit = keep.map_or(usize::MAX, |keep| keep as usize);
+        for effect in outbox.effects.drain(..).take(limit) {
+            self.effect(who, effect, observer);
+        }
+        self.outbox = outbox;
+        if keep.is_some() {
+            return self.crash(who, observer);
+        }
+        if gate_changed || who.task == self.setup.topology.coordinator() {
+            self.settle(who, observer);
+        }
+    }
+
+    /// After a step that changed what the process takes: who is held, does it choose, has it stopped?
+    fn settle(&mut self, who: Incarnation, observer: &mut impl Observer) {
+        let topology = self.setup.topology.clone();
+        let now = observer.now();
+        let life = self.life_mut(who).expect("it has just taken a step");
+        if life.process.stopped() {
+            self.line(who, Kind::Stop, observer);
+            self.remove(who);
+            if self.coordinators.is_empty() {
+                observer.headless();
+            }
+            return;
+        }
+        life.choosing = life.process.chooses();
+        if who.task == topology.coordinator() {
+            return;
+        }
+        if !life.choosing {
+            for (i, channel) in topology.subtasks[who.task.index()].inputs.iter().enumerate() {
+                let input = InputIndex(i as u32);
+                let held = life.process.holds(input);
+                if held == life.held.contains(input) {
+                    continue;
+                }
+                let kind = if held {
+                    life.held.insert(input);
+                    Kind::Hold { channel: *channel }
+                } else {
+                    life.held.remove(input);
+                    Kind::Release { channel: *channel }
+                };
+                observer.event(life.recorder.event(now, kind));
+            }
+        }
+        observer.changed(who);
+    }
+
+    #[inline]
+    fn effect(&mut self, who: Incarnation, effect: Effect, observer: &mut impl Observer) {
+        match effect {
+            Effect::Send(channel, element) => self.send(who, channel, element, observer),
+            Effect::Refill(input, records) => self.refill(who, input, &records, observer),
+            Effect::Tell(to, control) => self.post(who, to, control, observer),
+            Effect::Ask(ticket, token, request) => self.ask(who, ticket, Service::Store, token, request, observer),
+            Effect::AskLedger(ticket, _, request) => {
+                let vertex = self.setup.topology.subtasks[who.task.index()].vertex;
+                self.ask(who, ticket, Service::Ledger(vertex), FencingToken(0), request, observer);
+            }
+            Effect::Arm(timer, after) => {
+                let life = self.life_mut(who).expect("it is taking a step");
+                if !life.timers.contains(&timer) {
+                    life.timers.push(timer);
+                    life.timers.sort_unstable();
+                }
+                observer.armed(who, timer, after);
+            }
+            Effect::Disarm(timer) => {
+                let life = self.life_mut(who).expect("it is taking a step");
+                life.timers.retain(|armed| *armed != timer);
+                observer.disarmed(who, timer);
+            }
+            Effect::Mark(mark) => self.mark(who, mark, observer),
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, who: Incarnation, channel: ChannelId, element: Element<Record>, observer: &mut impl Observer) {
+        let table = self.setup.topology.channels[channel.index()];
+        let g = self.position(who.attempt).expect("the sender lives in a generation");
+        let generation = &mut self.generations[g];
+        let life = generation.places[who.task.index()].life_mut().expect("it is taking a step");
+        let mut overtakes = false;
+        let kind = match &element {
+            Element::Record(record) => life.recorder.send(channel, table.output, record.clone()),
+            Element::Barrier(barrier) => {
+                overtakes = barrier.overtakes;
+                Kind::BarOut { channel, checkpoint: barrier.id, overtakes }
+            }
+            Element::Cancel(checkpoint) => Kind::CancelOut { channel, checkpoint: *checkpoint },
+            Element::End => Kind::EndOut { channel },
+        };
+        let event = life.recorder.event(observer.now(), kind);
+        observer.event(event);
+        let queue = &mut generation.channels[channel.index()];
+        let len = queue.len();
+        let stamp = observer.sent(who.attempt, channel, len, overtakes);
+        queue.push(stamp, element);
+        if len + 1 == table.capacity as usize {
+            life.full += 1;
+        }
+    }
+
+    fn refill(&mut self, who: Incarnation, input: InputIndex, records: &[Record], observer: &mut impl Observer) {
+        let topology = self.setup.topology.clone();
+        let channel = topology.subtasks[who.task.index()].inputs[input.index()];
+        let table = &topology.channels[channel.index()];
+        let g = self.position(who.attempt).expect("the receiver lives in a generation");
+        let queue = &mut self.generations[g].channels[channel.index()];
+        let (before, capacity) = (queue.len(), table.capacity as usize);
+        queue.refill(0, records);
+        let after = queue.len();
+        if before < capacity
+            && after >= capacity
+            && let Some(sender) = self.generations[g].places[table.from.index()].life_mut()
+        {
+            sender.full += 1;
+        }
+        observer.refilled(who.attempt, channel);
+    }
+
+    fn post(&mut self, from: Incarnation, to: Incarnation, control: Control, observer: &mut impl Observer) {
+        let said = match &control {
+            Control::Ack(checkpoint) => Some(Kind::Ack { checkpoint: *checkpoint }),
+            Control::Decline(checkpoint, reason) => Some(Kind::Decline { checkpoint: *checkpoint, reason: *reason }),
+            Control::Complete(checkpoint) => Some(Kind::Notify { checkpoint: *checkpoint, to, what: Notice::Complete }),
+            Control::Abort(checkpoint) => Some(Kind::Notify { checkpoint: *checkpoint, to, what: Notice::Abort }),
+            _ => None,
+        };
+        if let Some(kind) = said {
+            self.line(from, kind, observer);
+        }
+        if !self.reachable(to, &control) {
+            return;
+        }
+        let queue = self.control.entry((from, to)).or_default();
+        let len = queue.len();
+        queue.push_back(control);
+        observer.told(from, to, len);
+    }
+
+    /// Who is dead hears nothing; who isn't born yet hears its deployment, and what follows it.
+    fn reachable(&self, to: Incarnation, control: &Control) -> bool {
+        if to.task == self.setup.topology.coordinator() {
+            return self.life(to).is_some();
+        }
+        match self.generation(to.attempt) {
+            Some(generation) => !matches!(generation.places[to.task.index()], Place::Dead),
+            None => to.attempt > self.newest_job() && !matches!(control, Control::Stop),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        asker: Incarnation,
+        ticket: Ticket,
+        service: Service,
+        token: FencingToken,
+        request: Request,
+        observer: &mut impl Observer,
+    ) {
+        let (first, last) = (AskId { asker, serial: 0 }, AskId { asker, serial: u32::MAX });
+        // Asked again: whatever comes of the older question, nobody listens any more.
+        if ticket != NO_TICKET {
+            self.asks.retain(|id, old| id.asker != asker || old.ticket != ticket || old.reply.is_none());
+            for (_, old) in self.asks.range_mut(first..=last).filter(|(_, old)| old.ticket == ticket) {
+                old.awaited = false;
+            }
+        }
+        let serial = self.asks.range(first..=last).next_back().map_or(0, |(id, _)| id.serial + 1);
+        let shadow = match &request {
+            Request::Put(key, _) => self.cut_of(asker, key.checkpoint),
+            _ => None,
+        };
+        let awaited = ticket != NO_TICKET;
+        let id = AskId { asker, serial };
+        self.asks.insert(id, InFlight { ticket, service, token, request, shadow, reply: None, awaited });
+        observer.asked(id);
+    }
+
+    fn cut_of(&self, who: Incarnation, checkpoint: CheckpointId) -> Option<Arc<record::Shadow>> {
+        let life = self.life(who)?;
+        life.cuts.iter().find(|(id, _)| *id == checkpoint).map(|(_, shadow)| shadow.clone())
+    }
+
+    fn mark(&mut self, who: Incarnation, mark: Mark, observer: &mut impl Observer) {
+        let kind = match mark {
+            Mark::Cut(checkpoint, snapshot) => {
+                let life = self.life_mut(who).expect("it is taking a step");
+                let shadow = Arc::new(life.recorder.shadow.clone());
+                life.cuts.retain(|(id, _)| id.0 + 8 > checkpoint.0); // older ones have long been stored or given up
+                life.cuts.push((checkpoint, shadow));
+                Kind::Snap { checkpoint, digest: snapshot.digest() }
+            }
+            Mark::Restored(base, snapshot) => self.restored(who, base, &snapshot),
+            Mark::Abandoned(checkpoint, reason) => Kind::Abandon { checkpoint, reason },
+            Mark::Finished => Kind::Finish { complete: true },
+            Mark::Chose(value) => Kind::Choice { value },
+            Mark::Triggered(checkpoint, required) => Kind::Trigger { checkpoint, required, job: self.job_of(who) },
+            Mark::Aborted(checkpoint, reason) => Kind::Abort { checkpoint, reason },
+            Mark::JobEnded(complete) => {
+                self.job_ended = Some(complete);
+                Kind::Finish { complete }
+            }
+            _ => return,
+        };
+        self.line(who, kind, observer);
+    }
+
+    fn job_of(&self, who: Incarnation) -> Attempt {
+        let coordinator = self.life(who).and_then(|life| life.process.job());
+        coordinator.unwrap_or(self.store.attempt())
+    }
+
+    fn restored(
+        &mut self,
+        who: Incarnation,
+        base: Option<CheckpointId>,
+        snapshot: &crate::engine::snapshot::Snapshot,
+    ) -> Kind {
+        let manifest = self.store.completed().find(|manifest| Some(manifest.checkpoint) == base);
+        let key = manifest.map(|m| StoreKey { attempt: m.attempt, checkpoint: m.checkpoint, task: who.task });
+        let shadow = key.and_then(|key| self.store.shadow(&key).cloned());
+        if let Some(shadow) = shadow {
+            self.life_mut(who).expect("it is taking a step").recorder.restore(&shadow);
+        }
+        let restored = base.is_some() && !(snapshot.finished && snapshot.operators.is_empty());
+        Kind::Restore {
+            base,
+            digest: if restored { snapshot.digest() } else { 0 },
+            offsets: record::offsets(snapshot),
+            kappa: record::kappa(&self.setup.topology, who.task, snapshot),
+            finished: base.is_some() && !restored,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The outside of one sink: transactions, and what a reader sees.
+
+use crate::engine::message::{Record, Reply, Request, Txn};
+use crate::ids::*;
+use crate::topology::SinkKind;
+use crate::trace::event::{Kind, Outcome, TxnOp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How far a transaction is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum State {
+    Open,
+    Prepared(Arc<[Record]>),
+    Committed,
+    Aborted,
+}
+
+/// The ledger of one sink vertex.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    kind: SinkKind,
+    txns: BTreeMap<Txn, State>,
+    fenced: BTreeMap<TaskId, Attempt>,
+    position: u64,
+}
+
+impl Ledger {
+    /// Nothing written yet.
+    pub fn new(kind: SinkKind) -> Self {
+        Ledger { kind, txns: BTreeMap::new(), fenced: BTreeMap::new(), position: 0 }
+    }
+
+    /// Transactions that are neither committed nor aborted.
+    pub fn unsettled(&self) -> impl Iterator<Item = Txn> + '_ {
+        let open = |(txn, state): (&Txn, &State)| matches!(state, State::Open | State::Prepared(_)).then_some(*txn);
+        self.txns.iter().filter_map(open)
+    }
+
+    /// Does what was asked; what to write into the trace, and the reply (none to `Write`).
+    pub fn apply(&mut self, asker: Incarnation, request: &Request, failed: bool, lines: &mut Vec<Kind>) -> Reply {
+        let fenced = self.fenced.get(&asker.task).is_some_and(|attempt| asker.attempt < *attempt);
+        match request {
+            Request::Write(record) => {
+                // A plain print listens to nobody's epoch; an upsert is refused by the newer writer's.
+                if !failed && !(fenced && self.kind == SinkKind::Upsert) {
+                    self.show(asker, record, None, lines);
+                }
+                Reply::Done
+            }
+            _ if failed => Reply::Failed,
+            Request::Fence { attempt, keep } => self.fence(asker, *attempt, keep, lines),
+            Request::Begin(txn) => self.change(TxnOp::Begin, *txn, fenced, lines, |state| match state {
+                None => (Some(State::Open), Outcome::Ok, Reply::Done),
+                Some(State::Aborted) => (None, Outcome::Error, Reply::Expired),
+                Some(_) => (None, Outcome::Again, Reply::Done),
+            }),
+            Request::Stage(txn, records) => {
+                let prepared = State::Prepared(records.clone());
+                self.change(TxnOp::Prepare, *txn, fenced, lines, |state| match state {
+                    None | Some(State::Open) => (Some(prepared), Outcome::Ok, Reply::Done),
+                    Some(State::Aborted) => (None, Outcome::Error, Reply::Expired),
+                    Some(_) => (None, Outcome::Again, Reply::Done),
+                })
+            }
+            Request::Commit(txn) => {
+                let records = match self.txns.get(txn) {
+                    Some(State::Prepared(records)) if !fenced => records.clone(),
+                    _ => Arc::from([]),
+                };
+                let reply = self.change(TxnOp::Commit, *txn, fenced, lines, |state| match state {
+                    Some(State::Prepared(_)) => (Some(State::Committed), Outcome::Ok, Reply::Done),
+                    Some(State::Committed) => (None, Outcome::Again, Reply::Done),
+                    _ => (None, Outcome::Error, Reply::Expired),
+                });
+                records.iter().for_each(|record| self.show(asker, record, Some(*txn), lines));
+                reply
+            }
+            other => unreachable!("a ledger is never asked {other:?}"),
+        }
+    }
+
+    fn change(
+        &mut self,
+        op: TxnOp,
+        txn: Txn,
+        fenced: bool,
+        lines: &mut Vec<Kind>,
+        rule: impl FnOnce(Option<&State>) -> (Option<State>, Outcome, Reply),
+    ) -> Reply {
+        let records = match self.txns.get(&txn) {
+            Some(State::Prepared(records)) => records.len() as u64,
+            _ => 0,
+        };
+        if fenced {
+            lines.push(Kind::Txn { op, txn, records, outcome: Outcome::Fenced });
+            return Reply::Fenced;
+        }
+        let (next, outcome, reply) = rule(self.txns.get(&txn));
+        let records = match &next {
+            Some(State::Prepared(staged)) => staged.len() as u64,
+            _ => records,
+        };
+        lines.push(Kind::Txn { op, txn, records, outcome });
+        if let Some(state) = next {
+            self.txns.insert(txn, state);
+        }
+        reply
+    }
+
+    fn fence(&mut self, asker: Incarnation, attempt: Attempt, keep: &[Txn], lines: &mut Vec<Kind>) -> Reply {
+        let known = self.fenced.entry(asker.task).or_default();
+        if attempt < *known {
+            return Reply::Fenced;
+        }
+        *known = attempt;
+        lines.push(Kind::Fence { by: asker });
+        let old: Vec<Txn> = self.unsettled().filter(|txn| txn.task == asker.task && txn.attempt < attempt).collect();
+        for txn in old {
+            if !keep.contains(&txn) {
+                self.give_up(TxnOp::Abort, txn, lines);
+            }
+        }
+        Reply::Done
+    }
+
+    /// Gives a transaction up: aborted by its writer, or expired by the ledger itself.
+    pub fn give_up(&mut self, op: TxnOp, txn: Txn, lines: &mut Vec<Kind>) {
+        let records = match self.txns.insert(txn, State::Aborted) {
+            Some(State::Prepared(records)) => records.len() as u64,
+            _ => 0,
+        };
+        lines.push(Kind::Txn { op, txn, records, outcome: Outcome::Ok });
+    }
+
+    fn show(&mut self, from: Incarnation, record: &Record, txn: Option<Txn>, lines: &mut Vec<Kind>) {
+        lines.push(Kind::Visible { position: self.position, from, record: record.clone(), txn });
+        self.position += 1;
+    }
+
+    /// Adds the canonical encoding.
+    pub fn digest(&self, d: &mut crate::digest::Digest) {
+        d.word(self.position);
+        for (txn, state) in &self.txns {
+            d.word(txn.attempt.0 as u64);
+            d.word(txn.task.0 as u64);
+            d.word(txn.number);
+            match state {
+                State::Open => d.word(1),
+                State::Prepared(records) => {
+                    d.word(2);
+                    records.iter().for_each(|record| record.digest(d));
+                }
+                State::Committed => d.word(3),
+                State::Aborted => d.word(4),
+            }
+        }
+        for (task, attempt) in &self.fenced {
+            d.word(task.0 as u64);
+            d.word(attempt.0 as u64);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Who watches a world: drivers that keep time beside it, recorders, verifiers.
+
+use super::choice::AskId;
+use crate::engine::message::Timer;
+use crate::ids::*;
+use crate::trace::event::Event;
+
+/// Is told what a step did. Every method does nothing unless a driver needs it.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: Event);
+
+    /// The time that events are stamped with.
+    fn now(&self) -> Nanos {
+        Nanos(0)
+    }
+
+    /// An element is about to go into a channel that holds `len`: the stamp that it gets.
+    #[inline]
+    fn sent(&mut self, _job: Attempt, _channel: ChannelId, _len: usize, _overtakes: bool) -> u64 {
+        0
+    }
+
+    /// Records were put back at the head of a channel.
+    fn refilled(&mut self, _job: Attempt, _channel: ChannelId) {}
+
+    /// What a process may take has changed, or its outputs have room again.
+    fn changed(&mut self, _life: Incarnation) {}
+
+    /// A control message is on its way; `len`: how many were before it.
+    fn told(&mut self, _from: Incarnation, _to: Incarnation, _len: usize) {}
+
+    /// A request is on its way.
+    fn asked(&mut self, _ask: AskId) {}
+
+    /// A request was done; its reply is on its way.
+    fn done(&mut self, _ask: AskId) {}
+
+    /// A timer was armed.
+    fn armed(&mut self, _life: Incarnation, _timer: Timer, _after: Nanos) {}
+
+    /// A timer was disarmed.
+    fn disarmed(&mut self, _life: Incarnation, _timer: Timer) {}
+
+    /// A coordinator can learn of a death.
+    fn detectable(&mut self, _by: Incarnation, _lost: Incarnation) {}
+
+    /// No coordinator lives.
+    fn headless(&mut self) {}
+
+    /// A transaction was opened: it may expire one day.
+    fn opened(&mut self, _ledger: VertexId, _txn: crate::engine::message::Txn) {}
+}

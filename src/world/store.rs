@@ -1,0 +1,210 @@
+//! The store: snapshots, completion records, leadership. One durable order.
+
+use crate::engine::message::{Reply, Request, StoreKey};
+use crate::engine::snapshot::{Manifest, Part, Snapshot};
+use crate::ids::*;
+use crate::topology::Topology;
+use crate::trace::event::{Kind, Outcome};
+use crate::trace::record::{Shadow, kappa, offsets};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is durable.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    leader: FencingToken,
+    attempt: Attempt,
+    base: Option<CheckpointId>,
+    ended: bool,
+    newest: CheckpointId,
+    completed: BTreeMap<CheckpointId, Arc<Manifest>>,
+    snapshots: BTreeMap<StoreKey, (Arc<Snapshot>, Arc<Shadow>)>,
+}
+
+impl Store {
+    /// The counts as of a stored cut.
+    pub fn shadow(&self, key: &StoreKey) -> Option<&Arc<Shadow>> {
+        self.snapshots.get(key).map(|(_, shadow)| shadow)
+    }
+
+    /// The newest job attempt that was begun.
+    pub fn attempt(&self) -> Attempt {
+        self.attempt
+    }
+
+    /// Completed checkpoints that are retained.
+    pub fn completed(&self) -> impl Iterator<Item = &Arc<Manifest>> {
+        self.completed.values()
+    }
+
+    /// How many checkpoints' worth of snapshots it holds.
+    pub fn snapshots(&self) -> usize {
+        self.snapshots.len()
+    }
+
+    /// Does what was asked; what to write into the trace, and the reply. `failed`: nothing takes effect.
+    pub fn apply(
+        &mut self,
+        topology: &Topology,
+        token: FencingToken,
+        request: &Request,
+        shadow: Option<&Arc<Shadow>>,
+        failed: bool,
+        lines: &mut Vec<Kind>,
+    ) -> Reply {
+        match request {
+            Request::Put(key, snapshot) => self.put(topology, *key, snapshot, shadow, failed, lines),
+            Request::Get(key) => {
+                let found = if failed { None } else { self.snapshots.get(key) };
+                let outcome = if found.is_some() { Outcome::Ok } else { Outcome::Error };
+                lines.push(Kind::Get { key: *key, outcome });
+                match found {
+                    Some((snapshot, _)) => Reply::Found(snapshot.clone()),
+                    None if failed => Reply::Failed,
+                    None => Reply::Missing,
+                }
+            }
+            _ if failed => self.refuse(token, request, Outcome::Error, Reply::Failed, lines),
+            _ if token < self.leader => self.refuse(token, request, Outcome::Fenced, Reply::Fenced, lines),
+            Request::Lead => {
+                let outcome = if token > self.leader { Outcome::Ok } else { Outcome::Again };
+                self.leader = token;
+                lines.push(Kind::Lead { token, outcome });
+                if self.ended { Reply::Ended } else { Reply::Led(self.attempt) }
+            }
+            Request::BeginAttempt(attempt) => self.begin(*attempt, token, lines),
+            Request::Publish(manifest) => self.publish(manifest, token, lines),
+            Request::Open(_) => Reply::Done,
+            Request::Discard(attempt, id) => self.discard(*attempt, *id, lines),
+            Request::EndJob => {
+                self.ended = true;
+                Reply::Done
+            }
+            other => unreachable!("a store is never asked {other:?}"),
+        }
+    }
+
+    fn refuse(&self, token: FencingToken, request: &Request, outcome: Outcome, reply: Reply, lines: &mut Vec<Kind>) -> Reply {
+        match request {
+            Request::Lead => lines.push(Kind::Lead { token, outcome }),
+            Request::BeginAttempt(job) => lines.push(Kind::Begin { job: *job, token, base: None, outcome }),
+            Request::Publish(manifest) => lines.push(completion(manifest, token, outcome)),
+            _ => {}
+        }
+        reply
+    }
+
+    fn put(
+        &mut self,
+        topology: &Topology,
+        key: StoreKey,
+        snapshot: &Arc<Snapshot>,
+        shadow: Option<&Arc<Shadow>>,
+        failed: bool,
+        lines: &mut Vec<Kind>,
+    ) -> Reply {
+        let again = self.snapshots.contains_key(&key);
+        let outcome = match (failed, again) {
+            (true, _) => Outcome::Error,
+            (false, true) => Outcome::Again,
+            (false, false) => Outcome::Ok,
+        };
+        lines.push(Kind::Put {
+            key,
+            digest: snapshot.digest(),
+            offsets: offsets(snapshot),
+            kappa: kappa(topology, key.task, snapshot),
+            txns: snapshot.transactions.as_slice().into(),
+            outcome,
+        });
+        if failed {
+            return Reply::Failed;
+        }
+        self.snapshots.insert(key, (snapshot.clone(), shadow.cloned().unwrap_or_default()));
+        Reply::Done
+    }
+
+    fn begin(&mut self, job: Attempt, token: FencingToken, lines: &mut Vec<Kind>) -> Reply {
+        let outcome = match job {
+            _ if self.ended => Outcome::Error,
+            job if job == self.attempt.next() => Outcome::Ok,
+            job if job == self.attempt => Outcome::Again,
+            _ => Outcome::Error,
+        };
+        if outcome == Outcome::Ok {
+            self.attempt = job;
+            self.base = self.completed.keys().next_back().copied();
+        }
+        lines.push(Kind::Begin { job, token, base: self.base, outcome });
+        if outcome == Outcome::Error {
+            return Reply::Failed;
+        }
+        Reply::Began { completed: self.completed.values().cloned().collect(), next: self.newest.next() }
+    }
+
+    fn publish(&mut self, manifest: &Arc<Manifest>, token: FencingToken, lines: &mut Vec<Kind>) -> Reply {
+        let id = manifest.checkpoint;
+        let outcome = match self.completed.get(&id) {
+            _ if manifest.attempt != self.attempt => Outcome::Fenced,
+            Some(known) if **known == **manifest => Outcome::Again,
+            Some(_) => Outcome::Error,
+            None => Outcome::Ok,
+        };
+        lines.push(completion(manifest, token, outcome));
+        match outcome {
+            Outcome::Ok => {
+                self.completed.insert(id, manifest.clone());
+                self.newest = self.newest.max(id);
+                Reply::Done
+            }
+            Outcome::Again => Reply::Done,
+            _ => Reply::Failed,
+        }
+    }
+
+    fn discard(&mut self, attempt: Attempt, id: CheckpointId, lines: &mut Vec<Kind>) -> Reply {
+        if self.completed.get(&id).is_some_and(|manifest| manifest.attempt == attempt) {
+            self.completed.remove(&id);
+        }
+        let from = StoreKey { attempt, checkpoint: id, task: TaskId(0) };
+        let to = StoreKey { attempt, checkpoint: id, task: TaskId(u32::MAX) };
+        let keys: Vec<StoreKey> = self.snapshots.range(from..=to).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.snapshots.remove(&key);
+            lines.push(Kind::Delete { key });
+        }
+        Reply::Done
+    }
+
+    /// Adds the canonical encoding.
+    pub fn digest(&self, d: &mut crate::digest::Digest) {
+        for word in [self.leader.0 as u64, self.attempt.0 as u64, self.ended as u64, self.newest.0] {
+            d.word(word);
+        }
+        d.word(self.base.map_or(0, |id| id.0));
+        for (id, manifest) in &self.completed {
+            d.word(id.0);
+            d.word(manifest.attempt.0 as u64);
+        }
+        for (key, (snapshot, shadow)) in &self.snapshots {
+            d.word(key.attempt.0 as u64);
+            d.word(key.checkpoint.0);
+            d.word(key.task.0 as u64);
+            d.word(snapshot.digest());
+            for (input, records) in &snapshot.channels {
+                d.word(input.0 as u64);
+                records.iter().for_each(|record| record.digest(d));
+            }
+            shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+        }
+    }
+}
+
+fn completion(manifest: &Manifest, token: FencingToken, outcome: Outcome) -> Kind {
+    let stored = |part: &Part| match part {
+        Part::Stored(key) => Some(*key),
+        Part::Finished => None,
+    };
+    let parts = manifest.parts.iter().filter_map(stored).collect();
+    Kind::Complete { checkpoint: manifest.checkpoint, job: manifest.attempt, token, parts, outcome }
+}
