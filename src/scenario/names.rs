@@ -1,0 +1,92 @@
+//! The names of subtasks, channels and hosts of a closed scenario, without building its tables.
+
+use super::dice::Dice;
+use super::spec::*;
+use std::fmt::Write;
+
+/// How many of what a closed job has.
+pub(super) struct Places<'a> {
+    job: &'a Job,
+    /// Subtasks, over all vertices.
+    pub subtasks: u64,
+    /// Channels, over all edges.
+    pub channels: u64,
+    /// Hosts.
+    pub hosts: u64,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(job: &'a Job) -> Self {
+        let subtasks = job.vertices.iter().map(|v| v.parallelism.least()).sum();
+        let mut places = Places { job, subtasks, channels: 0, hosts: job.hosts.least().max(1) };
+        places.channels = places.edges().map(|(from, input, to)| width(from, input, to)).sum();
+        places
+    }
+
+    /// Edges in the order of the topology: by receiver, then by input side. Dangling ones are left out.
+    fn edges(&self) -> impl Iterator<Item = (&'a VertexSpec, &'a InputSpec, &'a VertexSpec)> + use<'a> {
+        let vertices = &self.job.vertices;
+        vertices.iter().flat_map(move |to| {
+            to.inputs.iter().filter_map(move |input| Some((vertices.iter().find(|v| v.id == input.from)?, input, to)))
+        })
+    }
+
+    /// The name of the n-th subtask.
+    pub fn subtask(&self, mut n: u64) -> String {
+        for vertex in &self.job.vertices {
+            let here = vertex.parallelism.least();
+            if n < here {
+                return joined(&vertex.id, n);
+            }
+            n -= here;
+        }
+        String::new()
+    }
+
+    /// The name of the n-th channel.
+    pub fn channel(&self, mut n: u64) -> String {
+        for (from, input, to) in self.edges() {
+            let here = width(from, input, to);
+            if n >= here {
+                n -= here;
+                continue;
+            }
+            let (i, j) = match input.by {
+                Partitioning::Forward => (n, n),
+                _ => (n / to.parallelism.least(), n % to.parallelism.least()),
+            };
+            let mut name = String::with_capacity(from.id.len() + to.id.len() + 12);
+            let _ = write!(name, "{}/{i}>{}/{j}", from.id, to.id);
+            let joins = |other: &&InputSpec| other.from == from.id && (other.by != Partitioning::Forward || i == j);
+            if to.inputs.iter().filter(joins).count() > 1 {
+                let side = to.inputs.iter().position(|other| std::ptr::eq(other, input)).unwrap_or(0);
+                let _ = write!(name, "#{side}");
+            }
+            return name;
+        }
+        String::new()
+    }
+
+    /// The name of some subtask.
+    pub fn any_subtask(&self, dice: &mut Dice) -> String {
+        self.subtask(dice.below(self.subtasks))
+    }
+
+    /// Does some sink write transactions?
+    pub fn transactions(&self) -> bool {
+        self.job.vertices.iter().any(|v| v.sink == Some(SinkKind::TwoPhase))
+    }
+}
+
+fn joined(id: &str, n: u64) -> String {
+    let mut name = String::with_capacity(id.len() + 4);
+    let _ = write!(name, "{id}/{n}");
+    name
+}
+
+fn width(from: &VertexSpec, input: &InputSpec, to: &VertexSpec) -> u64 {
+    match input.by {
+        Partitioning::Forward => from.parallelism.least(),
+        _ => from.parallelism.least() * to.parallelism.least(),
+    }
+}
