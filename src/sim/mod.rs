@@ -1,3 +1,8 @@
-//! The seeded discrete-event simulation: who picks the next choice, and when it is due.
+//! The seeded discrete-event simulation: who picks the next choice, and when it is due. Only this room and
+//! `scenario` know random numbers; the world never sees a seed.
 
+pub mod coverage;
+pub mod driver;
+mod queue;
+pub mod run;
 pub mod setup;

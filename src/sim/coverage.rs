@@ -1,0 +1,151 @@
+//! What a run has met: a pass that never met a stale ack or a restored checkpoint says little.
+
+use crate::trace::event::{Event, Kind, Outcome, TxnOp};
+
+macro_rules! goals {
+    ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
+        /// Something worth having met.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Met { $($(#[$doc])* $name),* }
+
+        /// All of them, with their words.
+        pub const MET: &[(Met, &str)] = &[$((Met::$name, $word)),*];
+    };
+}
+
+goals! {
+    /// A checkpoint completed.
+    CheckpointCompleted = "checkpoint_completed",
+    /// A checkpoint was given up.
+    CheckpointAborted = "checkpoint_aborted",
+    /// A subtask declined.
+    Declined = "checkpoint_declined",
+    /// A subtask was restored from a checkpoint.
+    Restored = "restored_from_checkpoint",
+    /// A subtask that had finished was restored as finished.
+    RestoredFinished = "restored_finished",
+    /// Records in flight were restored.
+    InFlightRestored = "in_flight_restored",
+    /// A second coordinator took the lead.
+    Failover = "coordinator_failover",
+    /// Somebody was refused because somebody newer is in charge.
+    Fenced = "zombie_fenced",
+    /// A completion record was asked for again.
+    CompletionRepeated = "completion_repeated",
+    /// A barrier overtook records.
+    Overtook = "unaligned_overtook",
+    /// A snapshot contained records in flight.
+    InFlightStored = "in_flight_stored",
+    /// A transaction was committed.
+    Committed = "transaction_committed",
+    /// A transaction was committed a second time.
+    CommitRepeated = "commit_repeated",
+    /// A transaction was aborted.
+    TxnAborted = "transaction_aborted",
+    /// A transaction expired.
+    Expired = "transaction_expired",
+    /// A write to the store failed.
+    StoreFailed = "store_failed",
+    /// A channel was held for a barrier.
+    Held = "channel_held",
+    /// A cancellation barrier was taken.
+    Cancelled = "cancel_taken",
+    /// A life ended by a fault.
+    Crashed = "crashed",
+    /// A checkpoint completed after some subtask had finished.
+    FinalCheckpoint = "completed_after_finish",
+    /// The job ended with everything processed.
+    JobFinished = "job_finished",
+    /// The job failed for good.
+    JobFailed = "job_failed",
+}
+
+/// What was met, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    bits: u64,
+}
+
+impl Coverage {
+    /// Was it met?
+    pub fn met(&self, what: Met) -> bool {
+        self.bits >> what as u8 & 1 == 1
+    }
+
+    /// The words of everything that was met.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> + '_ {
+        MET.iter().filter(|(met, _)| self.met(*met)).map(|(_, word)| *word)
+    }
+
+    /// Adds what another run has met.
+    pub fn add(&mut self, other: Coverage) {
+        self.bits |= other.bits;
+    }
+
+    fn set(&mut self, what: Met) {
+        self.bits |= 1 << what as u8;
+    }
+
+    /// Looks at an event that isn't a record's.
+    pub fn event(&mut self, event: &Event) {
+        match &event.kind {
+            Kind::Complete { outcome, parts, .. } => match outcome {
+                Outcome::Ok => {
+                    self.set(Met::CheckpointCompleted);
+                    if self.bits >> 63 == 1 && !parts.is_empty() {
+                        self.set(Met::FinalCheckpoint);
+                    }
+                }
+                Outcome::Again => self.set(Met::CompletionRepeated),
+                Outcome::Fenced => self.set(Met::Fenced),
+                Outcome::Error => self.set(Met::StoreFailed),
+            },
+            Kind::Abort { .. } => self.set(Met::CheckpointAborted),
+            Kind::Decline { .. } => self.set(Met::Declined),
+            Kind::Restore { base: Some(_), kappa, finished, .. } => {
+                self.set(if *finished { Met::RestoredFinished } else { Met::Restored });
+                if !kappa.is_empty() {
+                    self.set(Met::InFlightRestored);
+                }
+            }
+            Kind::Lead { token, outcome } => match outcome {
+                Outcome::Fenced => self.set(Met::Fenced),
+                _ if token.0 > 1 => self.set(Met::Failover),
+                _ => {}
+            },
+            Kind::Begin { outcome: Outcome::Fenced, .. } => self.set(Met::Fenced),
+            Kind::BarIn { passed, .. } if *passed > 0 => self.set(Met::Overtook),
+            Kind::Put { outcome, kappa, .. } => {
+                if *outcome == Outcome::Error {
+                    self.set(Met::StoreFailed);
+                }
+                if !kappa.is_empty() {
+                    self.set(Met::InFlightStored);
+                }
+            }
+            Kind::Txn { op, outcome, .. } => match (op, outcome) {
+                (_, Outcome::Fenced) => self.set(Met::Fenced),
+                (TxnOp::Commit, Outcome::Ok) => self.set(Met::Committed),
+                (TxnOp::Commit, Outcome::Again) => self.set(Met::CommitRepeated),
+                (TxnOp::Abort, _) => self.set(Met::TxnAborted),
+                (TxnOp::Expire, _) => self.set(Met::Expired),
+                _ => {}
+            },
+            Kind::Hold { .. } => self.set(Met::Held),
+            Kind::CancelIn { .. } => self.set(Met::Cancelled),
+            Kind::Crash => self.set(Met::Crashed),
+            Kind::EndOut { .. } => self.bits |= 1 << 63, // some subtask has finished: not a goal by itself
+            _ => {}
+        }
+    }
+
+    /// How the job ended, as the world says.
+    pub fn job(&mut self, ended: Option<bool>) {
+        match ended {
+            Some(true) => self.set(Met::JobFinished),
+            Some(false) => self.set(Met::JobFailed),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! The clock beside the world: what becomes possible gets a time, the earliest happens next.
+//!
+//! Only the head of a channel is in the queue, and only if its receiver could take it when it was last looked at;
+//! after a step only what the step touched is looked at again.
+
+use super::coverage::Coverage;
+use super::queue::Queue;
+use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
+use crate::engine::message::{Timer, Txn};
+use crate::ids::*;
+use crate::scenario::dice::Dice;
+use crate::topology::Topology;
+use crate::trace::digest::TraceDigest;
+use crate::trace::event::{Event, Kind};
+use crate::verify::Verifier;
+use crate::world::choice::{AskId, Choice};
+use crate::world::observer::Observer;
+use crate::world::setup::Setup;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The job attempt's part of the queue's payloads: heads of channels, then reads.
+struct Slots {
+    job: Attempt,
+    base: u32,
+    queued: Vec<bool>,
+    last_due: Vec<u64>,
+    reads: Vec<ReadSlot>,
+}
+
+/// A partition, seen from the clock.
+#[derive(Clone, Copy)]
+struct ReadSlot {
+    who: Incarnation,
+    slot: u32,
+    partition: PartitionId,
+    queued: bool,
+    in_batch: u32,
+    next: u64,
+}
+
+/// What the queue holds beside heads and reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rare {
+    Choice(Choice),
+    Fire(Incarnation, Timer, u64),
+    Fault(usize),
+    Heal,
+}
+
+/// What is to be looked at now.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    Head(Attempt, ChannelId),
+    Read(Incarnation, u32),
+    Rare(Rare),
+}
+
+const RARE: u32 = 1 << 31;
+
+/// Watches a world and keeps its time.
+pub struct Driver {
+    pub(super) now: u64,
+    queue: Queue,
+    slots: Vec<Slots>,
+    next_base: u32,
+    rare: Vec<Rare>,
+    free: Vec<u32>,
+    topology: Arc<Topology>,
+    transaction_timeout: Option<u64>,
+    pub(super) plan: Arc<SimSetup>,
+    pub(super) dice: Dice,
+    timers: BTreeMap<(Incarnation, Timer), u64>,
+    control_due: BTreeMap<(Incarnation, Incarnation), u64>,
+    ledger_due: BTreeMap<Incarnation, u64>,
+    changed: Vec<Incarnation>,
+    pub(super) slow: Vec<(ChannelId, u32, u64)>,
+    /// Faults tied to protocol events: index into the plan, occurrences still to come.
+    points: Vec<(usize, u32)>,
+    /// Faults that have just come due.
+    pub(super) fired: Vec<usize>,
+    /// The digest of the trace so far.
+    pub digest: TraceDigest,
+    /// The judges.
+    pub verifier: Option<Verifier>,
+    /// What was met.
+    pub coverage: Coverage,
+    /// The events, if they are kept.
+    pub capture: Option<Vec<Event>>,
+    /// Records that were delivered.
+    pub delivered: u64,
+    pub(super) violated: bool,
+}
+
+impl Driver {
+    /// A clock at zero.
+    pub fn new(setup: &Setup, plan: &Arc<SimSetup>, seed: u64, verifier: Option<Verifier>) -> Self {
+        let mut driver = Driver {
+            now: 0,
+            queue: Queue::default(),
+            slots: Vec::new(),
+            next_base: 0,
+            rare: Vec::new(),
+            free: Vec::new(),
+            topology: setup.topology.clone(),
+            transaction_timeout: setup.transaction_timeout.map(|t| t.0),
+            plan: plan.clone(),
+            dice: Dice::new(seed, crate::scenario::dice::stream::SIMULATOR),
+            timers: BTreeMap::new(),
+            control_due: BTreeMap::new(),
+            ledger_due: BTreeMap::new(),
+            changed: Vec::new(),
+            slow: Vec::new(),
+            points: Vec::new(),
+            fired: Vec::new(),
+            digest: TraceDigest::new(setup.topology.processes()),
+            verifier,
+            coverage: Coverage::default(),
+            capture: None,
+            delivered: 0,
+            violated: false,
+        };
+        for (i, fault) in plan.faults.iter().enumerate() {
+            match fault.when {
+                When::At(time) => driver.later(time.0.min(plan.heal_at.0), Rare::Fault(i)),
+                When::After(point) => driver.points.push((i, point.nth)),
+            }
+        }
+        driver.later(plan.heal_at.0, Rare::Heal);
+        driver.later(0, Rare::Choice(Choice::Revive));
+        driver
+    }
+
+    /// Puts something rare into the queue.
+    pub(super) fn later(&mut self, due: u64, what: Rare) {
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.rare[index as usize] = what;
+                index
+            }
+            None => {
+                self.rare.push(what);
+                self.rare.len() as u32 - 1
+            }
+        };
+        self.queue.push(due, RARE | index);
+    }
+
+    /// The earliest entry; the clock moves to it.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Due> {
+        let (due, payload) = self.queue.pop()?;
+        self.now = self.now.max(due);
+        if payload & RARE != 0 {
+            let index = payload & !RARE;
+            self.free.push(index);
+            return Some(Due::Rare(self.rare[index as usize]));
+        }
+        let slots = self.slots.iter_mut().rfind(|slots| slots.base <= payload).expect("a payload has a base");
+        let index = (payload - slots.base) as usize;
+        if index < slots.queued.len() {
+            slots.queued[index] = false;
+            return Some(Due::Head(slots.job, ChannelId(index as u32)));
+        }
+        let read = &mut slots.reads[index - slots.queued.len()];
+        read.queued = false;
+        Some(Due::Read(read.who, read.slot))
+    }
+
+    fn slots(&mut self, job: Attempt) -> &mut Slots {
+        if let Some(at) = self.slots.iter().rposition(|slots| slots.job == job) {
+            return &mut self.slots[at];
+        }
+        let mut reads = Vec::new();
+        for (task, subtask) in self.topology.subtasks.iter().enumerate() {
+            for (slot, partition) in subtask.partitions.iter().enumerate() {
+                let who = Incarnation { task: TaskId(task as u32), attempt: job };
+                let (slot, partition) = (slot as u32, *partition);
+                reads.push(ReadSlot { who, slot, partition, queued: false, in_batch: 0, next: 0 });
+            }
+        }
+        let channels = self.topology.channels.len();
+        let base = self.next_base;
+        self.next_base += (channels + reads.len()) as u32;
+        self.slots.push(Slots { job, base, queued: vec![false; channels], last_due: vec![0; channels], reads });
+        self.slots.last_mut().expect("slots were just added")
+    }
+
+    /// The head of a channel is to be taken at `due`, or as soon as the clock allows.
+    #[inline]
+    pub(super) fn head(&mut self, job: Attempt, channel: ChannelId, due: u64) {
+        let now = self.now;
+        let slots = self.slots(job);
+        if !slots.queued[channel.index()] {
+            slots.queued[channel.index()] = true;
+            let payload = slots.base + channel.0;
+            self.queue.push(due.max(now), payload);
+        }
+    }
+
+    /// A source's partition is to be read when its pace allows.
+    #[inline]
+    pub(super) fn read(&mut self, who: Incarnation, slot: u32, read_now: bool) {
+        let (now, plan) = (self.now, self.plan.clone());
+        let slots = self.slots(who.attempt);
+        let heads = slots.queued.len() as u32;
+        let at = slots.reads.iter().position(|read| read.who == who && read.slot == slot);
+        let at = at.expect("a source has a slot for every partition");
+        let read = &mut slots.reads[at];
+        if read_now {
+            let pace = plan.pace[read.partition.index()];
+            read.in_batch += 1;
+            if read.in_batch >= pace.batch {
+                read.in_batch = 0;
+                read.next = now + pace.pause.0;
+            }
+        }
+        if !read.queued {
+            read.queued = true;
+            let payload = slots.base + heads + at as u32;
+            let due = read.next.max(now);
+            self.queue.push(due, payload);
+        }
+    }
+
+    /// Whose possibilities have changed since this was last asked.
+    #[inline]
+    pub(super) fn take_changed(&mut self) -> Option<Incarnation> {
+        self.changed.pop()
+    }
+
+    /// Is this the time at which the timer was last armed for?
+    pub(super) fn timer_due(&mut self, who: Incarnation, timer: Timer, due: u64) -> bool {
+        let current = self.timers.get(&(who, timer)) == Some(&due);
+        if current {
+            self.timers.remove(&(who, timer));
+        }
+        current
+    }
+
+    /// A delay of this law.
+    #[inline]
+    pub(super) fn delay(&mut self, law: Latency) -> u64 {
+        match law {
+            Latency::Uniform { min, max } => self.dice.between(min.0, max.0),
+            Latency::Tail { min, max, one_in } => {
+                if self.dice.below(one_in as u64) == 0 { self.dice.between(min.0, max.0) } else { min.0 }
+            }
+        }
+    }
+
+    fn factor(&self, channel: ChannelId) -> u64 {
+        let own = self.plan.link_factors.get(channel.index()).copied().unwrap_or(1) as u64;
+        let slow = self.slow.iter().filter(|(c, _, until)| *c == channel && *until > self.now);
+        slow.fold(own, |factor, (_, slow, _)| factor.saturating_mul(*slow as u64))
+    }
+
+    #[cold]
+    fn rare_event(&mut self, event: &Event) {
+        self.coverage.event(event);
+        if self.points.is_empty() {
+            return;
+        }
+        let Some((what, checkpoint)) = point(&event.kind) else { return };
+        let (plan, fired, healed) = (self.plan.clone(), &mut self.fired, self.now >= self.plan.heal_at.0);
+        self.points.retain_mut(|(fault, left)| {
+            let When::After(point) = plan.faults[*fault].when else { unreachable!("only these are points") };
+            let here = point.what == what
+                && point.process.is_none_or(|process| process == event.process)
+                && (point.checkpoint.is_none() || point.checkpoint == checkpoint);
+            if !here {
+                return true;
+            }
+            if *left == 0 {
+                if !healed {
+                    fired.push(*fault);
+                }
+                return false;
+            }
+            *left -= 1;
+            true
+        });
+    }
+}
+
+/// The protocol event that a line is, and its checkpoint.
+fn point(kind: &Kind) -> Option<(PointKind, Option<CheckpointId>)> {
+    Some(match kind {
+        Kind::Trigger { checkpoint, .. } => (PointKind::Trigger, Some(*checkpoint)),
+        Kind::BarIn { checkpoint, .. } => (PointKind::BarIn, Some(*checkpoint)),
+        Kind::Snap { checkpoint, .. } => (PointKind::Snap, Some(*checkpoint)),
+        Kind::Put { key, .. } => (PointKind::Put, Some(key.checkpoint)),
+        Kind::Ack { checkpoint } => (PointKind::Ack, Some(*checkpoint)),
+        Kind::Decline { checkpoint, .. } => (PointKind::Decline, Some(*checkpoint)),
+        Kind::Complete { checkpoint, .. } => (PointKind::Complete, Some(*checkpoint)),
+        Kind::Notify { checkpoint, .. } => (PointKind::Notify, Some(*checkpoint)),
+        Kind::Abort { checkpoint, .. } => (PointKind::Abort, Some(*checkpoint)),
+        Kind::Txn { .. } => (PointKind::Txn, None),
+        Kind::Restore { base, .. } => (PointKind::Restore, *base),
+        Kind::Begin { .. } => (PointKind::Begin, None),
+        Kind::Lead { .. } => (PointKind::Lead, None),
+        Kind::EndOut { .. } => (PointKind::EndOut, None),
+        Kind::Finish { .. } => (PointKind::Finish, None),
+        _ => return None,
+    })
+}
+
+impl Observer for Driver {
+    #[inline]
+    fn event(&mut self, event: Event) {
+        self.digest.add(&event);
+        if let Some(verifier) = &mut self.verifier {
+            self.violated |= verifier.observe(&event).is_err();
+        }
+        match event.kind {
+            Kind::Apply { .. } => self.delivered += 1,
+            Kind::Send { .. } | Kind::Read { .. } => {}
+            _ => self.rare_event(&event),
+        }
+        if let Some(events) = &mut self.capture {
+            events.push(event);
+        }
+    }
+
+    #[inline]
+    fn now(&self) -> Nanos {
+        Nanos(self.now)
+    }
+
+    #[inline]
+    fn sent(&mut self, job: Attempt, channel: ChannelId, len: usize, overtakes: bool) -> u64 {
+        let mut delay = self.delay(self.plan.link);
+        if !self.plan.link_factors.is_empty() || !self.slow.is_empty() {
+            delay = delay.saturating_mul(self.factor(channel));
+        }
+        let arrival = self.now + delay;
+        let slots = self.slots(job);
+        let last = &mut slots.last_due[channel.index()];
+        let due = arrival.max(*last);
+        *last = due;
+        if len == 0 {
+            self.head(job, channel, due);
+        }
+        if overtakes {
+            self.later(arrival, Rare::Choice(Choice::Overtake(job, channel)));
+        }
+        due
+    }
+
+    fn refilled(&mut self, job: Attempt, channel: ChannelId) {
+        self.head(job, channel, self.now);
+    }
+
+    #[inline]
+    fn changed(&mut self, life: Incarnation) {
+        if self.changed.last() != Some(&life) {
+            self.changed.push(life);
+        }
+    }
+
+    fn told(&mut self, from: Incarnation, to: Incarnation, len: usize) {
+        let arrival = self.now + self.delay(self.plan.control);
+        let last = self.control_due.entry((from, to)).or_default();
+        *last = if len == 0 { arrival } else { arrival.max(*last) };
+        let due = *last;
+        self.later(due, Rare::Choice(Choice::Tell(from, to)));
+    }
+
+    fn asked(&mut self, ask: AskId) {
+        let arrival = self.now + self.delay(self.plan.store);
+        let last = self.ledger_due.entry(ask.asker).or_default();
+        // One connection for each asker: requests arrive in the order in which they were made.
+        *last = arrival.max(*last);
+        let due = *last;
+        self.later(due, Rare::Choice(Choice::Apply(ask)));
+    }
+
+    fn done(&mut self, ask: AskId) {
+        let due = self.now + self.delay(self.plan.store);
+        self.later(due, Rare::Choice(Choice::Answer(ask)));
+    }
+
+    fn armed(&mut self, life: Incarnation, timer: Timer, after: Nanos) {
+        let due = self.now + after.0;
+        self.timers.insert((life, timer), due);
+        self.later(due, Rare::Fire(life, timer, due));
+    }
+
+    fn disarmed(&mut self, life: Incarnation, timer: Timer) {
+        self.timers.remove(&(life, timer));
+    }
+
+    fn detectable(&mut self, by: Incarnation, lost: Incarnation) {
+        let due = self.now + self.delay(self.plan.detect);
+        self.later(due, Rare::Choice(Choice::Detect(by, lost)));
+    }
+
+    fn headless(&mut self) {
+        let due = self.now + self.delay(self.plan.revive);
+        self.later(due, Rare::Choice(Choice::Revive));
+    }
+
+    fn opened(&mut self, ledger: VertexId, txn: Txn) {
+        if let Some(timeout) = self.transaction_timeout {
+            self.later(self.now + timeout, Rare::Choice(Choice::Expire(ledger, txn)));
+        }
+    }
+}
+
+/// What a fault is called in a trace.
+pub(super) fn words(topology: &Topology, fault: &FaultKind) -> Arc<str> {
+    let name = |task: &TaskId| topology.name(*task);
+    let ms = |lasting: &Nanos| lasting.0 / 1_000_000;
+    let text = match fault {
+        FaultKind::CrashTask(task) => format!("crash {}", name(task)),
+        FaultKind::CrashHost(host) => format!("crash host {}", host.0),
+        FaultKind::Tear { task, keep } => format!("tear {} after {keep} effects", name(task)),
+        FaultKind::CrashCoordinator => "crash coordinator".to_string(),
+        FaultKind::Failover => "replace coordinator".to_string(),
+        FaultKind::Suspect(task) => format!("suspect {}", name(task)),
+        FaultKind::PauseHost { host, lasting } => format!("pause host {} for {}ms", host.0, ms(lasting)),
+        FaultKind::PauseLink { channel, lasting } => {
+            format!("pause {} for {}ms", topology.channel_name(*channel), ms(lasting))
+        }
+        FaultKind::SlowLink { channel, factor, lasting } => {
+            format!("slow {} by {factor} for {}ms", topology.channel_name(*channel), ms(lasting))
+        }
+        FaultKind::DelayControl { task, lasting } => format!("delay control of {} for {}ms", name(task), ms(lasting)),
+        FaultKind::LoseControl { task, count } => format!("lose {count} control messages of {}", name(task)),
+        FaultKind::FailRequests { count } => format!("fail {count} store requests"),
+        FaultKind::LoseReplies { count } => format!("lose {count} replies"),
+        FaultKind::PauseStore { lasting } => format!("pause store for {}ms", ms(lasting)),
+        FaultKind::StoreFull { lasting } => format!("store full for {}ms", ms(lasting)),
+    };
+    text.into()
+}

@@ -1,0 +1,417 @@
+//! One run: a world, a clock, a seed; from nothing to quiescence, or to the bound.
+
+use super::coverage::Coverage;
+use super::driver::{Driver, Due, Rare, words};
+use super::setup::{FaultKind, SimSetup};
+use crate::engine::message::Request;
+use crate::ids::*;
+use crate::topology::Mode;
+use crate::trace::event::{Event, Kind, Meta};
+use crate::verify::{Report, Verifier};
+use crate::world::choice::{Choice, Fault, Step};
+use crate::world::menu::OUTCOMES;
+use crate::world::setup::Setup;
+use crate::world::{Service, World};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Steps after which a run is stopped, whatever happens: a safety net far beyond every bound of a scenario.
+const STEPS_MAX: u64 = 200_000_000;
+
+/// What to keep of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// All events.
+    pub trace: bool,
+    /// All choices.
+    pub schedule: bool,
+    /// No verdicts, only the digest.
+    pub unjudged: bool,
+    /// Stop after so many events.
+    pub until: Option<u64>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The digest of the trace.
+    pub digest: u64,
+    /// The digest of each process.
+    pub processes: Vec<u64>,
+    /// Events.
+    pub events: u64,
+    /// Records delivered.
+    pub delivered: u64,
+    /// Virtual time at the end.
+    pub time: Nanos,
+    /// The verdicts.
+    pub report: Option<Report>,
+    /// What was met.
+    pub coverage: Coverage,
+    /// What the engine said when it panicked.
+    pub panic: Option<String>,
+    /// The events, if they were kept.
+    pub trace: Option<Vec<Event>>,
+    /// The choices, if they were kept.
+    pub schedule: Option<Vec<Step>>,
+    /// Did the job end, and how?
+    pub ended: Option<bool>,
+}
+
+/// The header of the trace of a run.
+pub fn meta(setup: &Setup, seed: Option<u64>) -> Meta {
+    Meta {
+        tool: concat!("cutline ", env!("CARGO_PKG_VERSION")).to_string(),
+        scenario: setup.name.clone(),
+        seed,
+        guarantee: setup.guarantee,
+        mode: setup.config.mode,
+        graph: setup.topology.graph.clone(),
+        healed_events_max: setup.healed_events_max,
+    }
+}
+
+/// Runs a plan. The same arguments give the same run, byte for byte.
+pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> Run {
+    let verifier = (!keep.unjudged).then(|| Verifier::new(&meta(setup, Some(seed))));
+    let mut driver = Driver::new(setup, plan, seed, verifier);
+    driver.capture = keep.trace.then(Vec::new);
+    let mut sim = Sim {
+        world: World::new(setup),
+        driver,
+        setup: setup.clone(),
+        tears: Vec::new(),
+        lose_control: Vec::new(),
+        delay_control: Vec::new(),
+        host_until: vec![0; setup.hosts.iter().map(|host| host.index() + 1).max().unwrap_or(0)],
+        link_until: Vec::new(),
+        store_until: 0,
+        store_full_until: 0,
+        fail_requests: 0,
+        lose_replies: 0,
+        schedule: keep.schedule.then(Vec::new),
+        steps: 0,
+        clear_at: None,
+    };
+    let panic = catch_unwind(AssertUnwindSafe(|| sim.to_the_end(keep.until))).err().map(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or_default()
+    });
+    let mut coverage = sim.driver.coverage;
+    coverage.job(sim.world.job_ended());
+    Run {
+        digest: sim.driver.digest.overall(),
+        processes: sim.driver.digest.processes().collect(),
+        events: sim.driver.digest.events(),
+        delivered: sim.driver.delivered,
+        time: Nanos(sim.driver.now),
+        report: sim.driver.verifier.take().map(|verifier| verifier.finish()),
+        coverage,
+        panic,
+        trace: sim.driver.capture.take(),
+        schedule: sim.schedule.take(),
+        ended: sim.world.job_ended(),
+    }
+}
+
+struct Sim {
+    world: World,
+    driver: Driver,
+    setup: Arc<Setup>,
+    tears: Vec<(TaskId, u32)>,
+    lose_control: Vec<(TaskId, u32)>,
+    delay_control: Vec<(TaskId, u64)>,
+    host_until: Vec<u64>,
+    link_until: Vec<(ChannelId, u64)>,
+    store_until: u64,
+    store_full_until: u64,
+    fail_requests: u32,
+    lose_replies: u32,
+    schedule: Option<Vec<Step>>,
+    steps: u64,
+    clear_at: Option<u64>,
+}
+
+impl Sim {
+    fn to_the_end(&mut self, until: Option<u64>) {
+        while let Some(due) = self.driver.next() {
+            match due {
+                Due::Head(job, channel) => self.head(job, channel),
+                Due::Read(who, slot) => self.read(who, slot),
+                Due::Rare(rare) => {
+                    self.rare(rare);
+                    if self.over() {
+                        break;
+                    }
+                }
+            }
+            if self.steps & 0xff == 0 && self.cut_short(until) {
+                return;
+            }
+            if until.is_some_and(|until| self.driver.digest.events() >= until) {
+                return;
+            }
+        }
+        self.world.note(Kind::Quiesce, &mut self.driver);
+    }
+
+    /// Has the job ended, and everything that it set going?
+    fn over(&self) -> bool {
+        self.world.job_ended().is_some() && self.world.idle()
+    }
+
+    fn cut_short(&self, until: Option<u64>) -> bool {
+        let events = self.driver.digest.events();
+        let bound = self.setup.healed_events_max;
+        let stuck = self.clear_at.is_some_and(|clear| events > clear + bound);
+        stuck || self.steps > STEPS_MAX || until.is_some_and(|until| events >= until)
+    }
+
+    fn paused(&self, who: TaskId) -> Option<u64> {
+        let host = self.setup.hosts.get(who.index())?;
+        let until = self.host_until[host.index()];
+        (until > self.driver.now).then_some(until)
+    }
+
+    #[inline]
+    fn head(&mut self, job: Attempt, channel: ChannelId) {
+        let choice = Choice::Deliver(job, channel);
+        if !self.world.enabled(choice) {
+            return; // looked at again when its receiver has changed
+        }
+        let to = self.setup.topology.channels[channel.index()].to;
+        let link = self.link_until.iter().find(|(c, until)| *c == channel && *until > self.driver.now);
+        if let Some(until) = self.paused(to).or(link.map(|(_, until)| *until)) {
+            return self.driver.head(job, channel, until);
+        }
+        self.perform(choice);
+        if let Some(due) = self.world.channel(job, channel).and_then(|queue| queue.due()) {
+            self.driver.head(job, channel, due);
+        }
+    }
+
+    #[inline]
+    fn read(&mut self, who: Incarnation, slot: u32) {
+        let choice = Choice::Read(who, slot);
+        if !self.world.enabled(choice) {
+            return;
+        }
+        if let Some(until) = self.paused(who.task) {
+            return self.driver.later(until, Rare::Choice(choice));
+        }
+        self.perform(choice);
+        self.driver.read(who, slot, true);
+    }
+
+    /// Takes a step, and looks at what it touched.
+    #[inline]
+    fn perform(&mut self, choice: Choice) {
+        let mut step = Step::from(choice);
+        if !self.tears.is_empty()
+            && let Some(who) = self.stepping(choice)
+            && let Some(at) = self.tears.iter().position(|(task, _)| *task == who)
+        {
+            step.keep = Some(self.tears.swap_remove(at).1);
+        }
+        self.apply(step);
+        while let Some(who) = self.driver.take_changed() {
+            self.look(who);
+        }
+        while let Some(fault) = self.driver.fired.pop() {
+            // Right after the event, but never inside the step that caused it.
+            self.driver.later(self.driver.now, Rare::Fault(fault));
+        }
+    }
+
+    #[inline]
+    fn apply(&mut self, step: Step) {
+        self.steps += 1;
+        if let Some(schedule) = &mut self.schedule {
+            schedule.push(step);
+        }
+        self.world.perform(step, &mut self.driver);
+    }
+
+    /// Who takes a step if this happens.
+    fn stepping(&self, choice: Choice) -> Option<TaskId> {
+        match choice {
+            Choice::Deliver(_, channel) | Choice::Overtake(_, channel) => {
+                Some(self.setup.topology.channels[channel.index()].to)
+            }
+            Choice::Read(who, _) | Choice::Choose(who, _) | Choice::Fire(who, _) => Some(who.task),
+            // Before its first step nobody is there to be torn.
+            Choice::Tell(_, to) => self.world.life(to).map(|life| life.who.task),
+            Choice::Answer(ask) => Some(ask.asker.task),
+            Choice::Detect(by, _) => Some(by.task),
+            Choice::Apply(_) | Choice::Revive | Choice::Expire(..) | Choice::Fault(_) => None,
+        }
+    }
+
+    /// What a process may do has changed: what it could take goes into the queue.
+    fn look(&mut self, who: Incarnation) {
+        let topology = self.setup.topology.clone();
+        let Some(subtask) = topology.subtasks.get(who.task.index()) else { return };
+        while self.world.life(who).is_some_and(|life| life.choosing) {
+            let value = self.driver.dice.below(OUTCOMES as u64) as u8;
+            self.apply(Step::from(Choice::Choose(who, value)));
+        }
+        let Some(life) = self.world.life(who) else { return };
+        let switches = self.setup.config.mode == Mode::AlignedThenUnaligned || self.setup.config.mode == Mode::Unaligned;
+        if life.full == 0 {
+            for slot in 0..subtask.partitions.len() as u32 {
+                if self.world.enabled(Choice::Read(who, slot)) {
+                    self.driver.read(who, slot, false);
+                }
+            }
+        }
+        for channel in &subtask.inputs {
+            let Some(queue) = self.world.channel(who.attempt, *channel) else { continue };
+            let Some(due) = queue.due() else { continue };
+            let jumps = switches && queue.jumper().is_some();
+            self.driver.head(who.attempt, *channel, due);
+            if jumps && self.world.enabled(Choice::Overtake(who.attempt, *channel)) {
+                let due = self.driver.now + self.driver.delay(self.driver.plan.link);
+                self.driver.later(due, Rare::Choice(Choice::Overtake(who.attempt, *channel)));
+            }
+        }
+    }
+
+    fn rare(&mut self, rare: Rare) {
+        match rare {
+            Rare::Choice(choice) => self.choice(choice),
+            Rare::Fire(who, timer, due) => {
+                if let Some(until) = self.paused(who.task) {
+                    return self.driver.later(until, Rare::Fire(who, timer, due));
+                }
+                if self.driver.timer_due(who, timer, due) && self.world.enabled(Choice::Fire(who, timer)) {
+                    self.perform(Choice::Fire(who, timer));
+                }
+            }
+            Rare::Fault(fault) => self.fault(fault),
+            Rare::Heal => self.heal(),
+        }
+    }
+
+    fn choice(&mut self, choice: Choice) {
+        if !self.world.enabled(choice) {
+            return;
+        }
+        match choice {
+            Choice::Tell(from, to) => self.tell(from, to),
+            Choice::Apply(ask) => self.serve(ask),
+            Choice::Read(who, slot) => self.read(who, slot),
+            Choice::Overtake(_, channel) => {
+                let to = self.setup.topology.channels[channel.index()].to;
+                match self.paused(to) {
+                    Some(until) => self.driver.later(until, Rare::Choice(choice)),
+                    None => self.perform(choice),
+                }
+            }
+            Choice::Answer(ask) => match self.paused(ask.asker.task) {
+                Some(until) => self.driver.later(until, Rare::Choice(choice)),
+                None => self.perform(choice),
+            },
+            _ => self.perform(choice),
+        }
+    }
+
+    fn tell(&mut self, from: Incarnation, to: Incarnation) {
+        let subtask = if to.task == self.setup.topology.coordinator() { from.task } else { to.task };
+        let delayed = self.delay_control.iter().find(|(task, until)| *task == subtask && *until > self.driver.now);
+        if let Some(until) = self.paused(to.task).or(delayed.map(|(_, until)| *until)) {
+            return self.driver.later(until, Rare::Choice(Choice::Tell(from, to)));
+        }
+        if let Some(lose) = self.lose_control.iter_mut().find(|(task, count)| *task == subtask && *count > 0) {
+            lose.1 -= 1;
+            return self.perform(Choice::Fault(Fault::LoseControl(from, to)));
+        }
+        self.perform(Choice::Tell(from, to));
+    }
+
+    fn serve(&mut self, ask: crate::world::choice::AskId) {
+        let request = self.world.in_flight(ask).expect("an enabled request is on its way");
+        let to_store = request.service == Service::Store;
+        let is_put = matches!(request.request, Request::Put(..));
+        if to_store && self.store_until > self.driver.now {
+            return self.driver.later(self.store_until, Rare::Choice(Choice::Apply(ask)));
+        }
+        if to_store && (self.fail_requests > 0 || is_put && self.store_full_until > self.driver.now) {
+            self.fail_requests = self.fail_requests.saturating_sub(1);
+            return self.perform(Choice::Fault(Fault::FailRequest(ask)));
+        }
+        if self.lose_replies > 0 {
+            self.lose_replies -= 1;
+            return self.perform(Choice::Fault(Fault::LoseReply(ask)));
+        }
+        self.perform(Choice::Apply(ask));
+    }
+
+    fn newest(&self, task: TaskId) -> Option<Incarnation> {
+        let lives = self.world.lives().filter(|who| who.task == task);
+        lives.max_by_key(|who| who.attempt)
+    }
+
+    fn fault(&mut self, index: usize) {
+        if self.clear_at.is_some() || self.world.job_ended().is_some() {
+            return;
+        }
+        let plan = self.driver.plan.clone();
+        let fault = &plan.faults[index].what;
+        let what = words(&self.setup.topology, fault);
+        self.world.note(Kind::Fault { what }, &mut self.driver);
+        let now = self.driver.now;
+        let until = |lasting: Nanos| (now + lasting.0).min(plan.heal_at.0);
+        match *fault {
+            FaultKind::CrashTask(task) => self.crash(self.newest(task)),
+            FaultKind::CrashHost(host) => {
+                let on_host = |who: &Incarnation| self.setup.hosts[who.task.index()] == host;
+                let lives: Vec<Incarnation> = self.world.lives().filter(on_host).collect();
+                lives.into_iter().for_each(|who| self.crash(Some(who)));
+            }
+            FaultKind::Tear { task, keep } => self.tears.push((task, keep)),
+            FaultKind::CrashCoordinator => self.crash(self.world.coordinators().last()),
+            FaultKind::Failover => self.go_wrong(Fault::Failover),
+            FaultKind::Suspect(task) => {
+                if let (Some(by), Some(lost)) = (self.world.coordinators().last(), self.newest(task)) {
+                    self.go_wrong(Fault::Suspect(by, lost));
+                }
+            }
+            FaultKind::PauseHost { host, lasting } => {
+                if let Some(slot) = self.host_until.get_mut(host.index()) {
+                    *slot = (*slot).max(until(lasting));
+                }
+            }
+            FaultKind::PauseLink { channel, lasting } => self.link_until.push((channel, until(lasting))),
+            FaultKind::SlowLink { channel, factor, lasting } => {
+                self.driver.slow.push((channel, factor, until(lasting)))
+            }
+            FaultKind::DelayControl { task, lasting } => self.delay_control.push((task, until(lasting))),
+            FaultKind::LoseControl { task, count } => self.lose_control.push((task, count)),
+            FaultKind::FailRequests { count } => self.fail_requests += count,
+            FaultKind::LoseReplies { count } => self.lose_replies += count,
+            FaultKind::PauseStore { lasting } => self.store_until = until(lasting),
+            FaultKind::StoreFull { lasting } => self.store_full_until = until(lasting),
+        }
+    }
+
+    fn crash(&mut self, who: Option<Incarnation>) {
+        if let Some(who) = who {
+            self.go_wrong(Fault::Crash(who));
+        }
+    }
+
+    fn go_wrong(&mut self, fault: Fault) {
+        if self.world.enabled(Choice::Fault(fault)) {
+            self.perform(Choice::Fault(fault));
+        }
+    }
+
+    fn heal(&mut self) {
+        self.world.note(Kind::Clear, &mut self.driver);
+        self.clear_at = Some(self.driver.digest.events());
+        self.tears.clear();
+        self.lose_control.clear();
+        self.fail_requests = 0;
+        self.lose_replies = 0;
+    }
+}
