@@ -8,5 +8,6 @@ pub mod ids;
 pub mod sim;
 pub mod topology;
 pub mod trace;
+pub mod vectors;
 pub mod verify;
 pub mod world;

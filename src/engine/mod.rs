@@ -3,6 +3,8 @@
 
 pub mod config;
 pub mod gate;
+pub mod inbox;
 pub mod message;
 pub mod process;
 pub mod snapshot;
+mod tracker;
