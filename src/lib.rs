@@ -9,5 +9,6 @@ pub mod scenario;
 pub mod sim;
 pub mod topology;
 pub mod trace;
+pub mod vectors;
 pub mod verify;
 pub mod world;

@@ -7,6 +7,7 @@ pub mod config;
 pub mod coordinator;
 pub mod gate;
 pub mod keyed;
+pub mod inbox;
 pub mod message;
 pub mod operator;
 pub mod operators;
@@ -17,3 +18,24 @@ pub mod snapshot;
 pub mod source;
 pub mod subtask;
 pub mod subtask_control;
+mod tracker;
+
+use config::Config;
+use coordinator::Coordinator;
+use gate::Gate;
+use process::Process;
+use std::sync::Arc;
+use subtask::Subtask;
+
+use crate::ids::{Incarnation, InputSet};
+use crate::topology::Topology;
+
+/// The honest engine: the process of any task of a job.
+pub fn spawn(topology: &Arc<Topology>, config: &Arc<Config>, who: Incarnation) -> Box<dyn Process> {
+    if who.task == topology.coordinator() {
+        return Box::new(Coordinator::new(topology, config, who));
+    }
+    let inputs = topology.subtasks[who.task.index()].inputs.len();
+    let gate = Gate::new(config.mode, inputs, config.checkpoint_after_end, &InputSet::new());
+    Box::new(Subtask::new(topology, config, who, gate))
+}

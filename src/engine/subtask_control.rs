@@ -250,3 +250,13 @@ impl<G: BarrierGate<Record> + GateState> Subtask<G> {
         }
     }
 }
+
+impl GateState for super::gate::Gate<Record> {
+    fn digest_into(&self, d: &mut Digest) {
+        self.digest(d, &|record: &Record, d: &mut Digest| record.digest(d));
+    }
+
+    fn visit_ids(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        self.ids(visit);
+    }
+}

@@ -310,7 +310,7 @@ impl Observer for Driver {
     fn event(&mut self, event: Event) {
         self.digest.add(&event);
         if let Some(verifier) = &mut self.verifier {
-            self.violated |= verifier.observe(&event).is_err();
+            self.violated |= verifier.observe(&event);
         }
         match event.kind {
             Kind::Apply { .. } => self.delivered += 1,

@@ -3,3 +3,5 @@
 pub mod digest;
 pub mod event;
 pub mod record;
+
+pub use crate::engine::message::{AbortReason, Datum, DeclineReason, Record, StoreKey, Txn};

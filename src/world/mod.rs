@@ -11,7 +11,7 @@ mod effects;
 mod fingerprint;
 pub mod ledger;
 pub mod life;
-mod menu;
+pub mod menu;
 pub mod observer;
 pub mod setup;
 pub mod store;
