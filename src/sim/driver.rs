@@ -250,6 +250,9 @@ impl Driver {
     }
 
     fn factor(&self, channel: ChannelId) -> u64 {
+        if self.now >= self.plan.heal_at.0 {
+            return 1; // a healed world is even
+        }
         let own = self.plan.link_factors.get(channel.index()).copied().unwrap_or(1) as u64;
         let slow = self.slow.iter().filter(|(c, _, until)| *c == channel && *until > self.now);
         slow.fold(own, |factor, (_, slow, _)| factor.saturating_mul(*slow as u64))
