@@ -173,7 +173,7 @@ impl Twist for CancelNeedsBarrier {
 
 /// A given-up checkpoint never releases what it blocked.
 #[derive(Default)]
-struct NeverReleases(InputSet, bool);
+struct NeverReleases(InputSet);
 impl Twist for NeverReleases {
     fn barrier(&mut self, honest: &mut Honest, input: InputIndex, barrier: Barrier, out: &mut Out) {
         honest.barrier(input, barrier, out);
@@ -389,7 +389,6 @@ impl Twist for ClockNotStopped {
 }
 
 /// When an older checkpoint ends, the clock of the newest is stopped (B08).
-#[derive(Default)]
 struct StopsNewestClock;
 impl Twist for StopsNewestClock {
     fn after(&mut self, _: &mut Honest, out: &mut Out) {
@@ -435,8 +434,7 @@ impl Twist for CapturesNothing {
 }
 
 /// Unaligned: the snapshot is taken when the last barrier has come (B01 at its worst).
-#[derive(Default)]
-struct SnapshotAtLast(bool);
+struct SnapshotAtLast;
 impl Twist for SnapshotAtLast {
     fn after(&mut self, _: &mut Honest, out: &mut Out) {
         let late = std::mem::take(out);
@@ -508,9 +506,8 @@ impl Twist for CountsTwice {
     }
 }
 
-fn plain(twist: impl Twist) -> impl Fn(&Vector) -> Bent {
-    let twist = std::cell::Cell::new(Some(Box::new(twist) as Box<dyn Twist>));
-    move |vector| Bent { honest: vectors::own_gate(vector), twist: twist.take().expect("one gate a vector") }
+fn bent(vector: &Vector, twist: impl Twist) -> Bent {
+    Bent { honest: vectors::own_gate(vector), twist: Box::new(twist) }
 }
 
 /// An honest gate of other settings.
@@ -525,7 +522,7 @@ fn other(vector: &Vector, change: impl FnOnce(&mut Vector)) -> Bent {
 /// A gate of each wrong kind, made for a vector.
 fn table() -> Vec<(&'static str, Box<dyn Fn(&Vector) -> Bent>)> {
     fn each<T: Twist + Default>() -> Box<dyn Fn(&Vector) -> Bent> {
-        Box::new(|vector| plain(T::default())(vector))
+        Box::new(|vector| bent(vector, T::default()))
     }
     vec![
         ("a late barrier counts", each::<LateCounts>()),
@@ -536,33 +533,36 @@ fn table() -> Vec<(&'static str, Box<dyn Fn(&Vector) -> Bent>)> {
         ("a cancelled id is forgotten", each::<CancelForgets>()),
         ("an older cancel counts", each::<OlderCancelCounts>()),
         ("a newer cancel reports both", each::<CancelReportsBoth>()),
-        ("a cancel leaves older ones alone", Box::new(|vector| plain(CancelAlone)(vector))),
-        ("a cancel aborts descending", Box::new(|vector| plain(CancelDescending)(vector))),
+        ("a cancel leaves older ones alone", Box::new(|vector| bent(vector, CancelAlone))),
+        ("a cancel aborts descending", Box::new(|vector| bent(vector, CancelDescending))),
         ("a given-up checkpoint releases nothing", each::<NeverReleases>()),
         ("a newer barrier is ignored", each::<NewerIgnored>()),
-        ("subsumes in silence", Box::new(|vector| plain(SubsumesInSilence)(vector))),
-        ("an end is not counted", Box::new(|vector| plain(EndNotCounted(Vec::new(), vector.channels as usize))(vector))),
-        ("ended channels are in the quorum", Box::new(|vector| plain(QuorumOfAll(0, vector.channels as usize))(vector))),
+        ("subsumes in silence", Box::new(|vector| bent(vector, SubsumesInSilence))),
+        ("an end is not counted", Box::new(|vector| bent(vector, EndNotCounted(Vec::new(), vector.channels as usize)))),
+        ("ended channels are in the quorum", Box::new(|vector| bent(vector, QuorumOfAll(0, vector.channels as usize)))),
         ("an end gives up always", Box::new(|vector| other(vector, |v| v.checkpoint_after_end = false))),
         ("an end gives up never", Box::new(|vector| other(vector, |v| v.checkpoint_after_end = true))),
-        ("end_of_input comes first", Box::new(|vector| plain(EndOfInputFirst)(vector))),
-        ("blocks nothing", Box::new(|vector| plain(BlocksNothing)(vector))),
+        ("end_of_input comes first", Box::new(|vector| bent(vector, EndOfInputFirst))),
+        ("blocks nothing", Box::new(|vector| bent(vector, BlocksNothing))),
         ("at least once blocks", Box::new(|vector| other(vector, |v| swap(v, Mode::AtLeastOnce, Mode::Aligned)))),
         ("aligned is only counted", Box::new(|vector| other(vector, |v| swap(v, Mode::Aligned, Mode::AtLeastOnce)))),
         ("unaligned is aligned", Box::new(|vector| other(vector, |v| swap(v, Mode::Unaligned, Mode::Aligned)))),
         ("never switches", Box::new(|vector| other(vector, |v| swap(v, Mode::AlignedThenUnaligned, Mode::Aligned)))),
-        ("switches at once", Box::new(|vector| other(vector, |v| swap(v, Mode::AlignedThenUnaligned, Mode::Unaligned)))),
+        (
+            "switches at once",
+            Box::new(|vector| other(vector, |v| swap(v, Mode::AlignedThenUnaligned, Mode::Unaligned))),
+        ),
         ("the switch releases", each::<SwitchReleases>()),
-        ("a switch upstream is ignored", Box::new(|vector| plain(SwitchedUpstreamIgnored)(vector))),
+        ("a switch upstream is ignored", Box::new(|vector| bent(vector, SwitchedUpstreamIgnored))),
         ("stays switched", each::<StaysSwitched>()),
         ("the clock is not stopped", each::<ClockNotStopped>()),
-        ("the newest clock is stopped", each::<StopsNewestClock>()),
+        ("the newest clock is stopped", Box::new(|vector| bent(vector, StopsNewestClock))),
         ("captures after the own barrier", each::<CapturesOn>()),
-        ("captures nothing", Box::new(|vector| plain(CapturesNothing)(vector))),
-        ("the snapshot comes last", each::<SnapshotAtLast>()),
+        ("captures nothing", Box::new(|vector| bent(vector, CapturesNothing))),
+        ("the snapshot comes last", Box::new(|vector| bent(vector, SnapshotAtLast))),
         ("given-up channel state is listed", each::<ListsGivenUp>()),
-        ("channels are listed descending", Box::new(|vector| plain(ListsDescending)(vector))),
-        ("the snapshot comes twice", Box::new(|vector| plain(SnapshotTwice)(vector))),
+        ("channels are listed descending", Box::new(|vector| bent(vector, ListsDescending))),
+        ("the snapshot comes twice", Box::new(|vector| bent(vector, SnapshotTwice))),
         ("a channel counts twice", each::<CountsTwice>()),
     ]
 }
