@@ -83,6 +83,8 @@ impl<G: BarrierGate<Text>> Bench<G> {
                 Taken::Gate(GateEffect::EndOfInput) => self.done.push(Entry::EndOfInput(True)),
                 Taken::Gate(GateEffect::Late(_)) => {}
                 Taken::Gate(GateEffect::StartClock(checkpoint)) => {
+                    // Starting again replaces, as with any timer.
+                    self.clocks.retain(|(_, id)| *id != checkpoint);
                     let due = self.timeout_ms.and_then(|timeout| self.now_ms.checked_add(timeout));
                     self.clocks.extend(due.map(|due| (due, checkpoint)));
                 }
