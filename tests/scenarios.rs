@@ -2,8 +2,7 @@
 
 use cutline::engine::process::{Process, Spawn};
 use cutline::scenario::*;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn shipped() -> Vec<PathBuf> {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
@@ -25,12 +24,19 @@ fn protocols(name: &str) -> Option<Spawn> {
     (name == "engine").then_some(nobody as Spawn)
 }
 
-fn loaded(path: &PathBuf) -> Loaded {
-    let scenario: Scenario =
-        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let mut texts = BTreeMap::new();
-    texts.insert("data/genesis.txt".into(), ["a b".into(), "c".into()].into_iter().collect());
-    Loaded::new(scenario, path.file_stem().unwrap().to_str().unwrap(), texts)
+fn loaded(path: &Path) -> Loaded {
+    load(path).unwrap_or_else(|found| panic!("{}", render(&found, false)))
+}
+
+#[test]
+fn every_shipped_scenario_is_clean_and_says_what_it_is_about() {
+    let shipped = shipped();
+    assert!(shipped.len() >= 16, "only {}", shipped.len());
+    for path in shipped {
+        let loaded = loaded(&path);
+        assert_eq!(render(&loaded.warnings, false), "");
+        assert!(loaded.scenario.about.len() > 60, "{}", path.display());
+    }
 }
 
 #[test]

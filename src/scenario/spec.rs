@@ -197,10 +197,10 @@ pub enum Data {
     Text {
         /// The file, relative to the scenario file.
         text: String,
-        /// How many lines. All that follow, if absent.
+        /// How many lines. All, if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lines: Option<Open<1, 1_000_000>>,
-        /// Lines passed over first. Drawn so that `lines` are left, if absent.
+        /// Lines passed over first; after the last line comes the first again. Drawn, if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<Open<0, 1_000_000>>,
     },
