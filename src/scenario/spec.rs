@@ -484,8 +484,6 @@ pub enum Goal {
     CheckpointExpired,
     /// A subtask declined a checkpoint.
     CheckpointDeclined,
-    /// A checkpoint completed while a host stood still or was paused.
-    CompletedWhilePaused,
     /// A subtask came back from a completed checkpoint.
     RestoredFromCheckpoint,
     /// The job was begun again from nothing.
