@@ -42,16 +42,22 @@ impl<'a> Check<'a> {
         }
         if self.is_whole("/job") {
             self.ends();
-            self.cycle();
+            // Where the edges are wrong, what follows from them would only confuse.
+            if !self.found.iter().any(|d| matches!(d.code, "S0201" | "S0202" | "S0205")) {
+                self.nowhere();
+                self.cycle();
+            }
             self.size();
         }
         self.settings();
         self.script();
     }
 
-    fn is_whole(&self, scope: &str) -> bool {
-        let below = |pointer: &String| pointer.strip_prefix(scope).is_some_and(|p| p.is_empty() || p.starts_with('/'));
-        !self.mended.iter().any(below)
+    /// Was the shape right here, above and below?
+    pub(super) fn is_whole(&self, scope: &str) -> bool {
+        let within =
+            |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|p| p.is_empty() || p.starts_with('/'));
+        !self.mended.iter().any(|pointer| within(pointer, scope) || within(scope, pointer))
     }
 
     fn report(&mut self, code: &'static str, pointer: &str, at_key: bool, message: String) -> &mut Diagnostic {
@@ -132,8 +138,8 @@ impl<'a> Check<'a> {
         }
         if vertex.source.is_none() && vertex.inputs.is_empty() && self.is_whole(&pointer) {
             let message = format!("`{id}` gets nothing: it has no inputs and is no source");
-            self.value("S0206", &format!("{pointer}/id"), message)
-                .help = Some("add `\"inputs\": [{\"from\": \"...\", \"by\": \"hash\"}]`".to_string());
+            self.value("S0206", &format!("{pointer}/id"), message).help =
+                Some("add `\"inputs\": [{\"from\": \"...\", \"by\": \"hash\"}]`".to_string());
         }
         for i in 0..vertex.inputs.len() {
             self.input(v, i);
@@ -220,7 +226,11 @@ impl<'a> Check<'a> {
             use OperatorKind::*;
             match operator {
                 Filter { drop_multiples_of: 0 } => {
-                    self.value("S0220", &format!("{pointer}/filter/drop_multiples_of"), "0 has no multiples".to_string());
+                    self.value(
+                        "S0220",
+                        &format!("{pointer}/filter/drop_multiples_of"),
+                        "0 has no multiples".to_string(),
+                    );
                 }
                 Window { size: 0 } => {
                     let message = "a window must hold at least one record".to_string();
@@ -235,13 +245,15 @@ impl<'a> Check<'a> {
                 }
                 _ => {}
             }
-            let keyed = matches!(operator, KeyedCount | KeyedSum | KeyedMax | Distinct | Window { .. } | Join | LastValue);
+            let keyed =
+                matches!(operator, KeyedCount | KeyedSum | KeyedMax | Distinct | Window { .. } | Join | LastValue);
             if keyed && vertex.parallelism.most() > 1 {
                 self.keyed(v, &pointer, split);
             }
             if *operator == Words {
                 split = true;
-                let text = |v: &VertexSpec| !matches!(v.source, None | Some(SourceSpec { data: Data::Numbers { .. }, .. }));
+                let text =
+                    |v: &VertexSpec| !matches!(v.source, None | Some(SourceSpec { data: Data::Numbers { .. }, .. }));
                 if self.is_whole("/job") && !self.s.job.vertices.iter().any(text) {
                     self.warning("S0223", &pointer, "`words` has nothing to split: no source reads text".to_string());
                 }
@@ -275,6 +287,10 @@ impl<'a> Check<'a> {
         if vertices.iter().all(|v| v.sink.is_none()) {
             self.value("S0207", "/job/vertices", "the job has no sink".to_string());
         }
+    }
+
+    fn nowhere(&mut self) {
+        let vertices = &self.s.job.vertices;
         for (v, vertex) in vertices.iter().enumerate() {
             let feeds = vertices.iter().any(|to| to.inputs.iter().any(|input| input.from == vertex.id));
             if vertex.sink.is_none() && !feeds {

@@ -18,7 +18,7 @@ impl Check<'_> {
         }
         for (e, entry) in s.faults.script.iter().enumerate() {
             let pointer = format!("/faults/script/{e}");
-            if self.mended.iter().any(|p| p.starts_with(&format!("{pointer}/")) || *p == pointer) {
+            if !self.is_whole(&pointer) {
                 continue;
             }
             self.time(&pointer, entry);
@@ -27,7 +27,8 @@ impl Check<'_> {
     }
 
     fn time(&mut self, pointer: &str, entry: &Entry) {
-        let times = [("at_ms", entry.at_ms.is_some()), ("at_us", entry.at_us.is_some()), ("after", entry.after.is_some())];
+        let times =
+            [("at_ms", entry.at_ms.is_some()), ("at_us", entry.at_us.is_some()), ("after", entry.after.is_some())];
         let there: Vec<&str> = times.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
         match there.as_slice() {
             [_] => {}
@@ -36,7 +37,8 @@ impl Check<'_> {
                 self.value("S0214", pointer, message).label = "expected `at_ms`, `at_us` or `after`".to_string();
             }
             several => {
-                let message = format!("this fault comes at several times: {}", either(several).replace(" or ", " and "));
+                let message =
+                    format!("this fault comes at several times: {}", either(several).replace(" or ", " and "));
                 self.value("S0214", pointer, message).label = "only one is possible".to_string();
             }
         }
@@ -130,7 +132,9 @@ impl Check<'_> {
             Ok(()) => {}
             Err(Some((id, least))) => {
                 let message = format!("there is no `{}`", shortened(name));
-                let label = format!("`{}` has {least} at least, counted from 0", shortened(id));
+                let open = self.find(id).is_some_and(|(_, v)| v.parallelism.fixed().is_none());
+                let least = if open { format!("at least {least}") } else { least.to_string() };
+                let label = format!("`{}` has {least}, counted from 0", shortened(id));
                 self.value("S0213", pointer, message).label = label;
             }
             Err(None) => self.no_process(pointer, name, besides),

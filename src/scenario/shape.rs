@@ -65,8 +65,8 @@ impl<'a> Shape<'a> {
     fn mismatch(&mut self, node: &Node, schemas: &[&'a Value], pointer: &str) -> Option<Value> {
         let mut expected: Vec<String> = schemas.iter().map(|schema| self.describe(schema)).collect();
         expected.dedup();
+        let message = format!("expected {}, found {}", expected[0], node.found());
         let expected = expected.join(" or ");
-        let message = format!("expected {expected}, found {}", node.found());
         let diagnostic = self.wrong("S0105", node, pointer, message);
         diagnostic.label = format!("expected {expected}");
         if matches!(node.kind, Kind::Null) {
@@ -77,13 +77,13 @@ impl<'a> Shape<'a> {
 
     fn describe(&self, schema: &'a Value) -> String {
         let schema = self.resolve(schema);
-        let keys = |map: &Map<String, Value>| map.keys().map(|key| format!("\"{key}\": ...")).collect::<Vec<_>>();
+        let keys = || self.required(schema).map(|key| format!("\"{key}\": ...")).collect::<Vec<_>>();
         match (schema.get("type").and_then(Value::as_str), schema.get("properties").and_then(Value::as_object)) {
             (Some("integer"), _) => match (bound(schema, "minimum"), bound(schema, "maximum")) {
                 (Some(min), Some(max)) => format!("a whole number from {min} to {max}"),
                 _ => "a whole number".to_string(),
             },
-            (Some("object"), Some(map)) if map.len() <= 2 => format!("{{{}}}", keys(map).join(", ")),
+            (Some("object"), Some(map)) if map.len() <= 2 => format!("{{{}}}", keys().join(", ")),
             (Some("object"), _) => "an object".to_string(),
             (Some("array"), _) => "a list".to_string(),
             (Some("boolean"), _) => "`true` or `false`".to_string(),
@@ -164,7 +164,7 @@ impl<'a> Shape<'a> {
             // The whole object would be too much to underline.
             let brace = Node { span: node.span.start..node.span.start + 1, kind: Kind::Null };
             let message = format!("missing {what} {}", names.join(", "));
-            let diagnostic = self.wrong("S0104", &brace, pointer, message);
+            let diagnostic = self.wrong("S0104", &brace, &format!("{pointer}/{}", missing[0]), message);
             diagnostic.label = "in this object".to_string();
             diagnostic.help = help;
         }
@@ -250,7 +250,9 @@ impl<'a> Shape<'a> {
         for branch in branches {
             words.extend(branch.get("const").and_then(Value::as_str));
             words.extend(branch.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str));
-            tags.extend(branch.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(k, v)| (k.as_str(), v)));
+            tags.extend(
+                branch.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(k, v)| (k.as_str(), v)),
+            );
         }
         let names: Vec<&str> = tags.iter().map(|(name, _)| *name).collect();
         match &node.kind {
@@ -336,9 +338,9 @@ impl<'a> Shape<'a> {
                 Value::Array(vec![item; least as usize])
             }
             Some("object") => {
-                let fields = self.required(schema).filter_map(|name| {
-                    Some((name.to_string(), self.instead(schema.get("properties")?.get(name)?)))
-                });
+                let fields = self
+                    .required(schema)
+                    .filter_map(|name| Some((name.to_string(), self.instead(schema.get("properties")?.get(name)?))));
                 Value::Object(fields.collect())
             }
             _ => Value::String(String::new()),
