@@ -68,17 +68,43 @@ fn the_schema_is_the_one_that_is_documented() {
     assert!(std::fs::read_to_string(path).unwrap_or_default() == text, "run this test with CUTLINE_UPDATE=1");
 }
 
-/// What a seed means is pinned: whoever changes it raises `dice::STREAM_VERSION`.
+/// What a seed means is pinned: whoever changes it raises `dice::STREAM_VERSION`. All that can be left open is.
 #[test]
 fn a_seed_means_the_same_as_yesterday() {
+    let scenario: Scenario = serde_json::from_str(
+        r#"{
+            "format": "cutline-scenario/1",
+            "name": "pinned",
+            "guarantee": "exactly-once",
+            "job": {
+                "vertices": [
+                    {
+                        "id": "src",
+                        "source": { "kind": "log", "data": { "records": { "min": 10, "max": 100 } } },
+                        "parallelism": { "min": 1, "max": 3 }
+                    },
+                    {
+                        "id": "count",
+                        "operators": ["keyed_count"],
+                        "parallelism": { "one_of": [1, 2, 4] },
+                        "inputs": [{ "from": "src", "by": "hash" }]
+                    },
+                    { "id": "out", "sink": "two_phase", "inputs": [{ "from": "count", "by": "rebalance" }] }
+                ]
+            },
+            "checkpoints": { "mode": { "one_of": ["aligned", "unaligned"] } },
+            "transaction_timeout_ms": { "min": 100, "max": 1000 },
+            "faults": {
+                "script": [{ "at_ms": { "min": 1, "max": 50 }, "do": "failover" }]
+            }
+        }"#,
+    )
+    .unwrap();
     let mut digest = cutline::digest::Digest::new();
-    for path in shipped() {
-        let loaded = loaded(&path);
-        for seed in [0, 1, 2, 3, 0xdead_beef] {
-            digest.bytes(serde_json::to_string(&draw(&loaded.scenario, seed)).unwrap().as_bytes());
-        }
+    for seed in 0..100 {
+        digest.bytes(serde_json::to_string(&draw(&scenario, seed)).unwrap().as_bytes());
     }
-    assert_eq!(format!("{:016x}", digest.finish64()), "4f2999e536c6d312", "stream version {}", dice::STREAM_VERSION);
+    assert_eq!(format!("{:016x}", digest.finish64()), "06f948f9d7583077", "stream version {}", dice::STREAM_VERSION);
 }
 
 #[test]

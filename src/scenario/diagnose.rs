@@ -33,7 +33,7 @@ impl Source {
 
     /// The character boundary at or before a byte.
     pub fn boundary(&self, byte: usize) -> usize {
-        self.text.floor_char_boundary(byte.min(self.text.len()))
+        boundary(&self.text, byte)
     }
 }
 
@@ -154,6 +154,11 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+fn boundary(text: &str, byte: usize) -> usize {
+    let byte = byte.min(text.len());
+    (0..=byte).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// Control characters would reach the terminal.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -187,7 +192,7 @@ impl<'a> Window<'a> {
     fn inside(&self, span: &Range<usize>) -> Range<usize> {
         let clip = |byte: usize| {
             let byte = byte.saturating_sub(self.start).min(self.text.len());
-            self.text.floor_char_boundary(byte)
+            boundary(self.text, byte)
         };
         let start = clip(span.start);
         start..clip(span.end).max(start)
