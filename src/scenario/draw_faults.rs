@@ -154,6 +154,7 @@ fn point(what: &Do, places: &Places, dice: &mut Dice) -> After {
         _ if at_subtask && dice.chance(1, 3) => Some(places.any_subtask(dice)),
         _ => None,
     };
+    let process = process.filter(|process| places.happens_at(event, process));
     let of_checkpoint = matches!(event, Trigger | BarIn | Snap | Put | Ack | Decline | Complete | Notify | Abort);
     let checkpoint = (of_checkpoint && dice.chance(1, 4)).then(|| Open::Fixed(1 + dice.below(4)));
     // Small numbers are likelier: late occurrences may never come.
