@@ -91,6 +91,12 @@ fn not_utf8() {
 }
 
 #[test]
+fn no_such_file() {
+    let found = load(std::path::Path::new("scenarios/nope.json")).unwrap_err();
+    insta::assert_snapshot!(render(&found, false));
+}
+
+#[test]
 fn colour_is_only_added() {
     let found = check_bytes("scenarios/two.json", GOOD.replace("src", "").as_bytes());
     let (plain, color) = (render(&found, false), render(&found, true));

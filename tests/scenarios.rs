@@ -106,7 +106,7 @@ fn a_seed_means_the_same_as_yesterday() {
     for seed in 0..100 {
         digest.bytes(serde_json::to_string(&draw(&scenario, seed)).unwrap().as_bytes());
     }
-    assert_eq!(format!("{:016x}", digest.finish64()), "91744019edf0a3cf", "stream version {}", dice::STREAM_VERSION);
+    assert_eq!(format!("{:016x}", digest.finish64()), "1539aa46aea8a967", "stream version {}", dice::STREAM_VERSION);
 }
 
 #[test]

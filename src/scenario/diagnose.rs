@@ -125,6 +125,11 @@ impl Diagnostic {
         if self.code.starts_with('S') {
             title = title.id(self.code);
         }
+        if self.source.text.is_empty() {
+            let group = title.element(annotate_snippets::Origin::path(self.source.path.as_str()));
+            let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+            return renderer.render(&[group]);
+        }
         let mut snippet = window.snippet(&self.source);
         snippet = snippet.annotation(AnnotationKind::Primary.span(window.inside(&self.span)).label(&self.label));
         if let Some((span, label)) = &self.other {
