@@ -1,3 +1,5 @@
 //! What happened, as lines. The room doesn't know who drove the processes, nor what is right.
 
 pub mod event;
+
+pub use crate::engine::message::{AbortReason, Datum, DeclineReason, Record, StoreKey, Txn};

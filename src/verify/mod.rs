@@ -1,1 +1,245 @@
 //! Judges traces. The room reads events and nothing else: it knows neither engine state nor world nor driver.
+//!
+//! Every property is a fold over events, alone in its file. [`Verifier`] is all of them, wired so that the three
+//! kinds of line that make up nearly all of a trace (`read`, `send`, `apply`) touch only the folds that need them.
+
+pub mod cut;
+pub mod durability;
+pub mod exactly_once;
+pub mod fencing;
+pub mod identity;
+pub(crate) mod lives;
+pub mod offsets;
+pub mod progress;
+pub mod reference;
+pub mod replay;
+pub mod restore;
+pub mod transactions;
+pub mod verdict;
+pub mod visible;
+pub mod wellformed;
+
+pub use exactly_once::Depth;
+pub use verdict::{At, Invariant, Message, Report, Seen, Verdict, Violation, Wait, required};
+
+use crate::topology::Topology;
+use crate::trace::event::{Event, Kind, Meta};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Kinds of line that a trace may lack: 0 effects, 1 control, 2 messages and cuts.
+const TIERS: usize = 3;
+
+/// What is judged about state and output: by a reference run, or by replay.
+#[derive(Clone, Debug)]
+enum Output {
+    Reference(Box<exactly_once::ExactlyOnce>),
+    Replay(Box<replay::Replay>),
+}
+
+/// All folds.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    meta: Arc<Meta>,
+    wellformed: wellformed::WellFormed,
+    cut: cut::Cut,
+    offsets: offsets::Offsets,
+    durability: durability::Durability,
+    restore: restore::Restores,
+    output: Output,
+    visible: visible::Visible,
+    transactions: transactions::Transactions,
+    progress: progress::Progress,
+    fencing: fencing::Fencing,
+    identity: identity::Identity,
+    violations: BTreeMap<Invariant, Box<Violation>>,
+    seen: [bool; TIERS],
+    events: u64,
+}
+
+impl Verifier {
+    /// Folds that have seen nothing, in full depth.
+    pub fn new(meta: &Meta) -> Self {
+        Self::with_depth(meta, Depth::Full)
+    }
+
+    /// Folds that have seen nothing. `Depth::Sums` is for long runs that are expected to hold.
+    pub fn with_depth(meta: &Meta, depth: Depth) -> Self {
+        let topology = Arc::new(Topology::build(meta.graph.clone()));
+        let shape = reference::shape(&meta.graph);
+        let output = if exactly_once::ExactlyOnce::judges(&shape, &topology) {
+            Output::Reference(Box::new(exactly_once::ExactlyOnce::new(&topology, &shape, meta.guarantee, depth)))
+        } else {
+            Output::Replay(Box::new(replay::Replay::new(&topology, &shape, meta.guarantee)))
+        };
+        Verifier {
+            meta: Arc::new(meta.clone()),
+            wellformed: wellformed::WellFormed::new(&topology),
+            cut: cut::Cut::new(&topology, meta.mode),
+            offsets: offsets::Offsets::new(&topology),
+            durability: durability::Durability::new(&topology),
+            restore: restore::Restores::new(&topology),
+            output,
+            visible: visible::Visible::new(&topology),
+            transactions: transactions::Transactions::new(&topology),
+            progress: progress::Progress::new(&topology, meta.healed_events_max),
+            fencing: fencing::Fencing::new(&topology),
+            identity: identity::Identity::default(),
+            violations: BTreeMap::new(),
+            seen: [false; TIERS],
+            events: 0,
+        }
+    }
+
+    /// The next line. True if it showed a violation of an invariant that was not known to be violated.
+    #[inline]
+    pub fn observe(&mut self, event: &Event) -> bool {
+        self.events += 1;
+        let known = self.violations.len();
+        if let Err(violation) = self.wellformed.observe(event) {
+            self.keep(violation);
+            if !self.wellformed.defined(event) {
+                return self.violations.len() > known; // no table has a place for it
+            }
+        }
+        match &event.kind {
+            Kind::Send { .. } | Kind::Apply { .. } => {
+                self.seen[2] = true;
+                self.progress.tick();
+                let cut = self.cut.observe(event);
+                self.note(cut);
+                self.output(event);
+            }
+            Kind::Read { .. } => {
+                self.seen[0] = true;
+                self.progress.tick();
+                let offsets = self.offsets.observe(event);
+                self.note(offsets);
+                self.output(event);
+            }
+            Kind::Visible { .. } => {
+                self.seen[0] = true;
+                self.progress.tick();
+                self.visible_line(event);
+            }
+            _ => self.rare(event),
+        }
+        self.violations.len() > known
+    }
+
+    #[inline]
+    fn output(&mut self, event: &Event) {
+        let seen = match &mut self.output {
+            Output::Reference(fold) => fold.observe(event),
+            Output::Replay(fold) => fold.observe(event),
+        };
+        self.note(seen);
+    }
+
+    #[inline]
+    fn note(&mut self, seen: Seen) {
+        if let Err(violation) = seen {
+            self.keep(violation);
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, violation: Box<Violation>) {
+        self.violations.entry(violation.invariant).or_insert(violation);
+    }
+
+    fn visible_line(&mut self, event: &Event) {
+        let seen = [self.visible.observe(event), self.transactions.observe(event), self.fencing.observe(event)];
+        seen.into_iter().for_each(|seen| self.note(seen));
+        self.output(event);
+    }
+
+    fn rare(&mut self, event: &Event) {
+        use Invariant::*;
+        match &event.kind {
+            Kind::Quiesce => self.seen[0] = true,
+            Kind::Fault { .. } | Kind::Clear => {}
+            Kind::Snap { .. } | Kind::Choice { .. } | Kind::BarOut { .. } | Kind::BarIn { .. } => self.seen[2] = true,
+            Kind::EndOut { .. } | Kind::EndIn { .. } | Kind::Hold { .. } | Kind::Release { .. } => self.seen[2] = true,
+            Kind::CancelOut { .. } | Kind::CancelIn { .. } => self.seen[2] = true,
+            _ => self.seen[1] = true,
+        }
+        let stopped = |invariant: Invariant| self.violations.contains_key(&invariant);
+        let mut found: Vec<Box<Violation>> = Vec::new();
+        let mut run = |skip: bool, fold: &mut dyn FnMut(&Event) -> Seen| {
+            if !skip && let Err(violation) = fold(event) {
+                found.push(violation);
+            }
+        };
+        run(self.cut.over(), &mut |e| self.cut.observe(e));
+        run(stopped(I3), &mut |e| self.offsets.observe(e));
+        run(self.durability.over(), &mut |e| self.durability.observe(e));
+        run(stopped(I6), &mut |e| self.restore.observe(e));
+        run(stopped(I11), &mut |e| self.transactions.observe(e));
+        run(stopped(I12), &mut |e| self.progress.observe(e));
+        run(stopped(I14), &mut |e| self.fencing.observe(e));
+        run(stopped(I15), &mut |e| self.identity.observe(e));
+        found.into_iter().for_each(|violation| self.keep(violation));
+        self.output(event);
+    }
+
+    /// What is said at the end. Violations that were seen stand; the rest is what each fold says, unless lines of
+    /// a kind that it needs are missing altogether.
+    pub fn finish(&self) -> Report {
+        let mut said: BTreeMap<Invariant, Verdict> = BTreeMap::new();
+        let output = match &self.output {
+            Output::Reference(fold) => fold.finish(),
+            Output::Replay(fold) => fold.finish(),
+        };
+        said.extend(self.wellformed.finish());
+        said.extend(self.cut.finish());
+        said.extend(self.offsets.finish());
+        said.extend(self.durability.finish());
+        said.extend(self.restore.finish());
+        said.extend(output);
+        said.extend(self.visible.finish());
+        said.extend(self.transactions.finish());
+        said.extend(self.progress.finish());
+        said.extend(self.fencing.finish());
+        said.extend(self.identity.finish());
+        for (invariant, verdict) in &mut said {
+            let missing = (0..TIERS).find(|tier| tiers(*invariant).contains(tier) && !self.seen[*tier]);
+            match (self.violations.get(invariant), missing) {
+                (Some(violation), _) => *verdict = Verdict::Violated(violation.clone()),
+                (None, Some(tier)) if !matches!(verdict, Verdict::Violated(_)) => {
+                    *verdict = Verdict::Undecided(format!("the trace has no lines of tier {tier}"));
+                }
+                _ => {}
+            }
+        }
+        let required = |invariant: &Invariant| required(*invariant, self.meta.guarantee, self.meta.mode);
+        Report {
+            required: said.keys().map(required).collect(),
+            verdicts: said.into_iter().collect(),
+            notes: self.visible.notes(),
+            events: self.events,
+        }
+    }
+}
+
+/// The tiers of lines that a verdict rests on.
+pub fn tiers(invariant: Invariant) -> &'static [usize] {
+    match invariant {
+        Invariant::WellFormed => &[],
+        Invariant::I1 | Invariant::I2 | Invariant::I6 | Invariant::I8 => &[1, 2],
+        Invariant::I3 => &[0, 1, 2],
+        Invariant::I4 | Invariant::I5 | Invariant::I14 | Invariant::I15 => &[1],
+        Invariant::I9 | Invariant::I10 => &[0],
+        Invariant::I9n => &[0, 1],
+        Invariant::I11 | Invariant::I12 => &[0, 1],
+    }
+}
+
+/// Judges a whole trace.
+pub fn verify(meta: &Meta, events: &[Event]) -> Report {
+    let mut verifier = Verifier::new(meta);
+    for event in events {
+        verifier.observe(event);
+    }
+    verifier.finish()
+}

@@ -1,0 +1,289 @@
+//! I1 and I2: consistent cuts and exact channel state, by counting.
+//!
+//! Channels are FIFO and messages are numbered without gaps, so that "received is a subset of sent" is a
+//! comparison of two numbers for each channel (Chandy & Lamport 1985; Mattern 1989). Which records are in flight
+//! is remembered only in modes that have channel state.
+
+use super::lives::{Begun, Done, Rings, Saved, Slots};
+use super::verdict::{Invariant, Seen, Verdict, Violation};
+use crate::ids::*;
+use crate::topology::{Mode, Topology};
+use crate::trace::StoreKey;
+use crate::trace::event::{Event, Kappa, Kind, Outcome};
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counter {
+    sent: u64,
+    rcvd: u64,
+}
+
+/// One subtask's side of a cut.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    sent: Box<[u64]>,
+    rcvd: Box<[u64]>,
+    kappa: Option<Kappa>,
+}
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    topology: Arc<Topology>,
+    counters: Slots<Box<[Counter]>>,
+    rings: Option<Slots<Rings<RecordId>>>,
+    saved: Saved<Part>,
+    begun: Begun,
+    orphan: Option<Box<Violation>>,
+    state: Option<Box<Violation>>,
+    unknown: Option<String>,
+}
+
+impl Cut {
+    /// A fold that has seen nothing.
+    pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
+        let logs = matches!(mode, Mode::Unaligned | Mode::AlignedThenUnaligned);
+        Cut {
+            topology: topology.clone(),
+            counters: Slots::new(),
+            rings: logs.then(Slots::new),
+            saved: Saved::new(topology.len()),
+            begun: Begun::default(),
+            orphan: None,
+            state: None,
+            unknown: None,
+        }
+    }
+
+    /// The next line.
+    #[inline]
+    pub fn observe(&mut self, event: &Event) -> Seen {
+        match &event.kind {
+            Kind::Send { channel, m, record } => {
+                self.at(event.attempt, *channel, |c| c.sent = m.saturating_add(1));
+                if let Some(rings) = self.rings(event.attempt) {
+                    rings.send(*channel, *m, record.id);
+                }
+                Ok(())
+            }
+            Kind::Apply { channel, m } => {
+                self.at(event.attempt, *channel, |c| c.rcvd = m.saturating_add(1));
+                if let Some(rings) = self.rings(event.attempt) {
+                    rings.apply(*channel, *m);
+                }
+                Ok(())
+            }
+            _ => self.rare(event),
+        }
+    }
+
+    #[inline]
+    fn at(&mut self, attempt: Attempt, channel: ChannelId, set: impl FnOnce(&mut Counter)) {
+        if let Some(counters) = self.table(attempt) {
+            set(&mut counters[channel.index()]);
+        }
+    }
+
+    #[inline]
+    fn table(&mut self, attempt: Attempt) -> Option<&mut [Counter]> {
+        let (topology, saved, begun) = (&self.topology, &self.saved, &self.begun);
+        self.counters.get(attempt, || base_counters(topology, saved, begun, attempt)).map(|list| &mut list[..])
+    }
+
+    #[inline]
+    fn rings(&mut self, attempt: Attempt) -> Option<&mut Rings<RecordId>> {
+        let channels = self.topology.channels.len();
+        self.rings.as_mut()?.get(attempt, || Rings::new(channels))
+    }
+
+    fn rare(&mut self, event: &Event) -> Seen {
+        match &event.kind {
+            Kind::Begin { job, base, outcome: Outcome::Ok, .. } => {
+                self.begun.add(*job, *base);
+                Ok(())
+            }
+            Kind::Restore { base, kappa, .. } => {
+                self.restore(event, *base, kappa);
+                Ok(())
+            }
+            Kind::Snap { checkpoint, .. } => {
+                self.snap(event, *checkpoint);
+                Ok(())
+            }
+            Kind::Put { key, kappa, outcome: Outcome::Ok, .. } => {
+                if let Some(part) = self.saved.open.get_mut(key) {
+                    part.kappa = Some(kappa.clone());
+                }
+                Ok(())
+            }
+            Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
+                self.complete(event, *checkpoint, *job, parts)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn restore(&mut self, event: &Event, base: Option<CheckpointId>, kappa: &Kappa) {
+        let topology = self.topology.clone();
+        let subtask = &topology.subtasks[event.process.index()];
+        let Some(base) = base else { return };
+        let Some(done) = self.saved.done(base) else {
+            self.unknown = Some(format!("{base} is restored and no line says how it was completed"));
+            return;
+        };
+        let sent = |c: ChannelId| sent_at(&topology, done, c).unwrap_or(0);
+        let own: Vec<u64> = subtask.outputs.iter().map(|c| sent(*c)).collect();
+        let ins: Vec<u64> = subtask.inputs.iter().map(|c| sent(*c)).collect();
+        let held = |c: ChannelId| kappa.iter().find(|(k, _)| *k == c).map_or(&[][..], |(_, ids)| &ids[..]);
+        for (channel, next) in subtask.inputs.iter().zip(ins) {
+            let ids = held(*channel);
+            self.at(event.attempt, *channel, |c| c.rcvd = next.saturating_sub(ids.len() as u64));
+            if let Some(rings) = self.rings(event.attempt) {
+                rings.put_back(*channel, next, ids);
+            }
+        }
+        for (channel, next) in subtask.outputs.iter().zip(own) {
+            self.at(event.attempt, *channel, |c| c.sent = next);
+        }
+    }
+
+    fn part(&mut self, task: TaskId, attempt: Attempt) -> Option<Part> {
+        let topology = self.topology.clone();
+        let subtask = &topology.subtasks[task.index()];
+        let counters = self.table(attempt)?;
+        Some(Part {
+            sent: subtask.outputs.iter().map(|c| counters[c.index()].sent).collect(),
+            rcvd: subtask.inputs.iter().map(|c| counters[c.index()].rcvd).collect(),
+            kappa: None,
+        })
+    }
+
+    fn snap(&mut self, event: &Event, checkpoint: CheckpointId) {
+        let key = StoreKey { attempt: event.attempt, checkpoint, task: event.process };
+        let Some(part) = self.part(event.process, event.attempt) else { return };
+        let topology = self.topology.clone();
+        if let Some(rings) = self.rings(event.attempt) {
+            for (channel, from) in topology.subtasks[event.process.index()].inputs.iter().zip(&part.rcvd) {
+                rings.hold(*channel, *from);
+            }
+        }
+        self.saved.save(key, part);
+    }
+
+    fn complete(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &[StoreKey]) -> Seen {
+        let mut finished: Vec<Option<Part>> = vec![None; self.topology.len()];
+        for task in (0..self.topology.len()).filter(|t| !parts.iter().any(|k| k.task.index() == *t)) {
+            finished[task] = self.part(TaskId(task as u32), job);
+        }
+        self.saved.complete(id, job, parts, |task| finished[task.index()].take());
+        let result = self.judge(event, id, job);
+        if let Some(rings) = self.rings(job) {
+            rings.release();
+        }
+        let topology = self.topology.clone();
+        let holds: Vec<(ChannelId, u64)> = self
+            .saved
+            .open
+            .iter()
+            .filter(|(key, _)| key.attempt == job)
+            .flat_map(|(key, part)| topology.subtasks[key.task.index()].inputs.iter().copied().zip(part.rcvd.to_vec()))
+            .collect();
+        if let Some(rings) = self.rings(job) {
+            holds.iter().for_each(|(channel, from)| rings.hold(*channel, *from));
+        }
+        result
+    }
+
+    fn judge(&mut self, event: &Event, id: CheckpointId, job: Attempt) -> Seen {
+        let done = self.saved.done(id).expect("it was just completed");
+        let mut first: Option<Box<Violation>> = None;
+        for channel in (0..self.topology.channels.len()).map(|c| ChannelId(c as u32)) {
+            let ends = self.topology.channels[channel.index()];
+            let (Some(from), Some(to)) = (&done.parts[ends.from.index()], &done.parts[ends.to.index()]) else {
+                self.unknown = Some(format!("{id} is complete, but not all of its cuts are in the trace"));
+                continue;
+            };
+            let (sent, rcvd) = (from.sent[ends.output as usize], to.rcvd[ends.input.index()]);
+            let kappa = to.kappa.as_ref().and_then(|k| k.iter().find(|(c, _)| *c == channel));
+            let kappa = kappa.map_or(&[][..], |(_, ids)| &ids[..]);
+            let name = || self.topology.channel_name(channel);
+            if rcvd > sent && self.orphan.is_none() {
+                let what = format!(
+                    "{id} has message {sent} of {} as received ({rcvd} are), and not as sent ({sent} are)",
+                    name()
+                );
+                self.orphan = Some(Violation::new(Invariant::I1, event, what).checkpoint(id).witness(channel, job, sent));
+                first = first.or(self.orphan.clone());
+            }
+            let expected = sent.saturating_sub(rcvd);
+            let ring = match self.rings.as_ref().and_then(|r| r.known(job)) {
+                Some(rings) if expected > 0 || !kappa.is_empty() => rings.slice(channel, rcvd, rcvd + expected),
+                _ => None,
+            };
+            let problem = compare(expected, kappa, ring.as_deref());
+            if let (Some(problem), None) = (problem, &self.state) {
+                let what = format!("{id}, {}: {problem}", name());
+                self.state = Some(Violation::new(Invariant::I2, event, what).checkpoint(id).witness(channel, job, rcvd));
+                first = first.or(self.state.clone());
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Is nothing left to find?
+    pub(crate) fn over(&self) -> bool {
+        self.orphan.is_some() && self.state.is_some()
+    }
+
+    /// What is said at the end.
+    pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
+        let say = |found: &Option<Box<Violation>>| match (found, &self.unknown) {
+            (Some(violation), _) => Verdict::Violated(violation.clone()),
+            (None, Some(why)) => Verdict::Undecided(why.clone()),
+            (None, None) => Verdict::Holds,
+        };
+        vec![(Invariant::I1, say(&self.orphan)), (Invariant::I2, say(&self.state))]
+    }
+}
+
+/// What is wrong with the stored channel state, if anything.
+fn compare(expected: u64, kappa: &[RecordId], sent: Option<&[RecordId]>) -> Option<String> {
+    let n = kappa.len() as u64;
+    if n < expected {
+        return Some(format!("loss: {expected} messages were in flight, {n} are in the channel state"));
+    }
+    if n > expected {
+        return Some(format!("ghost: {expected} messages were in flight, {n} are in the channel state"));
+    }
+    let sent = sent?;
+    if sent == kappa {
+        return None;
+    }
+    let (mut a, mut b) = (sent.to_vec(), kappa.to_vec());
+    a.sort();
+    b.sort();
+    let kind = if a == b { "order" } else { "ghost" };
+    let i = sent.iter().zip(kappa).position(|(x, y)| x != y).unwrap_or(0);
+    Some(format!("{kind}: {} was in flight where the channel state has {}", sent[i], kappa[i]))
+}
+
+fn sent_at(topology: &Topology, done: &Done<Part>, channel: ChannelId) -> Option<u64> {
+    let ends = topology.channels[channel.index()];
+    Some(done.parts[ends.from.index()].as_ref()?.sent[ends.output as usize])
+}
+
+/// Where the channels of an attempt stand before anything has happened in it.
+#[cold]
+fn base_counters(topology: &Topology, saved: &Saved<Part>, begun: &Begun, attempt: Attempt) -> Box<[Counter]> {
+    let mut list = vec![Counter::default(); topology.channels.len()];
+    let done = begun.base(attempt).flatten().and_then(|base| saved.done(base));
+    if let Some(done) = done {
+        for (i, counter) in list.iter_mut().enumerate() {
+            counter.sent = sent_at(topology, done, ChannelId(i as u32)).unwrap_or(0);
+            let ends = topology.channels[i];
+            let rcvd = done.parts[ends.to.index()].as_ref().map_or(0, |part| part.rcvd[ends.input.index()]);
+            counter.rcvd = rcvd.min(counter.sent);
+        }
+    }
+    list.into()
+}

@@ -1,0 +1,198 @@
+//! I4 and I5: persist before acknowledging, one durable completion.
+
+use super::verdict::{Invariant, Seen, Verdict, Violation};
+use crate::ids::*;
+use crate::topology::Topology;
+use crate::trace::StoreKey;
+use crate::trace::event::{Event, Kind, Notice, Outcome};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// So many completed ids are remembered one by one; below them only the newest forgotten one.
+const REMEMBERED: usize = 4096;
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct Durability {
+    topology: Arc<Topology>,
+    /// Durable and not yet part of a completed checkpoint: acknowledged?
+    stored: BTreeMap<StoreKey, bool>,
+    required: BTreeMap<(Attempt, CheckpointId), Arc<[TaskId]>>,
+    completed: BTreeSet<CheckpointId>,
+    finished: BTreeSet<(TaskId, Attempt)>,
+    without_part: BTreeMap<CheckpointId, Vec<TaskId>>,
+    begun: BTreeMap<Attempt, Option<CheckpointId>>,
+    first: [Option<Box<Violation>>; 2],
+    unknown: Option<String>,
+}
+
+impl Durability {
+    /// A fold that has seen nothing.
+    pub fn new(topology: &Arc<Topology>) -> Self {
+        Durability {
+            topology: topology.clone(),
+            stored: BTreeMap::new(),
+            required: BTreeMap::new(),
+            completed: BTreeSet::new(),
+            finished: BTreeSet::new(),
+            without_part: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            first: [None, None],
+            unknown: None,
+        }
+    }
+
+    /// The next line.
+    pub fn observe(&mut self, event: &Event) -> Seen {
+        let seen = match &event.kind {
+            Kind::Put { key, outcome: Outcome::Ok, .. } => {
+                self.stored.entry(*key).or_insert(false);
+                if self.stored.len() > 64 * self.topology.len() {
+                    self.stored.pop_first();
+                }
+                Ok(())
+            }
+            Kind::Ack { checkpoint } => self.ack(event, *checkpoint),
+            Kind::Trigger { checkpoint, required, job } => self.trigger(event, *checkpoint, required, *job),
+            Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
+                self.complete(event, *checkpoint, *job, parts)
+            }
+            Kind::Notify { checkpoint, what: Notice::Complete, .. } if !self.completed.contains(checkpoint) => {
+                let what = format!("{checkpoint} is announced as complete without a completion record");
+                Err(Violation::new(Invariant::I5, event, what).checkpoint(*checkpoint))
+            }
+            Kind::Begin { job, base, outcome: Outcome::Ok, .. } => {
+                self.begun.insert(*job, *base);
+                if self.begun.len() > 64 {
+                    self.begun.pop_first();
+                }
+                self.exists(event, *base)
+            }
+            Kind::Restore { base, finished, .. } => {
+                if *finished {
+                    self.finished.insert((event.process, event.attempt));
+                }
+                self.exists(event, *base)
+            }
+            Kind::Finish { .. } if event.process.index() < self.topology.len() => {
+                self.finished.insert((event.process, event.attempt));
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(violation) = &seen {
+            let i = (violation.invariant == Invariant::I5) as usize;
+            self.first[i].get_or_insert_with(|| violation.clone());
+        }
+        seen
+    }
+
+    fn exists(&self, event: &Event, base: Option<CheckpointId>) -> Seen {
+        match base {
+            Some(base) if !self.completed.contains(&base) => {
+                let what = format!("{base} is restored without a completion record");
+                Err(Violation::new(Invariant::I5, event, what).checkpoint(base))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ack(&mut self, event: &Event, checkpoint: CheckpointId) -> Seen {
+        let key = StoreKey { attempt: event.attempt, checkpoint, task: event.process };
+        match self.stored.get_mut(&key) {
+            Some(acked) => {
+                *acked = true;
+                Ok(())
+            }
+            // Repeated after the completion, which took the entry away.
+            None if self.completed.last().is_some_and(|newest| *newest >= checkpoint) => Ok(()),
+            None => {
+                let name = self.topology.name(event.process);
+                let what = format!("{name} acknowledges {checkpoint} and its snapshot is not durable");
+                Err(Violation::new(Invariant::I4, event, what).checkpoint(checkpoint))
+            }
+        }
+    }
+
+    fn has_finished(&self, task: TaskId, job: Attempt) -> bool {
+        let base = self.begun.get(&job).copied().flatten();
+        self.finished.contains(&(task, job))
+            || base.and_then(|base| self.without_part.get(&base)).is_some_and(|tasks| tasks.contains(&task))
+    }
+
+    fn trigger(&mut self, event: &Event, id: CheckpointId, required: &Arc<[TaskId]>, job: Attempt) -> Seen {
+        self.required.insert((job, id), required.clone());
+        if self.required.len() > 256 {
+            self.required.pop_first();
+        }
+        for task in (0..self.topology.len() as u32).map(TaskId).filter(|task| !required.contains(task)) {
+            if !self.has_finished(task, job) {
+                let name = self.topology.name(task);
+                let what = format!("{id} does not require {name}, which has not finished");
+                return Err(Violation::new(Invariant::I4, event, what).checkpoint(id));
+            }
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &Arc<[StoreKey]>) -> Seen {
+        let again = !self.completed.insert(id);
+        if self.completed.len() > REMEMBERED {
+            self.completed.pop_first();
+        }
+        let result = self.covered(event, id, job, parts);
+        let missing = (0..self.topology.len() as u32).map(TaskId).filter(|t| !parts.iter().any(|k| k.task == *t));
+        self.without_part.insert(id, missing.collect());
+        if self.without_part.len() > 4 {
+            self.without_part.pop_first();
+        }
+        self.required.retain(|(j, c), _| *j > job || (*j == job && *c > id));
+        self.stored.retain(|key, _| key.attempt > job || (key.attempt == job && key.checkpoint > id));
+        if again {
+            let what = format!("{id} is completed a second time");
+            return Err(Violation::new(Invariant::I5, event, what).checkpoint(id));
+        }
+        result
+    }
+
+    fn covered(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &[StoreKey]) -> Seen {
+        let wrong = |what: String| Err(Violation::new(Invariant::I4, event, what).checkpoint(id));
+        let Some(required) = self.required.get(&(job, id)) else {
+            self.unknown = Some(format!("{id} is complete and no line says what it required"));
+            return Ok(());
+        };
+        for task in required.iter() {
+            let name = || self.topology.name(*task);
+            let Some(key) = parts.iter().find(|key| key.task == *task) else {
+                return wrong(format!("{id} is complete without the part of {}", name()));
+            };
+            match self.stored.get(key) {
+                None => return wrong(format!("{id} is complete and the part of {} is not durable", name())),
+                Some(false) => return wrong(format!("{id} is complete and {} has not acknowledged it", name())),
+                Some(true) if key.checkpoint != id => {
+                    return wrong(format!("{id} is complete with a part of {} of {}", key.checkpoint, name()));
+                }
+                Some(true) => {}
+            }
+        }
+        match parts.iter().find(|key| !required.contains(&key.task)) {
+            Some(key) => wrong(format!("{id} has a part of {}, which it did not require", self.topology.name(key.task))),
+            None => Ok(()),
+        }
+    }
+
+    /// Is nothing left to find?
+    pub(crate) fn over(&self) -> bool {
+        self.first.iter().all(|first| first.is_some())
+    }
+
+    /// What is said at the end.
+    pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
+        let say = |i: usize, unknown: &Option<String>| match (&self.first[i], unknown) {
+            (Some(violation), _) => Verdict::Violated(violation.clone()),
+            (None, Some(why)) => Verdict::Undecided(why.clone()),
+            (None, None) => Verdict::Holds,
+        };
+        vec![(Invariant::I4, say(0, &self.unknown)), (Invariant::I5, say(1, &None))]
+    }
+}

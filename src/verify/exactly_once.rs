@@ -1,0 +1,351 @@
+//! I8 and I9 for order-insensitive jobs: one failure-free reference run against what was sent and what is visible.
+//!
+//! I8 is decided by sums: what the subtasks of a vertex sent along their surviving history must be, as a
+//! multiset, what the reference run sent. A sum of hashes that commutes stands for the multiset.
+
+use super::lives::{Begun, Lives, Saved};
+use super::reference::{Reference, Shape, is_sink};
+use super::verdict::{Invariant, Seen, Verdict, Violation};
+use crate::digest::mix;
+use crate::ids::*;
+use crate::topology::{Partitioning, Role, SinkKind, Topology};
+use crate::trace::event::{Event, Guarantee, Kind, Outcome};
+use crate::trace::{Datum, Record, StoreKey};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How much is remembered about visible output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Sums only: decides at the end that something is wrong, and not what.
+    Sums,
+    /// Every record that is expected and not yet visible: names the record.
+    Full,
+}
+
+/// A multiset, as a count and a commutative sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    count: u64,
+    sum: u64,
+}
+
+impl Tally {
+    #[inline]
+    fn add(&mut self, record: &Record) {
+        self.count += 1;
+        let (key, value) = (record.key.hash64(), record.value.hash64());
+        self.sum = self.sum.wrapping_add(mix(key.rotate_left(25) ^ value));
+    }
+
+    fn plus(&mut self, other: Tally, times: u64) {
+        self.count = self.count.wrapping_add(other.count.wrapping_mul(times));
+        self.sum = self.sum.wrapping_add(other.sum.wrapping_mul(times));
+    }
+}
+
+/// What one sink has shown and should show.
+#[derive(Clone, Debug)]
+struct Sink {
+    kind: SinkKind,
+    rising: bool,
+    expected: Tally,
+    visible: Tally,
+    /// Full: expected minus visible; entries of 0 are taken out.
+    balance: BTreeMap<(Datum, Datum), i64>,
+    /// Upsert: the newest value of each key, expected and visible.
+    last: BTreeMap<Datum, [Option<Datum>; 2]>,
+}
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct ExactlyOnce {
+    topology: Arc<Topology>,
+    guarantee: Guarantee,
+    depth: Depth,
+    reference: Reference,
+    next: Vec<u64>,
+    sent_expected: Vec<Tally>,
+    sinks: Vec<Option<Sink>>,
+    lives: Lives<Tally>,
+    saved: Saved<Tally>,
+    begun: Begun,
+    failed: bool,
+    quiet: bool,
+    state: Option<Box<Violation>>,
+    output: Option<Box<Violation>>,
+    undecided: Option<&'static str>,
+}
+
+impl ExactlyOnce {
+    /// A fold that has seen nothing. The job must be order-insensitive.
+    pub fn new(topology: &Arc<Topology>, shape: &Shape, guarantee: Guarantee, depth: Depth) -> Self {
+        let vertices = &topology.graph.vertices;
+        let sink = |(v, role): (usize, &Role)| match role {
+            Role::Sink(kind) => Some(Sink {
+                kind: *kind,
+                rising: shape.rising[v],
+                expected: Tally::default(),
+                visible: Tally::default(),
+                balance: BTreeMap::new(),
+                last: BTreeMap::new(),
+            }),
+            _ => None,
+        };
+        ExactlyOnce {
+            guarantee,
+            depth,
+            reference: Reference::new(topology),
+            next: vec![0; topology.partitions as usize],
+            sent_expected: vec![Tally::default(); vertices.len()],
+            sinks: vertices.iter().map(|v| &v.role).enumerate().map(sink).collect(),
+            lives: Lives::new(topology.len()),
+            saved: Saved::new(topology.len()),
+            begun: Begun::default(),
+            failed: false,
+            quiet: false,
+            state: None,
+            output: None,
+            undecided: None,
+            topology: topology.clone(),
+        }
+    }
+
+    /// The next line.
+    #[inline]
+    pub fn observe(&mut self, event: &Event) -> Seen {
+        match &event.kind {
+            Kind::Send { record, .. } => {
+                if let Some(tally) = self.lives.get(event.process, event.attempt) {
+                    tally.add(record);
+                }
+                Ok(())
+            }
+            Kind::Read { partition, record } => {
+                self.read(*partition, record);
+                Ok(())
+            }
+            Kind::Visible { record, .. } => self.visible(event, record),
+            _ => self.rare(event),
+        }
+    }
+
+    #[inline]
+    fn read(&mut self, partition: PartitionId, record: &Record) {
+        let next = &mut self.next[partition.index()];
+        if record.id.offset.0 < *next {
+            return; // read before, in an abandoned history
+        }
+        *next = record.id.offset.0.saturating_add(1);
+        let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
+        self.reference.read(partition, record, |v, record| match &mut sinks[v] {
+            Some(sink) => sink.expect(record, full),
+            None => sent[v].add(record),
+        });
+    }
+
+    #[inline]
+    fn visible(&mut self, event: &Event, record: &Record) -> Seen {
+        let v = event.process.index().wrapping_sub(self.topology.len() + 2);
+        let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
+        sink.visible.add(record);
+        if sink.kind == SinkKind::Upsert {
+            sink.last.entry(record.key.clone()).or_default()[1] = Some(record.value.clone());
+            return Ok(());
+        }
+        if self.depth == Depth::Sums || self.output.is_some() {
+            return Ok(());
+        }
+        let left = add(&mut sink.balance, record, -1);
+        if left >= 0 || self.guarantee == Guarantee::AtLeastOnce {
+            return Ok(());
+        }
+        let what = format!("{} with {} and {} is visible once more than in a failure-free run", record.id, say(&record.key), say(&record.value));
+        let violation = Violation::new(Invariant::I9, event, what).record(record.id);
+        self.output = Some(violation.clone());
+        Err(violation)
+    }
+
+    fn rare(&mut self, event: &Event) -> Seen {
+        match &event.kind {
+            Kind::Begin { job, base, outcome: Outcome::Ok, .. } => self.begun.add(*job, *base),
+            Kind::Snap { checkpoint, .. } => {
+                let key = StoreKey { attempt: event.attempt, checkpoint: *checkpoint, task: event.process };
+                if let Some(tally) = self.lives.get(event.process, event.attempt) {
+                    self.saved.save(key, *tally);
+                }
+            }
+            Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
+                let lives = &self.lives;
+                self.saved.complete(*checkpoint, *job, parts, |task| lives.known(task, *job).copied());
+            }
+            Kind::Restore { base, .. } => {
+                let tally = base.and_then(|base| self.saved.part(base, event.process)).copied();
+                if let Some(life) = self.lives.get(event.process, event.attempt) {
+                    *life = tally.unwrap_or_default();
+                }
+            }
+            Kind::Finish { complete: false } => self.failed = true,
+            Kind::Quiesce if !self.failed => {
+                self.quiet = true;
+                self.judge_state(event);
+                self.judge_output(event);
+                let found = [&self.state, &self.output].into_iter().flatten().next();
+                return found.map_or(Ok(()), |violation| Err(violation.clone()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn judge_state(&mut self, event: &Event) {
+        let job = self.begun.newest().unwrap_or(Attempt(1));
+        let base = self.begun.base(job).flatten();
+        for v in (0..self.sinks.len()).filter(|v| self.sinks[*v].is_none()) {
+            let mut sent = Tally::default();
+            for task in self.topology.subtasks_of(VertexId(v as u32)).map(TaskId) {
+                let before = || base.and_then(|base| self.saved.part(base, task));
+                sent.plus(self.lives.known(task, job).or_else(before).copied().unwrap_or_default(), 1);
+            }
+            let mut expected = Tally::default();
+            for edge in self.topology.graph.edges.iter().filter(|e| e.from.index() == v) {
+                let copies = match edge.partitioning {
+                    Partitioning::Broadcast => self.topology.graph.vertices[edge.to.index()].parallelism as u64,
+                    _ => 1,
+                };
+                expected.plus(self.sent_expected[v], copies);
+            }
+            let right = match self.guarantee {
+                Guarantee::AtLeastOnce => sent.count >= expected.count,
+                Guarantee::AtMostOnce => sent.count <= expected.count,
+                _ => sent == expected,
+            };
+            if !right && self.state.is_none() {
+                let name = &self.topology.graph.vertices[v].name;
+                let what = format!(
+                    "{name} sent {} records along the surviving history, and {} in a failure-free run{}",
+                    sent.count,
+                    expected.count,
+                    if sent.count == expected.count { ", others" } else { "" }
+                );
+                self.state = Some(Violation::new(Invariant::I8, event, what));
+            }
+        }
+    }
+
+    fn judge_output(&mut self, event: &Event) {
+        for (v, sink) in self.sinks.iter().enumerate().filter_map(|(v, s)| s.as_ref().map(|s| (v, s))) {
+            let problem = match (sink.kind, self.depth) {
+                (SinkKind::Upsert, _) => sink.upsert_problem(self.guarantee),
+                (_, Depth::Full) => sink.balance_problem(self.guarantee),
+                (_, Depth::Sums) => match sink.sum_problem(self.guarantee) {
+                    Ok(problem) => problem,
+                    Err(why) => {
+                        self.undecided = Some(why);
+                        None
+                    }
+                },
+            };
+            if let (Some(problem), None) = (problem, &self.output) {
+                let name = &self.topology.graph.vertices[v].name;
+                self.output = Some(Violation::new(Invariant::I9, event, format!("{name}: {problem}")));
+            }
+        }
+    }
+
+    /// What is said at the end.
+    pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
+        let say = |found: &Option<Box<Violation>>, undecided: Option<&str>| match (found, undecided) {
+            (Some(violation), _) => Verdict::Violated(violation.clone()),
+            (None, _) if self.failed => Verdict::Inconclusive("the job failed for good".to_string()),
+            (None, _) if !self.quiet => Verdict::Undecided("the trace ends before it is quiet".to_string()),
+            (None, Some(why)) => Verdict::Undecided(why.to_string()),
+            (None, None) => Verdict::Holds,
+        };
+        let held = say(&self.output, self.undecided);
+        // Without a choice the two coincide; what is found wrong is reported once, under the plain name.
+        let n = if matches!(held, Verdict::Violated(_)) { Verdict::Holds } else { held.clone() };
+        vec![(Invariant::I8, say(&self.state, None)), (Invariant::I9, held), (Invariant::I9n, n)]
+    }
+
+    /// Is this job one that the fold can judge?
+    pub fn judges(shape: &Shape, topology: &Topology) -> bool {
+        shape.insensitive && topology.graph.vertices.iter().any(|v| is_sink(&v.role))
+    }
+}
+
+impl Sink {
+    #[inline]
+    fn expect(&mut self, record: &Record, full: bool) {
+        self.expected.add(record);
+        if self.kind == SinkKind::Upsert {
+            self.last.entry(record.key.clone()).or_default()[0] = Some(record.value.clone());
+        } else if full {
+            add(&mut self.balance, record, 1);
+        }
+    }
+
+    fn upsert_problem(&self, guarantee: Guarantee) -> Option<String> {
+        let wrong = |[expected, visible]: &[Option<Datum>; 2]| match (expected, visible) {
+            (Some(_), None) => guarantee != Guarantee::AtMostOnce,
+            (None, Some(_)) => true,
+            (Some(e), Some(v)) if self.rising => match guarantee {
+                Guarantee::AtLeastOnce => v < e,
+                Guarantee::AtMostOnce => v > e,
+                _ => v != e,
+            },
+            _ => false,
+        };
+        let (key, values) = self.last.iter().find(|(_, values)| wrong(values))?;
+        let text = |value: &Option<Datum>| value.as_ref().map_or("nothing".to_string(), say);
+        Some(format!("{} shows {} and not {}", say(key), text(&values[1]), text(&values[0])))
+    }
+
+    fn balance_problem(&self, guarantee: Guarantee) -> Option<String> {
+        let wrong = |n: &i64| match guarantee {
+            Guarantee::AtLeastOnce => *n > 0,
+            Guarantee::AtMostOnce => *n < 0,
+            _ => *n != 0,
+        };
+        let mut bad = self.balance.iter().filter(|(_, n)| wrong(n));
+        let ((key, value), n) = bad.next()?;
+        let more = bad.count();
+        let what = if *n > 0 { "is missing" } else { "is too many" };
+        Some(format!("{} with {} {what} {} times, and {more} others are wrong", say(key), say(value), n.unsigned_abs()))
+    }
+
+    fn sum_problem(&self, guarantee: Guarantee) -> Result<Option<String>, &'static str> {
+        if self.expected == self.visible {
+            return Ok(None);
+        }
+        let (expected, visible) = (self.expected.count, self.visible.count);
+        let problem = Some(format!("{visible} records are visible, {expected} are in a failure-free run"));
+        match guarantee {
+            Guarantee::AtLeastOnce if visible >= expected => Err("a subset can't be decided from sums"),
+            Guarantee::AtMostOnce if visible <= expected => Err("a subset can't be decided from sums"),
+            _ => Ok(problem),
+        }
+    }
+}
+
+/// Adds to a balance and gives what it was after; zero entries are dropped.
+fn add(balance: &mut BTreeMap<(Datum, Datum), i64>, record: &Record, n: i64) -> i64 {
+    let key = (record.key.clone(), record.value.clone());
+    let entry = balance.entry(key.clone()).or_insert(0);
+    *entry += n;
+    let left = *entry;
+    if left == 0 {
+        balance.remove(&key);
+    }
+    left
+}
+
+/// A datum in words.
+pub(crate) fn say(datum: &Datum) -> String {
+    match datum {
+        Datum::Int(i) => i.to_string(),
+        Datum::Text(text) => format!("{text:?}"),
+        Datum::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        Datum::Pair(pair) => format!("({}, {})", say(&pair.0), say(&pair.1)),
+    }
+}

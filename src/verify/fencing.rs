@@ -1,0 +1,87 @@
+//! I14: tokens and attempts only grow in the durable order.
+
+use super::verdict::{Invariant, Seen, Verdict, Violation};
+use crate::ids::*;
+use crate::topology::Topology;
+use crate::trace::event::{Event, Kind, Outcome, TxnOp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The fold. It reads lines of the store and of the ledgers only, whose order is durable.
+#[derive(Clone, Debug)]
+pub struct Fencing {
+    topology: Arc<Topology>,
+    token: FencingToken,
+    job: Option<Attempt>,
+    fences: BTreeMap<(TaskId, TaskId), Attempt>,
+}
+
+impl Fencing {
+    /// A fold that has seen nothing.
+    pub fn new(topology: &Arc<Topology>) -> Self {
+        Fencing { topology: topology.clone(), token: FencingToken(0), job: None, fences: BTreeMap::new() }
+    }
+
+    /// The next line.
+    #[inline]
+    pub fn observe(&mut self, event: &Event) -> Seen {
+        let wrong = |what: String| Err(Violation::new(Invariant::I14, event, what));
+        match &event.kind {
+            Kind::Lead { token, outcome: Outcome::Ok } => {
+                let before = std::mem::replace(&mut self.token, *token);
+                if *token <= before {
+                    return wrong(format!("{token} takes the lead after {before}"));
+                }
+            }
+            Kind::Begin { job, token, outcome: Outcome::Ok, .. } => {
+                if *token < self.token {
+                    return wrong(format!("{token} begins {job}, and {} leads", self.token));
+                }
+                let before = self.job.replace(*job);
+                if Some(*job) <= before {
+                    return wrong(format!("{job} is begun a second time, or after a newer one"));
+                }
+            }
+            Kind::Complete { checkpoint, job, token, parts, outcome: Outcome::Ok } => {
+                if *token < self.token {
+                    let what = format!("{token} completes {checkpoint}, and {} leads", self.token);
+                    return Err(Violation::new(Invariant::I14, event, what).checkpoint(*checkpoint));
+                }
+                if self.job.is_some_and(|newest| *job < newest) {
+                    let what = format!("{job} completes {checkpoint}, and a newer attempt has begun");
+                    return Err(Violation::new(Invariant::I14, event, what).checkpoint(*checkpoint));
+                }
+                if let Some(key) = parts.iter().find(|key| key.attempt != *job) {
+                    let name = self.topology.name(key.task);
+                    return wrong(format!("{checkpoint} of {job} has a part that {name} wrote in {}", key.attempt));
+                }
+            }
+            Kind::Fence { by } => {
+                let fence = self.fences.entry((event.process, by.task)).or_insert(by.attempt);
+                *fence = by.attempt.max(*fence);
+            }
+            Kind::Txn { op: op @ (TxnOp::Begin | TxnOp::Prepare), txn, outcome: Outcome::Ok, .. } => {
+                if self.fenced(event, txn.task, txn.attempt) {
+                    let what = format!("{:?} of a transaction of {} takes effect after its fence", op, txn.attempt);
+                    return wrong(what.to_lowercase());
+                }
+            }
+            Kind::Visible { from, txn: None, record, .. } if self.fenced(event, from.task, from.attempt) => {
+                let name = self.topology.name(from.task);
+                return wrong(format!("{name} of {} writes {} after its fence", from.attempt, record.id));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn fenced(&self, event: &Event, task: TaskId, attempt: Attempt) -> bool {
+        !self.fences.is_empty() && self.fences.get(&(event.process, task)).is_some_and(|fence| attempt < *fence)
+    }
+
+    /// What is said at the end.
+    pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
+        vec![(Invariant::I14, Verdict::Holds)]
+    }
+}

@@ -1,0 +1,238 @@
+//! State that follows lives: one value for each (process, attempt), values saved at a cut, values put back.
+//!
+//! Lines of an old attempt may come arbitrarily late in a trace, so nothing is thrown away when a newer attempt
+//! begins; what is very old is forgotten, and whoever asks for it is told so instead of being given a guess.
+
+use crate::ids::*;
+use crate::trace::StoreKey;
+use std::collections::{BTreeMap, VecDeque};
+
+/// So many attempts are remembered at once.
+const ATTEMPTS_KEPT: usize = 16;
+/// So many checkpoints of each task may be open at once, before the oldest is taken for given up.
+const OPEN_KEPT: usize = 64;
+/// So many completed checkpoints are remembered.
+const DONE_KEPT: usize = 4;
+
+/// One value for each attempt, the newest last.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots<S> {
+    list: Vec<(Attempt, S)>,
+    gone: Option<Attempt>,
+}
+
+impl<S> Slots<S> {
+    pub fn new() -> Self {
+        Slots { list: Vec::new(), gone: None }
+    }
+
+    /// The value of an attempt; `make` if there is none yet; nothing if it was forgotten.
+    #[inline]
+    pub fn get(&mut self, attempt: Attempt, make: impl FnOnce() -> S) -> Option<&mut S> {
+        let i = match self.list.last() {
+            Some((a, _)) if *a == attempt => self.list.len() - 1,
+            _ => self.find(attempt, make)?,
+        };
+        Some(&mut self.list[i].1)
+    }
+
+    #[cold]
+    fn find(&mut self, attempt: Attempt, make: impl FnOnce() -> S) -> Option<usize> {
+        match self.list.binary_search_by_key(&attempt, |(a, _)| *a) {
+            Ok(i) => Some(i),
+            Err(_) if self.gone.is_some_and(|gone| attempt <= gone) => None,
+            Err(mut i) => {
+                self.list.insert(i, (attempt, make()));
+                if self.list.len() > ATTEMPTS_KEPT {
+                    self.gone = Some(self.list.remove(0).0);
+                    i = i.checked_sub(1)?;
+                }
+                Some(i)
+            }
+        }
+    }
+
+    /// The value of an attempt that has one.
+    pub fn known(&self, attempt: Attempt) -> Option<&S> {
+        self.list.binary_search_by_key(&attempt, |(a, _)| *a).ok().map(|i| &self.list[i].1)
+    }
+}
+
+/// One value for each life of each task.
+#[derive(Clone, Debug)]
+pub(crate) struct Lives<S> {
+    tasks: Vec<Slots<S>>,
+}
+
+impl<S: Default> Lives<S> {
+    pub fn new(tasks: usize) -> Self {
+        Lives { tasks: (0..tasks).map(|_| Slots::new()).collect() }
+    }
+
+    #[inline]
+    pub fn get(&mut self, task: TaskId, attempt: Attempt) -> Option<&mut S> {
+        self.tasks[task.index()].get(attempt, S::default)
+    }
+
+    pub fn known(&self, task: TaskId, attempt: Attempt) -> Option<&S> {
+        self.tasks[task.index()].known(attempt)
+    }
+}
+
+/// A completed checkpoint: one value for each task.
+#[derive(Clone, Debug)]
+pub(crate) struct Done<S> {
+    pub checkpoint: CheckpointId,
+    pub parts: Vec<Option<S>>,
+}
+
+/// Values as of cuts: of open checkpoints by store key, of completed ones by task.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved<S> {
+    tasks: usize,
+    pub open: BTreeMap<StoreKey, S>,
+    done: VecDeque<Done<S>>,
+}
+
+impl<S> Saved<S> {
+    pub fn new(tasks: usize) -> Self {
+        Saved { tasks, open: BTreeMap::new(), done: VecDeque::new() }
+    }
+
+    /// Remembers the value as of a cut.
+    pub fn save(&mut self, key: StoreKey, value: S) {
+        self.open.insert(key, value);
+        if self.open.len() > OPEN_KEPT * self.tasks.max(1) {
+            self.open.pop_first();
+        }
+    }
+
+    /// A checkpoint is complete. `finished` gives the values of tasks without a part. Older open ones of this
+    /// job are over, and those of older jobs.
+    pub fn complete(
+        &mut self,
+        checkpoint: CheckpointId,
+        job: Attempt,
+        parts: &[StoreKey],
+        mut finished: impl FnMut(TaskId) -> Option<S>,
+    ) -> &Done<S> {
+        let mut values: Vec<Option<S>> = (0..self.tasks).map(|_| None).collect();
+        let mut listed = vec![false; self.tasks];
+        for key in parts.iter().filter(|key| key.task.index() < self.tasks) {
+            listed[key.task.index()] = true;
+            values[key.task.index()] = self.open.remove(key);
+        }
+        for task in (0..self.tasks).filter(|t| !listed[*t]) {
+            values[task] = finished(TaskId(task as u32));
+        }
+        self.open.retain(|key, _| key.attempt > job || (key.attempt == job && key.checkpoint > checkpoint));
+        if self.done.len() == DONE_KEPT {
+            self.done.pop_front();
+        }
+        self.done.push_back(Done { checkpoint, parts: values });
+        self.done.back().expect("it was just put there")
+    }
+
+    /// A completed checkpoint that is remembered.
+    pub fn done(&self, checkpoint: CheckpointId) -> Option<&Done<S>> {
+        self.done.iter().rev().find(|done| done.checkpoint == checkpoint)
+    }
+
+    /// A task's value in a completed checkpoint.
+    pub fn part(&self, checkpoint: CheckpointId, task: TaskId) -> Option<&S> {
+        self.done(checkpoint)?.parts[task.index()].as_ref()
+    }
+}
+
+/// What each job attempt is to restore, from the store's lines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Begun {
+    list: VecDeque<(Attempt, Option<CheckpointId>)>,
+}
+
+impl Begun {
+    pub fn add(&mut self, job: Attempt, base: Option<CheckpointId>) {
+        if self.list.len() == 2 * ATTEMPTS_KEPT {
+            self.list.pop_front();
+        }
+        self.list.push_back((job, base));
+    }
+
+    /// The base of an attempt; nothing if no line told of it.
+    pub fn base(&self, job: Attempt) -> Option<Option<CheckpointId>> {
+        self.list.iter().rev().find(|(j, _)| *j == job).map(|(_, base)| *base)
+    }
+
+    /// The newest attempt.
+    pub fn newest(&self) -> Option<Attempt> {
+        self.list.iter().map(|(job, _)| *job).max()
+    }
+}
+
+/// The content of the channels of one attempt, from the oldest message that an open cut may still need.
+#[derive(Clone, Debug)]
+pub(crate) struct Rings<T> {
+    rings: Vec<Ring<T>>,
+}
+
+#[derive(Clone, Debug)]
+struct Ring<T> {
+    first: u64,
+    floor: u64,
+    items: VecDeque<T>,
+}
+
+impl<T: Clone> Rings<T> {
+    pub fn new(channels: usize) -> Self {
+        let ring = || Ring { first: 0, floor: u64::MAX, items: VecDeque::new() };
+        Rings { rings: (0..channels).map(|_| ring()).collect() }
+    }
+
+    /// Puts restored content in front of what was already sent; `next` is the number of the first new message.
+    pub fn put_back(&mut self, channel: ChannelId, next: u64, items: &[T]) {
+        let ring = &mut self.rings[channel.index()];
+        let later = std::mem::take(&mut ring.items);
+        ring.first = next.saturating_sub(items.len() as u64);
+        ring.items = items.iter().cloned().chain(later).collect();
+    }
+
+    pub fn send(&mut self, channel: ChannelId, m: u64, item: T) {
+        let ring = &mut self.rings[channel.index()];
+        if ring.first + ring.items.len() as u64 != m {
+            ring.items.clear(); // an unknown past: start over from here
+            ring.first = m;
+        }
+        ring.items.push_back(item);
+    }
+
+    /// Message `m` was applied. Gives it, if it is known.
+    pub fn apply(&mut self, channel: ChannelId, m: u64) -> Option<T> {
+        let ring = &mut self.rings[channel.index()];
+        let item = m.checked_sub(ring.first).and_then(|i| ring.items.get(i as usize)).cloned();
+        while ring.first <= m && ring.first < ring.floor && ring.items.pop_front().is_some() {
+            ring.first += 1;
+        }
+        item
+    }
+
+    /// An open cut needs everything from `from` on.
+    pub fn hold(&mut self, channel: ChannelId, from: u64) {
+        let ring = &mut self.rings[channel.index()];
+        ring.floor = ring.floor.min(from);
+    }
+
+    /// No open cut needs anything.
+    pub fn release(&mut self) {
+        self.rings.iter_mut().for_each(|ring| ring.floor = u64::MAX);
+    }
+
+    /// The messages from `from` up to `to`, if they are all known.
+    pub fn slice(&self, channel: ChannelId, from: u64, to: u64) -> Option<Vec<T>> {
+        let ring = &self.rings[channel.index()];
+        let (start, end) = (from.checked_sub(ring.first)?, to.checked_sub(ring.first)?);
+        if end > ring.items.len() as u64 || start > end {
+            return None;
+        }
+        Some(ring.items.range(start as usize..end as usize).cloned().collect())
+    }
+}

@@ -1,0 +1,341 @@
+//! The shipped operators once more, over the ids and values in a trace. Written without a look at the engine.
+//!
+//! An operator chain is *order-insensitive* if the multiset of (key, value) that it emits does not depend on how
+//! its inputs are interleaved. For such jobs one failure-free run speaks for all of them.
+
+use crate::ids::*;
+use crate::topology::{JobGraph, OperatorKind, Partitioning, Role, Topology};
+use crate::trace::{Datum, Record};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Integer keys below this have their counter in a table.
+const DENSE_KEYS: usize = 1 << 20;
+/// A record that is split numbers its parts in this radix.
+const PARTS: u32 = 4096;
+
+/// One operator with its state.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    kind: OperatorKind,
+    dense: Vec<i64>,
+    keyed: BTreeMap<Datum, Datum>,
+    join: BTreeMap<Datum, [Vec<Datum>; 2]>,
+}
+
+/// What an operator does with one record.
+enum Step {
+    One(Record),
+    Many(Vec<Record>),
+    Nothing,
+    /// It needs the outcome of a choice.
+    Stalled(Record),
+}
+
+fn int(value: &Datum) -> i64 {
+    if let Datum::Int(i) = value { *i } else { 0 }
+}
+
+fn part(record: &Record, i: usize, key: Datum, value: Datum) -> Record {
+    let part = record.id.part.wrapping_mul(PARTS).wrapping_add(i as u32).wrapping_add(1);
+    Record { id: RecordId { part, ..record.id }, key, value }
+}
+
+impl Operator {
+    /// An operator in its first state.
+    pub fn new(kind: OperatorKind) -> Self {
+        Operator { kind, dense: Vec::new(), keyed: BTreeMap::new(), join: BTreeMap::new() }
+    }
+
+    /// The keyed state, as a snapshot has it.
+    pub fn keyed(&self) -> BTreeMap<Datum, Datum> {
+        let dense = self.dense.iter().enumerate().filter(|(_, n)| **n != 0);
+        let mut all: BTreeMap<_, _> = dense.map(|(k, n)| (Datum::Int(k as i64), Datum::Int(*n))).collect();
+        all.extend(self.keyed.clone());
+        all
+    }
+
+    /// One more record of this key: how many are there now?
+    #[inline]
+    fn count(&mut self, key: &Datum) -> i64 {
+        if let Datum::Int(k) = key
+            && (*k as u64) < DENSE_KEYS as u64
+        {
+            let k = *k as usize;
+            if self.dense.len() <= k {
+                self.dense.resize((k + 1).next_power_of_two(), 0);
+            }
+            self.dense[k] += 1;
+            return self.dense[k];
+        }
+        let n = self.keyed.get(key).map_or(0, int) + 1;
+        self.keyed.insert(key.clone(), Datum::Int(n));
+        n
+    }
+
+    #[inline]
+    fn step(&mut self, side: u32, mut record: Record, choices: &mut VecDeque<i64>) -> Step {
+        match &self.kind {
+            OperatorKind::Map { add } => {
+                if let Datum::Int(v) = &mut record.value {
+                    *v = v.wrapping_add(*add);
+                }
+            }
+            OperatorKind::Words => return words(record),
+            OperatorKind::Filter { drop_multiples_of } => {
+                if let Datum::Int(k) = record.key
+                    && k.checked_rem(*drop_multiples_of).unwrap_or(0) == 0
+                {
+                    return Step::Nothing;
+                }
+            }
+            OperatorKind::KeyedCount => record.value = Datum::Int(self.count(&record.key)),
+            OperatorKind::Distinct => {
+                if self.count(&record.key) > 1 {
+                    return Step::Nothing;
+                }
+                record.value = Datum::Int(1);
+            }
+            OperatorKind::Union => {}
+            OperatorKind::Choose => {
+                let Some(choice) = choices.pop_front() else { return Step::Stalled(record) };
+                if let Datum::Int(v) = &mut record.value {
+                    *v = v.wrapping_add(choice);
+                }
+            }
+            _ => return self.stateful(side, record),
+        }
+        Step::One(record)
+    }
+
+    fn stateful(&mut self, side: u32, mut record: Record) -> Step {
+        let last = self.keyed.get(&record.key);
+        match self.kind {
+            OperatorKind::KeyedSum => {
+                let sum = Datum::Int(last.map_or(0, int).wrapping_add(int(&record.value)));
+                self.keyed.insert(record.key.clone(), sum.clone());
+                record.value = sum;
+            }
+            OperatorKind::KeyedMax => {
+                if last.is_some_and(|max| record.value <= *max) {
+                    return Step::Nothing;
+                }
+                self.keyed.insert(record.key.clone(), record.value.clone());
+            }
+            OperatorKind::LastValue => {
+                let previous = self.keyed.insert(record.key.clone(), record.value.clone()).unwrap_or(Datum::Int(0));
+                record.value = Datum::Pair((previous, record.value).into());
+            }
+            OperatorKind::Window { size } => {
+                let (n, sum) = match last {
+                    Some(Datum::Pair(pair)) => (int(&pair.0), int(&pair.1)),
+                    _ => (0, 0),
+                };
+                let (n, sum) = (n + 1, sum.wrapping_add(int(&record.value)));
+                if n < size as i64 {
+                    self.keyed.insert(record.key, Datum::Pair((Datum::Int(n), Datum::Int(sum)).into()));
+                    return Step::Nothing;
+                }
+                self.keyed.remove(&record.key);
+                record.value = Datum::Int(sum);
+            }
+            OperatorKind::Join => {
+                let sides = self.join.entry(record.key.clone()).or_default();
+                let own = (side as usize).min(1);
+                sides[own].push(record.value.clone());
+                let pair = |other: &Datum| match own {
+                    0 => Datum::Pair((record.value.clone(), other.clone()).into()),
+                    _ => Datum::Pair((other.clone(), record.value.clone()).into()),
+                };
+                let matches = sides[1 - own].iter().enumerate();
+                return Step::Many(matches.map(|(i, other)| part(&record, i, record.key.clone(), pair(other))).collect());
+            }
+            _ => {}
+        }
+        Step::One(record)
+    }
+}
+
+fn words(record: Record) -> Step {
+    let Datum::Text(text) = &record.value else { return Step::One(record) };
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).enumerate();
+    let one = |(i, word): (usize, &str)| part(&record, i, Datum::Text(word.to_lowercase().into()), Datum::Int(1));
+    Step::Many(words.map(one).collect())
+}
+
+/// An operator chain. A record that needs a choice waits until the choice is known.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// The operators.
+    pub operators: Vec<Operator>,
+    side: u32,
+    stack: Vec<(usize, Record)>,
+    /// Outcomes that were not used yet.
+    pub choices: VecDeque<i64>,
+}
+
+impl Chain {
+    /// A chain in its first state.
+    pub fn new(kinds: &[OperatorKind]) -> Self {
+        let operators = kinds.iter().cloned().map(Operator::new).collect();
+        Chain { operators, side: 0, stack: Vec::new(), choices: VecDeque::new() }
+    }
+
+    /// Takes a record and gives what comes out. What still waits for a choice of an earlier record is gone.
+    #[inline]
+    pub fn take(&mut self, side: u32, record: Record, out: impl FnMut(Record)) {
+        self.stack.clear();
+        self.side = side;
+        self.stack.push((0, record));
+        self.go_on(out);
+    }
+
+    /// Gives what comes out now that more choices are known.
+    #[inline]
+    pub fn go_on(&mut self, mut out: impl FnMut(Record)) {
+        while let Some((mut i, mut record)) = self.stack.pop() {
+            loop {
+                let Some(operator) = self.operators.get_mut(i) else {
+                    out(record);
+                    break;
+                };
+                i += 1;
+                match operator.step(self.side, record, &mut self.choices) {
+                    Step::One(next) => record = next,
+                    Step::Nothing => break,
+                    Step::Many(list) => {
+                        self.stack.extend(list.into_iter().rev().map(|r| (i, r)));
+                        break;
+                    }
+                    Step::Stalled(waiting) => {
+                        self.stack.push((i - 1, waiting));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What can be said about a job without knowing an interleaving.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// One failure-free run speaks for all of them.
+    pub insensitive: bool,
+    /// Some operator leaves a choice to the environment.
+    pub chooses: bool,
+    /// For each vertex: all records of a key meet in one subtask, and values of a key only grow.
+    pub rising: Vec<bool>,
+}
+
+/// Vertices in an order in which senders come before receivers.
+fn sorted(graph: &JobGraph) -> Vec<usize> {
+    let n = graph.vertices.len();
+    let mut missing = vec![0; n];
+    graph.edges.iter().for_each(|e| missing[e.to.index()] += 1);
+    let mut ready: VecDeque<usize> = (0..n).filter(|v| missing[*v] == 0).collect();
+    let mut order = Vec::new();
+    while let Some(v) = ready.pop_front() {
+        order.push(v);
+        for e in graph.edges.iter().filter(|e| e.from.index() == v) {
+            missing[e.to.index()] -= 1;
+            if missing[e.to.index()] == 0 {
+                ready.push_back(e.to.index());
+            }
+        }
+    }
+    order
+}
+
+/// Looks at a job.
+pub fn shape(graph: &JobGraph) -> Shape {
+    let n = graph.vertices.len();
+    let (mut grouped_out, mut rising) = (vec![false; n], vec![false; n]);
+    let mut insensitive = true;
+    let chooses = graph.vertices.iter().any(|v| v.chain.contains(&OperatorKind::Choose));
+    for v in sorted(graph) {
+        let vertex = &graph.vertices[v];
+        let ins: Vec<_> = graph.edges.iter().filter(|e| e.to.index() == v).collect();
+        let by_key = |e: &&crate::topology::Edge| match e.partitioning {
+            Partitioning::Hash => true,
+            Partitioning::Forward => grouped_out[e.from.index()],
+            _ => false,
+        };
+        let mut grouped = vertex.parallelism == 1 || (!ins.is_empty() && ins.iter().all(by_key));
+        let spread = |e: &&crate::topology::Edge| e.partitioning == Partitioning::Broadcast && vertex.parallelism > 1;
+        let mut up = ins.len() == 1 && grouped && rising[ins[0].from.index()];
+        insensitive &= !ins.iter().any(spread);
+        for kind in &vertex.chain {
+            use OperatorKind::*;
+            match kind {
+                Map { .. } | Filter { .. } | Union => {}
+                Words => (grouped, up) = (vertex.parallelism == 1, false),
+                KeyedCount | Distinct => {
+                    insensitive &= grouped;
+                    up = grouped;
+                }
+                Join => {
+                    insensitive &= grouped;
+                    up = false;
+                }
+                KeyedSum | KeyedMax | Window { .. } | LastValue | Choose => (insensitive, up) = (false, false),
+            }
+        }
+        grouped_out[v] = grouped;
+        rising[v] = up;
+    }
+    Shape { insensitive, chooses, rising }
+}
+
+/// A failure-free run of an order-insensitive job: every source record once, all the way down.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    chains: Vec<Chain>,
+    edges: Vec<Vec<(usize, u32)>>,
+    sources: Vec<usize>,
+    work: Vec<(usize, u32, Record)>,
+}
+
+impl Reference {
+    /// A run that has read nothing.
+    pub fn new(topology: &Topology) -> Self {
+        let graph = &topology.graph;
+        let mut edges = vec![Vec::new(); graph.vertices.len()];
+        let mut sides = vec![0; graph.vertices.len()];
+        for edge in &graph.edges {
+            edges[edge.from.index()].push((edge.to.index(), sides[edge.to.index()]));
+            sides[edge.to.index()] += 1;
+        }
+        let mut sources = vec![0; topology.partitions as usize];
+        for subtask in &topology.subtasks {
+            subtask.partitions.iter().for_each(|p| sources[p.index()] = subtask.vertex.index());
+        }
+        let chains = graph.vertices.iter().map(|v| Chain::new(&v.chain)).collect();
+        Reference { chains, edges, sources, work: Vec::new() }
+    }
+
+    /// The record is read. `out` gets everything that any vertex emits because of it.
+    #[inline]
+    pub fn read(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, &Record)) {
+        self.work.push((self.sources[partition.index()], 0, record.clone()));
+        while let Some((v, side, record)) = self.work.pop() {
+            let (edges, work) = (&self.edges[v], &mut self.work);
+            self.chains[v].take(side, record, |record| {
+                out(v, &record);
+                if let Some(((to, side), rest)) = edges.split_last() {
+                    rest.iter().for_each(|(to, side)| work.push((*to, *side, record.clone())));
+                    work.push((*to, *side, record));
+                }
+            });
+        }
+    }
+
+    /// The keyed state of an operator of a vertex, over all subtasks.
+    pub fn keyed(&self, vertex: VertexId, operator: usize) -> BTreeMap<Datum, Datum> {
+        self.chains[vertex.index()].operators[operator].keyed()
+    }
+}
+
+/// Is this vertex a sink?
+pub fn is_sink(role: &Role) -> bool {
+    matches!(role, Role::Sink(_))
+}

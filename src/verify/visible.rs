@@ -1,0 +1,73 @@
+//! I10: visible output is append-only; and, as a weaker note, upsert sinks that show an older value again.
+
+use super::verdict::{Invariant, Seen, Verdict, Violation};
+use crate::ids::*;
+use crate::topology::{Role, SinkKind, Topology};
+use crate::trace::Datum;
+use crate::trace::event::{Event, Kind};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct Visible {
+    next: Vec<u64>,
+    upsert: Vec<bool>,
+    newest: BTreeMap<(TaskId, Datum), RecordId>,
+    stale: u64,
+    first_stale: Option<String>,
+}
+
+impl Visible {
+    /// A fold that has seen nothing.
+    pub fn new(topology: &Arc<Topology>) -> Self {
+        let mut upsert = vec![false; topology.processes()];
+        for (v, vertex) in topology.graph.vertices.iter().enumerate() {
+            upsert[topology.ledger(VertexId(v as u32)).index()] = vertex.role == Role::Sink(SinkKind::Upsert);
+        }
+        Visible { next: vec![0; topology.processes()], upsert, newest: BTreeMap::new(), stale: 0, first_stale: None }
+    }
+
+    /// The next line.
+    #[inline]
+    pub fn observe(&mut self, event: &Event) -> Seen {
+        let Kind::Visible { position, record, .. } = &event.kind else { return Ok(()) };
+        let expected = std::mem::replace(&mut self.next[event.process.index()], position.saturating_add(1));
+        if expected != *position {
+            let what = format!("{} appears at position {position} where {expected} is next", record.id);
+            return Err(Violation::new(Invariant::I10, event, what).record(record.id));
+        }
+        if self.upsert[event.process.index()] {
+            self.upsert(event.process, &record.key, record.id);
+        }
+        Ok(())
+    }
+
+    fn upsert(&mut self, ledger: TaskId, key: &Datum, id: RecordId) {
+        match self.newest.get_mut(&(ledger, key.clone())) {
+            Some(last) => {
+                if last.partition == id.partition && id.offset < last.offset {
+                    self.stale += 1;
+                    if self.first_stale.is_none() {
+                        self.first_stale = Some(format!("first {id} over {last}"));
+                    }
+                }
+                *last = id;
+            }
+            None => {
+                self.newest.insert((ledger, key.clone()), id);
+            }
+        }
+    }
+
+    /// The weaker findings.
+    pub fn notes(&self) -> Vec<String> {
+        let note = |first: &String| format!("stale: upsert sinks showed an older value again {} times, {first}", self.stale);
+        self.first_stale.iter().map(note).collect()
+    }
+
+    /// What is said at the end.
+    pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
+        vec![(Invariant::I10, Verdict::Holds)]
+    }
+}
