@@ -60,7 +60,9 @@ fn base(base: Option<CheckpointId>) -> String {
 
 fn content(topology: &Topology, offsets: &[(PartitionId, Offset)], kappa: &super::event::Kappa) -> String {
     let mut out = String::new();
-    offsets.iter().for_each(|(partition, offset)| drop(write!(out, "  {partition}@{offset}")));
+    for (partition, offset) in offsets {
+        let _ = write!(out, "  {partition}@{offset}");
+    }
     for (channel, ids) in kappa.iter() {
         let ids: Vec<String> = ids.iter().map(|id| id.to_string()).collect();
         let _ = write!(out, "  {} [{}]", topology.channel_name(*channel), ids.join(" "));

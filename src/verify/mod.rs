@@ -3,6 +3,7 @@
 //! Every property is a fold over events, alone in its file. [`Verifier`] is all of them, wired so that the three
 //! kinds of line that make up nearly all of a trace (`read`, `send`, `apply`) touch only the folds that need them.
 
+pub mod clocks;
 pub mod cut;
 pub mod durability;
 pub mod exactly_once;
@@ -14,6 +15,7 @@ pub mod progress;
 pub mod reference;
 pub mod replay;
 pub mod restore;
+pub mod story;
 pub mod transactions;
 pub mod verdict;
 pub mod visible;

@@ -181,12 +181,16 @@ fn quote(out: &mut String, text: &str) {
 
 fn datum(out: &mut String, value: &Datum) {
     match value {
-        Datum::Int(i) if i.unsigned_abs() > NUMBER_MAX => drop(write!(out, "{{\"int\":\"{i}\"}}")),
-        Datum::Int(i) => drop(write!(out, "{i}")),
+        Datum::Int(i) => {
+            let large = i.unsigned_abs() > NUMBER_MAX;
+            let _ = if large { write!(out, "{{\"int\":\"{i}\"}}") } else { write!(out, "{i}") };
+        }
         Datum::Text(text) => quote(out, text),
         Datum::Bytes(bytes) => {
             out.push_str("{\"bytes\":\"");
-            bytes.iter().for_each(|b| drop(write!(out, "{b:02x}")));
+            for byte in bytes.iter() {
+                let _ = write!(out, "{byte:02x}");
+            }
             out.push_str("\"}");
         }
         Datum::Pair(pair) => {
