@@ -4,6 +4,8 @@
 mod bench;
 #[path = "verifiers/format.rs"]
 mod format;
+#[path = "verifiers/oracle.rs"]
+mod oracle;
 #[path = "verifiers/timing.rs"]
 mod timing;
 
@@ -138,10 +140,14 @@ fn sums_are_enough_for_a_verdict() {
         verifier.finish()
     };
     assert!(run(&events).holds());
-    change(&mut events, |e| matches!(e.kind, Kind::Visible { .. }), |kind| {
-        let Kind::Visible { record, .. } = kind else { unreachable!() };
-        record.value = Datum::Int(77);
-    });
+    change(
+        &mut events,
+        |e| matches!(e.kind, Kind::Visible { .. }),
+        |kind| {
+            let Kind::Visible { record, .. } = kind else { unreachable!() };
+            record.value = Datum::Int(77);
+        },
+    );
     assert_eq!(run(&events).violated(), [I9]);
 }
 
@@ -177,14 +183,21 @@ fn i2_loss_ghost_order() {
             let mut list = kappa.to_vec();
             f(&mut list);
             *kappa = list.clone().into();
-            change(events, |e| is_restore(e, MID, 2), |kind| {
-                let Kind::Restore { kappa, .. } = kind else { unreachable!() };
-                *kappa = list.into();
-            });
+            change(
+                events,
+                |e| is_restore(e, MID, 2),
+                |kind| {
+                    let Kind::Restore { kappa, .. } = kind else { unreachable!() };
+                    *kappa = list.into();
+                },
+            );
         }
     };
     for (word, f) in [
-        ("order", (|k: &mut Vec<(ChannelId, Vec<RecordId>)>| k[0].1.swap(0, 1)) as fn(&mut Vec<(ChannelId, Vec<RecordId>)>)),
+        (
+            "order",
+            (|k: &mut Vec<(ChannelId, Vec<RecordId>)>| k[0].1.swap(0, 1)) as fn(&mut Vec<(ChannelId, Vec<RecordId>)>),
+        ),
         ("ghost", |k| k[0].1[0].offset = Offset(99)),
         ("ghost", |k| k[0].1.push(RecordId::default())),
         ("loss", |k| k[0].1.truncate(1)),
@@ -202,8 +215,7 @@ fn i2_loss_ghost_order() {
 fn i3_offset() {
     let edit = |events: &mut Vec<Event>| {
         let off: std::sync::Arc<[_]> = vec![(PartitionId(0), Offset(2))].into();
-        for (i, e) in events.iter_mut().enumerate() {
-            let _ = i;
+        for e in events.iter_mut() {
             let restored = is_restore(e, SRC[0], 2);
             match &mut e.kind {
                 Kind::Put { key, offsets, .. } if key.task == SRC[0] && key.checkpoint == CheckpointId(1) => {
@@ -225,18 +237,26 @@ fn i4_acknowledged_and_not_durable() {
     };
     breaks(good(), early, &[I4]);
     // Complete without an acknowledgement.
-    breaks(good(), |events| {
-        let ack = find(events, |e| e.process == MID && matches!(e.kind, Kind::Ack { checkpoint: CheckpointId(2) }));
-        events.remove(ack);
-    }, &[I4]);
+    breaks(
+        good(),
+        |events| {
+            let ack = find(events, |e| e.process == MID && matches!(e.kind, Kind::Ack { checkpoint: CheckpointId(2) }));
+            events.remove(ack);
+        },
+        &[I4],
+    );
     // Not required, though it runs.
-    breaks(good(), |events| {
-        let trigger = |e: &Event| matches!(e.kind, Kind::Trigger { checkpoint: CheckpointId(2), .. });
-        change(events, trigger, |kind| {
-            let Kind::Trigger { required, .. } = kind else { unreachable!() };
-            *required = required[..3].into();
-        });
-    }, &[I4]);
+    breaks(
+        good(),
+        |events| {
+            let trigger = |e: &Event| matches!(e.kind, Kind::Trigger { checkpoint: CheckpointId(2), .. });
+            change(events, trigger, |kind| {
+                let Kind::Trigger { required, .. } = kind else { unreachable!() };
+                *required = required[..3].into();
+            });
+        },
+        &[I4],
+    );
 }
 
 #[test]
@@ -277,10 +297,14 @@ fn i6_restore() {
     // Falls back in silence.
     let report = judge(&{
         let mut trace = good();
-        change(&mut trace.1, |e| matches!(e.kind, Kind::Begin { job: Attempt(2), .. }), |kind| {
-            let Kind::Begin { base, .. } = kind else { unreachable!() };
-            *base = None;
-        });
+        change(
+            &mut trace.1,
+            |e| matches!(e.kind, Kind::Begin { job: Attempt(2), .. }),
+            |kind| {
+                let Kind::Begin { base, .. } = kind else { unreachable!() };
+                *base = None;
+            },
+        );
         trace
     });
     assert!(report.violated().contains(&I6));
@@ -314,10 +338,14 @@ fn drop_visible(events: &mut Vec<Event>) {
 #[test]
 fn i9_output() {
     let wrong = |events: &mut Vec<Event>| {
-        change(events, |e| matches!(e.kind, Kind::Visible { .. }), |kind| {
-            let Kind::Visible { record, .. } = kind else { unreachable!() };
-            record.value = Datum::Int(77);
-        });
+        change(
+            events,
+            |e| matches!(e.kind, Kind::Visible { .. }),
+            |kind| {
+                let Kind::Visible { record, .. } = kind else { unreachable!() };
+                record.value = Datum::Int(77);
+            },
+        );
     };
     breaks(good(), wrong, &[I9]);
     breaks(sensitive(Mode::Aligned, TwoPhase), wrong, &[I9]);
@@ -354,10 +382,14 @@ fn i9n_choices() {
     breaks(choosing(Print), |_| {}, &[I9n]);
     // Committed as something else than what was chosen.
     let wrong = |events: &mut Vec<Event>| {
-        change(events, |e| matches!(e.kind, Kind::Visible { .. }), |kind| {
-            let Kind::Visible { record, .. } = kind else { unreachable!() };
-            record.value = Datum::Int(77);
-        });
+        change(
+            events,
+            |e| matches!(e.kind, Kind::Visible { .. }),
+            |kind| {
+                let Kind::Visible { record, .. } = kind else { unreachable!() };
+                record.value = Datum::Int(77);
+            },
+        );
     };
     let report = judge(&{
         let mut trace = choosing(TwoPhase);
@@ -370,10 +402,14 @@ fn i9n_choices() {
 #[test]
 fn i10_position() {
     let edit = |events: &mut Vec<Event>| {
-        change(events, |e| matches!(e.kind, Kind::Visible { position: 2, .. }), |kind| {
-            let Kind::Visible { position, .. } = kind else { unreachable!() };
-            *position = 1;
-        });
+        change(
+            events,
+            |e| matches!(e.kind, Kind::Visible { position: 2, .. }),
+            |kind| {
+                let Kind::Visible { position, .. } = kind else { unreachable!() };
+                *position = 1;
+            },
+        );
     };
     breaks(good(), edit, &[I10]);
 }
@@ -390,24 +426,31 @@ fn i11_every_letter() {
         let complete = events.remove(i);
         let commit = find(events, |e| is_txn(e, TxnOp::Commit, 2, 0));
         events.insert(commit + 1, complete); // notices come after the commit, too
-        let notices: Vec<_> = events.extract_if(.., |e| matches!(e.kind, Kind::Notify { checkpoint: CheckpointId(2), .. })).collect();
+        let notices: Vec<_> =
+            events.extract_if(.., |e| matches!(e.kind, Kind::Notify { checkpoint: CheckpointId(2), .. })).collect();
         let complete = find(events, |e| is_complete(e, 2));
         notices.into_iter().rev().for_each(|n| events.insert(complete + 1, n));
     });
     letter('b', &[I9, I11], &|events| {
         events.retain(|e| !matches!(e.kind, Kind::Visible { position: 5.., .. }));
-        change(events, |e| is_txn(e, TxnOp::Commit, 2, 0), |kind| {
-            let Kind::Txn { op, .. } = kind else { unreachable!() };
-            *op = TxnOp::Expire;
-        });
+        change(
+            events,
+            |e| is_txn(e, TxnOp::Commit, 2, 0),
+            |kind| {
+                let Kind::Txn { op, .. } = kind else { unreachable!() };
+                *op = TxnOp::Expire;
+            },
+        );
     });
     letter('c', &[I11, I12], &|events| {
-        let i = find(events, |e| is_txn(e, TxnOp::Abort, 2, 1));
-        change(events, |e| is_txn(e, TxnOp::Abort, 2, 1), |kind| {
-            let Kind::Txn { op, .. } = kind else { unreachable!() };
-            *op = TxnOp::Prepare;
-        });
-        let _ = i;
+        change(
+            events,
+            |e| is_txn(e, TxnOp::Abort, 2, 1),
+            |kind| {
+                let Kind::Txn { op, .. } = kind else { unreachable!() };
+                *op = TxnOp::Prepare;
+            },
+        );
     });
     letter('d', &[I9, I11], &drop_visible);
     letter('e', &[I11], &|events| {
@@ -434,14 +477,18 @@ fn i11_every_letter() {
 #[test]
 fn i12_progress() {
     // A checkpoint that nobody gives up, and who is missing.
-    let report = breaks(good(), |events| {
-        let i = find(events, |e| matches!(e.kind, Kind::Finish { .. }) && e.process == SRC[0]);
-        let required = vec![SRC[0], SRC[1], MID, OUT].into();
-        let kind = Kind::Trigger { checkpoint: CheckpointId(3), required, job: Attempt(2) };
-        events.insert(i, line(COORD, 1, kind));
-        let i = find(events, |e| matches!(e.kind, Kind::EndOut { .. }));
-        events.insert(i, line(MID, 2, Kind::Hold { channel: ChannelId(0) }));
-    }, &[I12]);
+    let report = breaks(
+        good(),
+        |events| {
+            let i = find(events, |e| matches!(e.kind, Kind::Finish { .. }) && e.process == SRC[0]);
+            let required = vec![SRC[0], SRC[1], MID, OUT].into();
+            let kind = Kind::Trigger { checkpoint: CheckpointId(3), required, job: Attempt(2) };
+            events.insert(i, line(COORD, 1, kind));
+            let i = find(events, |e| matches!(e.kind, Kind::EndOut { .. }));
+            events.insert(i, line(MID, 2, Kind::Hold { channel: ChannelId(0) }));
+        },
+        &[I12],
+    );
     let Verdict::Violated(violation) = report.verdict(I12) else { unreachable!() };
     assert!(violation.waits.iter().any(|w| w.who == COORD && w.whom == MID), "{violation:?}");
     assert!(violation.message.contains("src/0>mid/0 is held"), "{violation:?}");
@@ -467,26 +514,46 @@ fn i12_progress() {
 
 #[test]
 fn i14_fencing() {
-    breaks(good(), |events| {
-        let i = find(events, |e| is_complete(e, 2));
-        events.insert(i, line(STORE, 1, Kind::Lead { token: FencingToken(2), outcome: Outcome::Ok }));
-    }, &[I14]);
-    breaks(good(), |events| {
-        let i = find(events, |e| matches!(e.kind, Kind::Begin { job: Attempt(2), .. }));
-        let kind = Kind::Begin { job: Attempt(2), token: FencingToken(1), base: Some(CheckpointId(1)), outcome: Outcome::Ok };
-        events.insert(i, line(STORE, 1, kind));
-    }, &[I14]);
+    breaks(
+        good(),
+        |events| {
+            let i = find(events, |e| is_complete(e, 2));
+            events.insert(i, line(STORE, 1, Kind::Lead { token: FencingToken(2), outcome: Outcome::Ok }));
+        },
+        &[I14],
+    );
+    breaks(
+        good(),
+        |events| {
+            let i = find(events, |e| matches!(e.kind, Kind::Begin { job: Attempt(2), .. }));
+            let kind = Kind::Begin {
+                job: Attempt(2),
+                token: FencingToken(1),
+                base: Some(CheckpointId(1)),
+                outcome: Outcome::Ok,
+            };
+            events.insert(i, line(STORE, 1, kind));
+        },
+        &[I14],
+    );
 }
 
 #[test]
 fn i15_identity() {
-    breaks(good(), |events| {
-        let i = find(events, |e| matches!(e.kind, Kind::Trigger { checkpoint: CheckpointId(2), .. }));
-        let required = vec![SRC[0], SRC[1], MID, OUT].into();
-        let kind = Kind::Trigger { checkpoint: CheckpointId(1), required, job: Attempt(2) };
-        events.insert(i, line(COORD, 1, kind));
-        events.insert(i + 1, line(COORD, 1, Kind::Abort { checkpoint: CheckpointId(1), reason: AbortReason::Expired }));
-    }, &[I15]);
+    breaks(
+        good(),
+        |events| {
+            let i = find(events, |e| matches!(e.kind, Kind::Trigger { checkpoint: CheckpointId(2), .. }));
+            let required = vec![SRC[0], SRC[1], MID, OUT].into();
+            let kind = Kind::Trigger { checkpoint: CheckpointId(1), required, job: Attempt(2) };
+            events.insert(i, line(COORD, 1, kind));
+            events.insert(
+                i + 1,
+                line(COORD, 1, Kind::Abort { checkpoint: CheckpointId(1), reason: AbortReason::Expired }),
+            );
+        },
+        &[I15],
+    );
 }
 
 #[test]
@@ -498,11 +565,19 @@ fn malformed() {
     trace.1.push(line(TaskId(999), 1, Kind::Start));
     trace.1.push(line(STORE, 1, Kind::Apply { channel: ChannelId(999), m: 3 }));
     assert_eq!(judge(&trace).violated(), [WellFormed]);
-    breaks(good(), |events| {
-        change(events, |e| matches!(e.kind, Kind::Apply { channel: ChannelId(1), m: 1 }), |kind| {
-            *kind = Kind::Apply { channel: ChannelId(1), m: 7 };
-        });
-    }, &[WellFormed, I1]);
+    breaks(
+        good(),
+        |events| {
+            change(
+                events,
+                |e| matches!(e.kind, Kind::Apply { channel: ChannelId(1), m: 1 }),
+                |kind| {
+                    *kind = Kind::Apply { channel: ChannelId(1), m: 7 };
+                },
+            );
+        },
+        &[WellFormed, I1],
+    );
 }
 
 #[test]
@@ -524,55 +599,4 @@ fn a_missing_tier_is_never_held() {
             assert_eq!(needs, undecided, "{invariant:?} without tier {missing}: {verdict:?}");
         }
     }
-}
-
-/// Moves a snapshot to a random place of its life, before its checkpoint is complete.
-fn move_a_snapshot(events: &mut Vec<Event>, seed: u64) {
-    let random = |salt: u64, n: usize| (cutline::digest::mix(seed ^ salt << 32) % n as u64) as usize;
-    let snaps: Vec<usize> = (0..events.len()).filter(|i| matches!(events[*i].kind, Kind::Snap { .. })).collect();
-    let snap = events.remove(snaps[random(1, snaps.len())]);
-    let Kind::Snap { checkpoint, .. } = snap.kind else { unreachable!() };
-    let end = find(events, |e| is_complete(e, checkpoint.0));
-    let own = |i: &usize| events[*i].process == snap.process && events[*i].attempt == snap.attempt;
-    let places: Vec<usize> = (0..end).filter(own).collect();
-    events.insert(places[random(2, places.len())], snap);
-    renumber(events);
-}
-
-#[test]
-fn counting_agrees_with_vector_clocks() {
-    let mut orphans = 0;
-    for mode in [Mode::Aligned, Mode::Unaligned] {
-        for seed in 0..150 {
-            let (meta, mut events) = script(ExactlyOnce, mode, vec![OperatorKind::KeyedCount], TwoPhase);
-            (0..1 + seed % 3).for_each(|i| move_a_snapshot(&mut events, seed * 8 + i));
-            let oracle = cutline::verify::clocks::inconsistent(&meta, &events);
-            let report = verify(&meta, &events);
-            assert_eq!(report.violated().contains(&I1), !oracle.is_empty(), "{mode:?} {seed}: {oracle:?}");
-            orphans += !oracle.is_empty() as u32;
-        }
-    }
-    assert!((30..270).contains(&orphans), "the traces are all alike: {orphans} of 300");
-}
-
-#[test]
-fn stories() {
-    let (meta, mut events) = good();
-    let to = |e: &Event| e.process == SRC[1] && matches!(e.kind, Kind::Send { m: 3, .. });
-    shift(&mut events, |e| is_snap(e, SRC[1], 2), to);
-    renumber(&mut events);
-    let report = verify(&meta, &events);
-    let Verdict::Violated(violation) = report.verdict(I1) else { unreachable!() };
-    let story = cutline::verify::story::story(&meta, &events, violation);
-    assert!(story.contains("src/1 takes its snapshot of c2"), "{story}");
-    assert!(story.contains("apply      src/1>mid/0 #3") && story.contains("snap       c2"), "{story}");
-
-    let (meta, mut events) = good();
-    events.retain(|e| !(e.process == COORD && matches!(e.kind, Kind::Finish { .. })));
-    events.retain(|e| !(e.process == MID && matches!(e.kind, Kind::Finish { .. })));
-    renumber(&mut events);
-    let report = verify(&meta, &events);
-    let Verdict::Violated(violation) = report.verdict(I12) else { unreachable!() };
-    let story = cutline::verify::story::story(&meta, &events, violation);
-    assert!(story.contains("coordinator waits for mid/0: its finish"), "{story}");
 }

@@ -3,6 +3,7 @@
 //! The writer is the only one who decides what a line looks like; the reader takes nothing else, except kinds of
 //! a later version, which it counts and passes over.
 
+mod fields;
 mod read;
 mod schema;
 mod write;

@@ -37,7 +37,9 @@ pub fn inconsistent(meta: &Meta, events: &[Event]) -> Vec<CheckpointId> {
             Kind::Complete { checkpoint, parts, .. } => {
                 let members: Vec<_> = parts
                     .iter()
-                    .filter_map(|key| Some(((key.task, key.attempt), cuts.get(&(key.attempt, key.checkpoint, key.task))?)))
+                    .filter_map(|key| {
+                        Some(((key.task, key.attempt), cuts.get(&(key.attempt, key.checkpoint, key.task))?))
+                    })
                     .collect();
                 let ahead = |(p, own): &((TaskId, Attempt), &Clock)| members.iter().any(|(_, q)| q.get(p) > own.get(p));
                 if members.iter().any(ahead) {

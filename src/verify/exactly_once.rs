@@ -160,7 +160,12 @@ impl ExactlyOnce {
         if left >= 0 || self.guarantee == Guarantee::AtLeastOnce {
             return Ok(());
         }
-        let what = format!("{} with {} and {} is visible once more than in a failure-free run", record.id, say(&record.key), say(&record.value));
+        let what = format!(
+            "{} with {} and {} is visible once more than in a failure-free run",
+            record.id,
+            say(&record.key),
+            say(&record.value)
+        );
         let violation = Violation::new(Invariant::I9, event, what).record(record.id);
         self.output = Some(violation.clone());
         Err(violation)

@@ -97,7 +97,8 @@ impl Offsets {
             let read = *positions.of(*partition, stored);
             if read != stored {
                 let name = self.topology.name(key.task);
-                let what = format!("{name} had read {read} records of {partition} at its cut and stored offset {stored}");
+                let what =
+                    format!("{name} had read {read} records of {partition} at its cut and stored offset {stored}");
                 return Err(Violation::new(Invariant::I3, event, what).checkpoint(key.checkpoint));
             }
         }

@@ -51,6 +51,9 @@ impl Operator {
         let dense = self.dense.iter().enumerate().filter(|(_, n)| **n != 0);
         let mut all: BTreeMap<_, _> = dense.map(|(k, n)| (Datum::Int(k as i64), Datum::Int(*n))).collect();
         all.extend(self.keyed.clone());
+        if self.kind == OperatorKind::Distinct {
+            all.values_mut().for_each(|seen| *seen = Datum::Int(1)); // how often is counted here, and not there
+        }
         all
     }
 
@@ -147,7 +150,9 @@ impl Operator {
                     _ => Datum::Pair((other.clone(), record.value.clone()).into()),
                 };
                 let matches = sides[1 - own].iter().enumerate();
-                return Step::Many(matches.map(|(i, other)| part(&record, i, record.key.clone(), pair(other))).collect());
+                return Step::Many(
+                    matches.map(|(i, other)| part(&record, i, record.key.clone(), pair(other))).collect(),
+                );
             }
             _ => {}
         }

@@ -55,7 +55,8 @@ fn orphan(topology: &Topology, events: &[Event], message: Message, id: Checkpoin
     let ends = topology.channels[message.channel.index()];
     let find = |what: &dyn Fn(&Event) -> bool| events.iter().position(|e| e.attempt == message.attempt && what(e));
     let snap = |task: TaskId| move |e: &Event| matches!(e.kind, Kind::Snap { checkpoint, .. } if e.process == task && checkpoint == id);
-    let send = |e: &Event| matches!(e.kind, Kind::Send { channel, m, .. } if channel == message.channel && m == message.m);
+    let send =
+        |e: &Event| matches!(e.kind, Kind::Send { channel, m, .. } if channel == message.channel && m == message.m);
     let places = (find(&snap(ends.from)), find(&send), find(&snap(ends.to)));
     let (Some(cut), Some(send), Some(goal)) = places else {
         let _ = writeln!(out, "the lines that would tell more are not in the trace");

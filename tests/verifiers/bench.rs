@@ -96,7 +96,13 @@ impl Bench {
     }
 
     pub fn say(&mut self, process: TaskId, kind: Kind) {
-        let attempt = if process.0 >= STORE.0 { Attempt(1) } else if process == COORD { Attempt(1) } else { self.job };
+        let attempt = if process.0 >= STORE.0 {
+            Attempt(1)
+        } else if process == COORD {
+            Attempt(1)
+        } else {
+            self.job
+        };
         let n = self.n.entry((process, attempt)).or_insert(0);
         self.events.push(Event { process, attempt, n: *n, time: Nanos(0), kind });
         *n += 1;
@@ -144,7 +150,10 @@ impl Bench {
                 self.queues[channel.index()] = numbered.collect();
             }
             let digest = base.map_or(0, |id| 100 * id.0 + task.0 as u64);
-            self.say(task, Kind::Restore { base, digest, offsets: offsets.into(), kappa: ids(&content), finished: false });
+            self.say(
+                task,
+                Kind::Restore { base, digest, offsets: offsets.into(), kappa: ids(&content), finished: false },
+            );
         }
         self.txn = 0;
         if self.two_phase() {
@@ -356,7 +365,8 @@ fn touches(event: &Event) -> Vec<((u32, u64, u64, u64), bool)> {
     let life = |a: Attempt| (2, a.0 as u64, 0, 0);
     let part = |k: &StoreKey| (3, k.attempt.0 as u64, k.checkpoint.0, k.task.0 as u64);
     let ckpt = |c: &CheckpointId| (4, c.0, 0, 0);
-    let own = |checkpoint: &CheckpointId| StoreKey { attempt: event.attempt, checkpoint: *checkpoint, task: event.process };
+    let own =
+        |checkpoint: &CheckpointId| StoreKey { attempt: event.attempt, checkpoint: *checkpoint, task: event.process };
     match &event.kind {
         Kind::Send { channel, m, .. } => list.push(((5, channel.0 as u64, *m, event.attempt.0 as u64), true)),
         Kind::Apply { channel, m } => {

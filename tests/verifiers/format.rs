@@ -63,52 +63,62 @@ fn kinds() -> impl Strategy<Value = Vec<Kind>> {
     let numbers = (any::<u64>(), any::<u64>(), any::<u32>(), 0u32..3, 0u32..10, any::<bool>(), any::<i64>());
     let words = (outcome(), op(), reasons(), prop::option::of(any::<u64>()), any::<String>());
     let kappa = prop::collection::vec((0u32..3, prop::collection::vec(id(), 0..3)), 0..3);
-    (numbers, words, record(), kappa).prop_map(|((a, b, c, ch, t, flag, int), (outcome, op, reason, base, what), r, kappa)| {
-        let (checkpoint, job, token, channel, task) = (CheckpointId(a), Attempt(c), FencingToken(c), ChannelId(ch), TaskId(t));
-        let (from, key) = (Incarnation { task, attempt: job }, StoreKey { attempt: job, checkpoint, task });
-        let (txn, base) = (Txn { attempt: job, task, number: b }, base.map(CheckpointId));
-        let kappa: Kappa = kappa.into_iter().map(|(c, ids)| (ChannelId(c), ids)).collect::<Vec<_>>().into();
-        let offsets: Arc<[_]> = vec![(PartitionId(c), Offset(b))].into();
-        let reasons = [AbortReason::Declined(reason), AbortReason::Expired, AbortReason::FinaliseFailed];
-        vec![
-            Kind::Read { partition: PartitionId(c), record: r.clone() },
-            Kind::Visible { position: b, from, record: r.clone(), txn: flag.then_some(txn) },
-            Kind::Quiesce,
-            Kind::Trigger { checkpoint, required: vec![task, TaskId(0)].into(), job },
-            Kind::Ack { checkpoint },
-            Kind::Decline { checkpoint, reason },
-            Kind::Complete { checkpoint, job, token, parts: vec![key].into(), outcome },
-            Kind::Abort { checkpoint, reason: reasons[(c % 3) as usize] },
-            Kind::Notify { checkpoint, to: from, what: if flag { Notice::Complete } else { Notice::Abort } },
-            Kind::Put { key, digest: b, offsets: offsets.clone(), kappa: kappa.clone(), txns: vec![txn].into(), outcome },
-            Kind::Get { key, outcome },
-            Kind::Delete { key },
-            Kind::Lead { token, outcome },
-            Kind::Begin { job, token, base, outcome },
-            Kind::Start,
-            Kind::Crash,
-            Kind::Stop,
-            Kind::Restore { base, digest: b, offsets, kappa, finished: flag },
-            Kind::Txn { op, txn, records: b, outcome },
-            Kind::Fence { by: from },
-            Kind::Fault { what: what.into() },
-            Kind::Clear,
-            Kind::Send { channel, m: b, record: r },
-            Kind::Apply { channel, m: b },
-            Kind::BarOut { channel, checkpoint, overtakes: flag },
-            Kind::BarIn { channel, checkpoint, passed: c },
-            Kind::CancelOut { channel, checkpoint },
-            Kind::CancelIn { channel, checkpoint },
-            Kind::EndOut { channel },
-            Kind::EndIn { channel },
-            Kind::Hold { channel },
-            Kind::Release { channel },
-            Kind::Snap { checkpoint, digest: b },
-            Kind::Abandon { checkpoint, reason },
-            Kind::Choice { value: int },
-            Kind::Finish { complete: flag },
-        ]
-    })
+    (numbers, words, record(), kappa).prop_map(
+        |((a, b, c, ch, t, flag, int), (outcome, op, reason, base, what), r, kappa)| {
+            let (checkpoint, job, token, channel, task) =
+                (CheckpointId(a), Attempt(c), FencingToken(c), ChannelId(ch), TaskId(t));
+            let (from, key) = (Incarnation { task, attempt: job }, StoreKey { attempt: job, checkpoint, task });
+            let (txn, base) = (Txn { attempt: job, task, number: b }, base.map(CheckpointId));
+            let kappa: Kappa = kappa.into_iter().map(|(c, ids)| (ChannelId(c), ids)).collect::<Vec<_>>().into();
+            let offsets: Arc<[_]> = vec![(PartitionId(c), Offset(b))].into();
+            let reasons = [AbortReason::Declined(reason), AbortReason::Expired, AbortReason::FinaliseFailed];
+            vec![
+                Kind::Read { partition: PartitionId(c), record: r.clone() },
+                Kind::Visible { position: b, from, record: r.clone(), txn: flag.then_some(txn) },
+                Kind::Quiesce,
+                Kind::Trigger { checkpoint, required: vec![task, TaskId(0)].into(), job },
+                Kind::Ack { checkpoint },
+                Kind::Decline { checkpoint, reason },
+                Kind::Complete { checkpoint, job, token, parts: vec![key].into(), outcome },
+                Kind::Abort { checkpoint, reason: reasons[(c % 3) as usize] },
+                Kind::Notify { checkpoint, to: from, what: if flag { Notice::Complete } else { Notice::Abort } },
+                Kind::Put {
+                    key,
+                    digest: b,
+                    offsets: offsets.clone(),
+                    kappa: kappa.clone(),
+                    txns: vec![txn].into(),
+                    outcome,
+                },
+                Kind::Get { key, outcome },
+                Kind::Delete { key },
+                Kind::Lead { token, outcome },
+                Kind::Begin { job, token, base, outcome },
+                Kind::Start,
+                Kind::Crash,
+                Kind::Stop,
+                Kind::Restore { base, digest: b, offsets, kappa, finished: flag },
+                Kind::Txn { op, txn, records: b, outcome },
+                Kind::Fence { by: from },
+                Kind::Fault { what: what.into() },
+                Kind::Clear,
+                Kind::Send { channel, m: b, record: r },
+                Kind::Apply { channel, m: b },
+                Kind::BarOut { channel, checkpoint, overtakes: flag },
+                Kind::BarIn { channel, checkpoint, passed: c },
+                Kind::CancelOut { channel, checkpoint },
+                Kind::CancelIn { channel, checkpoint },
+                Kind::EndOut { channel },
+                Kind::EndIn { channel },
+                Kind::Hold { channel },
+                Kind::Release { channel },
+                Kind::Snap { checkpoint, digest: b },
+                Kind::Abandon { checkpoint, reason },
+                Kind::Choice { value: int },
+                Kind::Finish { complete: flag },
+            ]
+        },
+    )
 }
 
 fn as_events(kinds: Vec<Kind>) -> Vec<Event> {

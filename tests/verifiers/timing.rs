@@ -13,7 +13,8 @@ const BATCH: u64 = 500;
 
 fn meta(mode: Mode, chain: Vec<OperatorKind>) -> Meta {
     let vertex = |name: &str, role, chain| Vertex { name: name.into(), role, chain, parallelism: 4 };
-    let edge = |from, to| Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Hash, capacity: 64 };
+    let edge =
+        |from, to| Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Hash, capacity: 64 };
     let graph = JobGraph {
         vertices: vec![
             vertex("src", Role::Source { kind: SourceKind::Log, partitions: 4 }, vec![]),

@@ -45,7 +45,9 @@ const FIELDS: &[(&str, &[&str])] = &[
 fn shape(field: &str) -> Value {
     let of = |name: &str| json!({ "$ref": format!("#/$defs/{name}") });
     match field {
-        "part" | "job" | "token" | "passed" | "a" | "n" => json!({ "type": "integer", "minimum": 0, "maximum": 4294967295u32 }),
+        "part" | "job" | "token" | "passed" | "a" | "n" => {
+            json!({ "type": "integer", "minimum": 0, "maximum": 4294967295u32 })
+        }
         "pos" | "ckpt" | "digest" | "base" | "records" | "m" | "i" | "t" => of("number"),
         "key" | "value" => of("datum"),
         "from" | "to" | "by" => of("life"),
@@ -54,8 +56,12 @@ fn shape(field: &str) -> Value {
         "key_of" => of("key"),
         "txn" => of("txn"),
         "txns" => json!({ "type": "array", "items": of("txn") }),
-        "off" => json!({ "type": "array", "items": { "type": "array", "items": of("number"), "minItems": 2, "maxItems": 2 } }),
-        "kappa" => json!({ "type": "array", "items": { "type": "array", "items": { "type": "string" }, "minItems": 1 } }),
+        "off" => {
+            json!({ "type": "array", "items": { "type": "array", "items": of("number"), "minItems": 2, "maxItems": 2 } })
+        }
+        "kappa" => {
+            json!({ "type": "array", "items": { "type": "array", "items": { "type": "string" }, "minItems": 1 } })
+        }
         "overtakes" | "finished" | "complete" => json!({ "type": "boolean" }),
         "id" => json!({ "type": "string", "pattern": "^s[0-9]+:[0-9]+(\\.[0-9]+)?$" }),
         "result" => json!({ "enum": ["ok", "again", "fenced", "error"] }),

@@ -287,10 +287,6 @@ fn fields(line: &mut Line, kind: &Kind) {
         Kind::Fault { what } => line.text("what", what),
         Kind::Finish { complete } => line.raw("complete", complete),
         Kind::Choice { value } => datum(line.name("value"), &Datum::Int(*value)),
-        Kind::Snap { checkpoint, digest } => {
-            line.ckpt(*checkpoint);
-            line.number("digest", *digest);
-        }
         _ => channel_fields(line, kind),
     }
 }
@@ -319,6 +315,10 @@ fn stored(line: &mut Line, kind: &Kind) {
 
 fn channel_fields(line: &mut Line, kind: &Kind) {
     match kind {
+        Kind::Snap { checkpoint, digest } => {
+            line.ckpt(*checkpoint);
+            line.number("digest", *digest);
+        }
         Kind::Send { channel, m, record } => {
             line.channel(*channel);
             line.number("m", *m);
