@@ -2,6 +2,9 @@
 
 pub mod digest;
 pub mod event;
+pub mod json;
 pub mod record;
+pub mod text;
+pub mod words;
 
 pub use crate::engine::message::{AbortReason, Datum, DeclineReason, Record, StoreKey, Txn};
