@@ -3,14 +3,7 @@ use cutline::sim::run::*;
 use std::sync::Arc;
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let text = std::fs::read_to_string(&args[1]).unwrap();
-    let scenario: Scenario = serde_json::from_str(&text).unwrap();
-    let mut texts = std::collections::BTreeMap::new();
-    if let Ok(t) = std::fs::read_to_string("scenarios/data/text.txt") {
-        let lines: Vec<Arc<str>> = t.lines().map(|l| l.into()).collect();
-        texts.insert("x".to_string(), lines.into());
-    }
-    let loaded = Loaded::new(scenario, "probe", texts);
+    let loaded = load(std::path::Path::new(&args[1])).unwrap_or_else(|d| panic!("{}", d[0].render(false)));
     let (a, b): (u64, u64) = (args[2].parse().unwrap(), args[3].parse().unwrap());
     let (mut ev, mut del) = (0, 0);
     let t = std::time::Instant::now();

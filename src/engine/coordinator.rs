@@ -315,7 +315,10 @@ impl Coordinator {
                 self.attempt = attempt;
                 self.begin(out);
             }
-            (Purpose::Lead, Reply::Ended) => self.lead = Lead::Ended,
+            (Purpose::Lead, Reply::Ended(attempt)) => {
+                self.attempt = attempt;
+                self.ended(out);
+            }
             (Purpose::Begin, Reply::Began { completed, next }) => self.began(&completed, next, out),
             (Purpose::Open(id), reply) => self.opened(id, reply == Reply::Done, out),
             (Purpose::Publish(id), reply) => self.published(id, reply == Reply::Done, out),

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Steps after which a run is stopped, whatever happens: a safety net far beyond every bound of a scenario.
 const STEPS_MAX: u64 = 200_000_000;
 
+/// So many timers and messages in a row without a line in the trace: nothing but idle timers is left.
+const SILENT_MAX: u64 = 20_000;
+
 /// What to keep of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keep {
@@ -94,6 +97,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         schedule: keep.schedule.then(Vec::new),
         steps: 0,
         clear_at: None,
+        silent: 0,
     };
     let panic = catch_unwind(AssertUnwindSafe(|| sim.to_the_end(keep.until))).err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -133,6 +137,7 @@ struct Sim {
     schedule: Option<Vec<Step>>,
     steps: u64,
     clear_at: Option<u64>,
+    silent: u64,
 }
 
 impl Sim {
@@ -142,8 +147,10 @@ impl Sim {
                 Due::Head(job, channel) => self.head(job, channel),
                 Due::Read(who, slot) => self.read(who, slot),
                 Due::Rare(rare) => {
+                    let before = self.driver.digest.events();
                     self.rare(rare);
-                    if self.over() {
+                    self.silent = if self.driver.digest.events() == before { self.silent + 1 } else { 0 };
+                    if self.over() || self.silent > SILENT_MAX {
                         break;
                     }
                 }

@@ -244,7 +244,7 @@ impl World {
         self.line(who, Kind::Crash, observer);
         self.remove(who);
         if who.task == self.setup.topology.coordinator() {
-            if self.coordinators.is_empty() {
+            if self.headless() {
                 observer.headless();
             }
         } else {

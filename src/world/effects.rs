@@ -42,7 +42,7 @@ impl World {
         if life.process.stopped() {
             self.line(who, Kind::Stop, observer);
             self.remove(who);
-            if self.coordinators.is_empty() {
+            if who.task == topology.coordinator() && self.headless() {
                 observer.headless();
             }
             return;
@@ -249,7 +249,7 @@ impl World {
         if let Some(shadow) = shadow {
             self.life_mut(who).expect("it is taking a step").recorder.restore(&shadow);
         }
-        let restored = base.is_some() && !(snapshot.finished && snapshot.operators.is_empty());
+        let restored = base.is_some() && !snapshot.finished;
         Kind::Restore {
             base,
             digest: if restored { snapshot.digest() } else { 0 },

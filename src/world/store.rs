@@ -70,7 +70,7 @@ impl Store {
                 let outcome = if token > self.leader { Outcome::Ok } else { Outcome::Again };
                 self.leader = token;
                 lines.push(Kind::Lead { token, outcome });
-                if self.ended { Reply::Ended } else { Reply::Led(self.attempt) }
+                if self.ended { Reply::Ended(self.attempt) } else { Reply::Led(self.attempt) }
             }
             Request::BeginAttempt(attempt) => self.begin(*attempt, token, lines),
             Request::Publish(manifest) => self.publish(manifest, token, lines),
