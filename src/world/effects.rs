@@ -35,7 +35,7 @@ impl World {
     }
 
     /// After a step that changed what the process takes: who is held, does it choose, has it stopped?
-    fn settle(&mut self, who: Incarnation, observer: &mut impl Observer) {
+    pub(super) fn settle(&mut self, who: Incarnation, observer: &mut impl Observer) {
         let topology = self.setup.topology.clone();
         let now = observer.now();
         let life = self.life_mut(who).expect("it has just taken a step");
@@ -48,6 +48,7 @@ impl World {
             return;
         }
         life.choosing = life.process.chooses();
+        life.flowing = life.process.flowing();
         if who.task == topology.coordinator() {
             return;
         }
@@ -72,7 +73,7 @@ impl World {
     }
 
     #[inline]
-    fn effect(&mut self, who: Incarnation, effect: Effect, observer: &mut impl Observer) {
+    pub(super) fn effect(&mut self, who: Incarnation, effect: Effect, observer: &mut impl Observer) {
         match effect {
             Effect::Send(channel, element) => self.send(who, channel, element, observer),
             Effect::Refill(input, records) => self.refill(who, input, &records, observer),
