@@ -4,6 +4,7 @@
 
 pub mod digest;
 pub mod engine;
+pub mod explore;
 pub mod ids;
 pub mod protocols;
 pub mod scenario;
