@@ -154,10 +154,16 @@ fn point(what: &Do, places: &Places, dice: &mut Dice) -> After {
         _ if at_subtask && dice.chance(1, 3) => Some(places.any_subtask(dice)),
         _ => None,
     };
+    let process = process.filter(|process| places.happens_at(event, process));
     let of_checkpoint = matches!(event, Trigger | BarIn | Snap | Put | Ack | Decline | Complete | Notify | Abort);
     let checkpoint = (of_checkpoint && dice.chance(1, 4)).then(|| Open::Fixed(1 + dice.below(4)));
     // Small numbers are likelier: late occurrences may never come.
-    let doublings = if process.is_some() || checkpoint.is_some() { 3 } else { 6 };
+    let doublings = match event {
+        Lead | Begin | Decline | Abort => 2,
+        _ if process.is_some() || checkpoint.is_some() => 3,
+        Restore | EndOut | Finish => 3,
+        _ => 6,
+    };
     let nth = Open::Fixed(dice.skewed(doublings));
     After { event, process, checkpoint, nth }
 }

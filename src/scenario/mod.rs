@@ -4,18 +4,29 @@
 //! scenario into tables. The room knows nothing of how a run goes, and nothing of how it is judged.
 
 pub mod build;
+pub mod diagnose;
 pub mod dice;
 pub mod draw;
+pub mod expect;
+pub mod explain;
 pub mod faults;
 pub mod load;
 pub mod open;
+pub mod schema;
 pub mod spec;
 
+mod check;
+mod check_faults;
 mod draw_faults;
 mod names;
+mod shape;
+mod tree;
 
 pub use build::{BuildError, Built, Protocols, build};
+pub use diagnose::{Diagnostic, Severity};
 pub use dice::Dice;
 pub use draw::{Style, draw};
-pub use load::Loaded;
+pub use explain::explain;
+pub use load::{Loaded, check_bytes, load, load_knowing, render};
+pub use schema::schema;
 pub use spec::Scenario;

@@ -72,6 +72,16 @@ impl<'a> Places<'a> {
         self.subtask(dice.below(self.subtasks))
     }
 
+    /// Can this event happen at this subtask?
+    pub fn happens_at(&self, event: PointKind, subtask: &str) -> bool {
+        let id = subtask.rsplit_once('/').map_or(subtask, |(id, _)| id);
+        self.job.vertices.iter().find(|v| v.id == id).is_some_and(|v| match event {
+            PointKind::BarIn => v.source.is_none(),
+            PointKind::EndOut => v.sink.is_none(),
+            _ => true,
+        })
+    }
+
     /// Does some sink write transactions?
     pub fn transactions(&self) -> bool {
         self.job.vertices.iter().any(|v| v.sink == Some(SinkKind::TwoPhase))

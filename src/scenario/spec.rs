@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use super::expect::*;
 pub use super::faults::*;
 pub use super::open::{Open, Pick};
 pub use crate::sim::setup::PointKind;
@@ -197,10 +198,10 @@ pub enum Data {
     Text {
         /// The file, relative to the scenario file.
         text: String,
-        /// How many lines. All that follow, if absent.
+        /// How many lines. All, if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lines: Option<Open<1, 1_000_000>>,
-        /// Lines passed over first. Drawn so that `lines` are left, if absent.
+        /// Lines passed over first; after the last line comes the first again. Drawn, if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<Open<0, 1_000_000>>,
     },
@@ -420,96 +421,4 @@ impl Delay {
         let open = |(min, max)| Open::Between { min, max };
         Delay { min_us: open(min), max_us: open(max), one_in: Self::one_in() }
     }
-}
-
-/// How a scenario must end.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Expect {
-    /// The invariant that must be seen violated. Absent: everything holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub violates: Option<Invariant>,
-    /// Others that may be violated beside it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<Invariant>,
-    /// With `violates`: so many seeds must be enough to see it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
-    pub within_seeds: Option<u64>,
-    /// What at least one of the seeds must reach: a sweep that never got there has tested nothing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reached: Vec<Goal>,
-    /// May the job end in failure, when its restarts are used up?
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub failed_job_ok: bool,
-}
-
-/// The invariants that can be expected to be violated; docs/invariants.md says what they mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[allow(missing_docs, reason = "their names are all there is to say here")]
-pub enum Invariant {
-    I1,
-    I2,
-    I3,
-    I4,
-    I5,
-    I6,
-    I7,
-    I8,
-    I9,
-    I9n,
-    I10,
-    I11,
-    I12,
-    I13,
-    I14,
-    I15,
-    I16,
-    I17,
-    I18,
-    I19,
-}
-
-/// What a run can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Goal {
-    /// A checkpoint was completed.
-    CheckpointCompleted,
-    /// Two checkpoints were pending at once.
-    CheckpointsOverlapped,
-    /// A checkpoint was given up.
-    CheckpointAborted,
-    /// A checkpoint was given up because it took too long.
-    CheckpointExpired,
-    /// A subtask declined a checkpoint.
-    CheckpointDeclined,
-    /// A checkpoint completed while a host stood still or was paused.
-    CompletedWhilePaused,
-    /// A subtask came back from a completed checkpoint.
-    RestoredFromCheckpoint,
-    /// The job was begun again from nothing.
-    RestartedFromScratch,
-    /// Records in flight were restored into a channel.
-    ChannelStateRestored,
-    /// Another coordinator took the lead.
-    CoordinatorFailover,
-    /// Somebody outlived his attempt and was refused.
-    ZombieFenced,
-    /// A barrier overtook records.
-    UnalignedOvertook,
-    /// A channel was held back for an alignment.
-    ChannelHeld,
-    /// A transaction was committed.
-    TransactionCommitted,
-    /// A transaction timed out.
-    TransactionExpired,
-    /// A request to the store or a ledger failed.
-    RequestFailed,
-    /// A checkpoint completed after a subtask had finished.
-    CheckpointAfterFinish,
-    /// All input was processed.
-    JobFinished,
-    /// The job failed for good.
-    JobFailed,
 }
