@@ -3,5 +3,8 @@
 pub mod digest;
 pub mod event;
 pub mod record;
+pub mod json;
+pub mod text;
+pub mod words;
 
 pub use crate::engine::message::{AbortReason, Datum, DeclineReason, Record, StoreKey, Txn};

@@ -4,7 +4,7 @@
 //! comparison of two numbers for each channel (Chandy & Lamport 1985; Mattern 1989). Which records are in flight
 //! is remembered only in modes that have channel state.
 
-use super::lives::{Begun, Done, Rings, Saved, Slots};
+use super::lives::{Begun, Done, Rings, Saved, Slots, without_part};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Mode, Topology};
@@ -172,8 +172,8 @@ impl Cut {
 
     fn complete(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &[StoreKey]) -> Seen {
         let mut finished: Vec<Option<Part>> = vec![None; self.topology.len()];
-        for task in (0..self.topology.len()).filter(|t| !parts.iter().any(|k| k.task.index() == *t)) {
-            finished[task] = self.part(TaskId(task as u32), job);
+        for task in without_part(self.topology.len(), parts) {
+            finished[task.index()] = self.part(task, job);
         }
         self.saved.complete(id, job, parts, |task| finished[task.index()].take());
         let result = self.judge(event, id, job);
@@ -212,7 +212,8 @@ impl Cut {
                     "{id} has message {sent} of {} as received ({rcvd} are), and not as sent ({sent} are)",
                     name()
                 );
-                self.orphan = Some(Violation::new(Invariant::I1, event, what).checkpoint(id).witness(channel, job, sent));
+                self.orphan =
+                    Some(Violation::new(Invariant::I1, event, what).checkpoint(id).witness(channel, job, sent));
                 first = first.or(self.orphan.clone());
             }
             let expected = sent.saturating_sub(rcvd);
@@ -223,7 +224,8 @@ impl Cut {
             let problem = compare(expected, kappa, ring.as_deref());
             if let (Some(problem), None) = (problem, &self.state) {
                 let what = format!("{id}, {}: {problem}", name());
-                self.state = Some(Violation::new(Invariant::I2, event, what).checkpoint(id).witness(channel, job, rcvd));
+                self.state =
+                    Some(Violation::new(Invariant::I2, event, what).checkpoint(id).witness(channel, job, rcvd));
                 first = first.or(self.state.clone());
             }
         }

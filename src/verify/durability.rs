@@ -1,5 +1,6 @@
 //! I4 and I5: persist before acknowledging, one durable completion.
 
+use super::lives::without_part;
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::Topology;
@@ -125,7 +126,8 @@ impl Durability {
         if self.required.len() > 256 {
             self.required.pop_first();
         }
-        for task in (0..self.topology.len() as u32).map(TaskId).filter(|task| !required.contains(task)) {
+        let asked: BTreeSet<TaskId> = required.iter().copied().collect();
+        for task in (0..self.topology.len() as u32).map(TaskId).filter(|task| !asked.contains(task)) {
             if !self.has_finished(task, job) {
                 let name = self.topology.name(task);
                 let what = format!("{id} does not require {name}, which has not finished");
@@ -141,8 +143,7 @@ impl Durability {
             self.completed.pop_first();
         }
         let result = self.covered(event, id, job, parts);
-        let missing = (0..self.topology.len() as u32).map(TaskId).filter(|t| !parts.iter().any(|k| k.task == *t));
-        self.without_part.insert(id, missing.collect());
+        self.without_part.insert(id, without_part(self.topology.len(), parts));
         if self.without_part.len() > 4 {
             self.without_part.pop_first();
         }
@@ -161,9 +162,10 @@ impl Durability {
             self.unknown = Some(format!("{id} is complete and no line says what it required"));
             return Ok(());
         };
+        let listed: BTreeMap<TaskId, &StoreKey> = parts.iter().map(|key| (key.task, key)).collect();
         for task in required.iter() {
             let name = || self.topology.name(*task);
-            let Some(key) = parts.iter().find(|key| key.task == *task) else {
+            let Some(key) = listed.get(task).copied() else {
                 return wrong(format!("{id} is complete without the part of {}", name()));
             };
             match self.stored.get(key) {
@@ -175,8 +177,11 @@ impl Durability {
                 Some(true) => {}
             }
         }
-        match parts.iter().find(|key| !required.contains(&key.task)) {
-            Some(key) => wrong(format!("{id} has a part of {}, which it did not require", self.topology.name(key.task))),
+        let asked: BTreeSet<TaskId> = required.iter().copied().collect();
+        match parts.iter().find(|key| !asked.contains(&key.task)) {
+            Some(key) => {
+                wrong(format!("{id} has a part of {}, which it did not require", self.topology.name(key.task)))
+            }
             None => Ok(()),
         }
     }

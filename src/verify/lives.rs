@@ -79,6 +79,15 @@ impl<S: Default> Lives<S> {
     }
 }
 
+/// The tasks without a part: they had finished.
+pub(crate) fn without_part(tasks: usize, parts: &[StoreKey]) -> Vec<TaskId> {
+    let mut listed = vec![false; tasks];
+    for key in parts.iter().filter(|key| key.task.index() < tasks) {
+        listed[key.task.index()] = true;
+    }
+    (0..tasks).filter(|task| !listed[*task]).map(|task| TaskId(task as u32)).collect()
+}
+
 /// A completed checkpoint: one value for each task.
 #[derive(Clone, Debug)]
 pub(crate) struct Done<S> {
@@ -117,13 +126,11 @@ impl<S> Saved<S> {
         mut finished: impl FnMut(TaskId) -> Option<S>,
     ) -> &Done<S> {
         let mut values: Vec<Option<S>> = (0..self.tasks).map(|_| None).collect();
-        let mut listed = vec![false; self.tasks];
         for key in parts.iter().filter(|key| key.task.index() < self.tasks) {
-            listed[key.task.index()] = true;
             values[key.task.index()] = self.open.remove(key);
         }
-        for task in (0..self.tasks).filter(|t| !listed[*t]) {
-            values[task] = finished(TaskId(task as u32));
+        for task in without_part(self.tasks, parts) {
+            values[task.index()] = finished(task);
         }
         self.open.retain(|key, _| key.attempt > job || (key.attempt == job && key.checkpoint > checkpoint));
         if self.done.len() == DONE_KEPT {

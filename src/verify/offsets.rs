@@ -13,13 +13,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 struct Positions {
     next: Vec<(PartitionId, u64)>,
+    /// Its `restore` line was seen: what is not listed is at 0.
+    known: bool,
 }
 
 impl Positions {
     #[inline]
-    fn of(&mut self, partition: PartitionId) -> &mut u64 {
+    fn of(&mut self, partition: PartitionId, otherwise: u64) -> &mut u64 {
         let i = self.next.iter().position(|(p, _)| *p == partition).unwrap_or_else(|| {
-            self.next.push((partition, 0));
+            self.next.push((partition, if self.known { 0 } else { otherwise }));
             self.next.len() - 1
         });
         &mut self.next[i].1
@@ -52,6 +54,7 @@ impl Offsets {
             Kind::Read { partition, record } => self.read(event, *partition, record.id),
             Kind::Restore { offsets, .. } => {
                 if let Some(positions) = self.lives.get(event.process, event.attempt) {
+                    positions.known = true;
                     positions.next = offsets.iter().map(|(p, o)| (*p, o.0)).collect();
                 }
                 Ok(())
@@ -74,7 +77,7 @@ impl Offsets {
     #[inline]
     fn read(&mut self, event: &Event, partition: PartitionId, id: RecordId) -> Seen {
         let Some(positions) = self.lives.get(event.process, event.attempt) else { return Ok(()) };
-        let next = positions.of(partition);
+        let next = positions.of(partition, id.offset.0);
         let expected = std::mem::replace(next, id.offset.0.saturating_add(1));
         if expected == id.offset.0 || (!self.log(event.process) && id.offset.0 > expected) {
             return Ok(());
@@ -90,11 +93,12 @@ impl Offsets {
             return Ok(());
         };
         for partition in &self.topology.subtasks[key.task.index()].partitions {
-            let read = *positions.of(*partition);
             let stored = offsets.iter().find(|(p, _)| p == partition).map_or(0, |(_, o)| o.0);
+            let read = *positions.of(*partition, stored);
             if read != stored {
                 let name = self.topology.name(key.task);
-                let what = format!("{name} had read {read} records of {partition} at its cut and stored offset {stored}");
+                let what =
+                    format!("{name} had read {read} records of {partition} at its cut and stored offset {stored}");
                 return Err(Violation::new(Invariant::I3, event, what).checkpoint(key.checkpoint));
             }
         }

@@ -124,7 +124,8 @@ impl Progress {
         if what.is_empty() {
             return Ok(());
         }
-        let mut violation = Violation::new(Invariant::I12, event, format!("nothing is left to do, and {}", what.join(", ")));
+        let mut violation =
+            Violation::new(Invariant::I12, event, format!("nothing is left to do, and {}", what.join(", ")));
         violation.waits = waits;
         self.violation = Some(violation.clone());
         Err(violation)
@@ -135,7 +136,8 @@ impl Progress {
         let (mut waits, mut what) = (Vec::new(), Vec::new());
         let coordinator = self.topology.coordinator();
         for ((_, id), pending) in &self.pending {
-            let missing: Vec<TaskId> = pending.required.iter().filter(|t| !pending.acked.contains(t)).copied().collect();
+            let missing: Vec<TaskId> =
+                pending.required.iter().filter(|t| !pending.acked.contains(t)).copied().collect();
             let names: Vec<String> = missing.iter().map(|t| self.topology.name(*t)).collect();
             what.push(match names.is_empty() {
                 true => format!("{id} is acknowledged by all and neither complete nor given up"),
@@ -143,7 +145,8 @@ impl Progress {
             });
             let store = missing.is_empty().then(|| self.topology.store());
             for whom in missing.into_iter().chain(store) {
-                let what = if whom == self.topology.store() { "the completion record of" } else { "the acknowledgement of" };
+                let what =
+                    if whom == self.topology.store() { "the completion record of" } else { "the acknowledgement of" };
                 waits.push(Wait { who: coordinator, whom, what: format!("{what} {id}") });
             }
         }
@@ -151,7 +154,11 @@ impl Progress {
             for channel in channels {
                 let name = self.topology.channel_name(*channel);
                 what.push(format!("{name} is held"));
-                waits.push(Wait { who: self.topology.channels[channel.index()].from, whom: *task, what: format!("{name}, which is held") });
+                waits.push(Wait {
+                    who: self.topology.channels[channel.index()].from,
+                    whom: *task,
+                    what: format!("{name}, which is held"),
+                });
                 for other in self.topology.subtasks[task.index()].inputs.iter().filter(|c| !channels.contains(c)) {
                     let whom = self.topology.channels[other.index()].from;
                     let what = format!("a barrier on {}", self.topology.channel_name(*other));
@@ -160,8 +167,17 @@ impl Progress {
             }
         }
         for (ledger, txn) in &self.prepared {
-            what.push(format!("transaction {} of {} {} is prepared", txn.number, self.topology.name(txn.task), txn.attempt));
-            waits.push(Wait { who: *ledger, whom: txn.task, what: format!("commit or abort of transaction {}", txn.number) });
+            what.push(format!(
+                "transaction {} of {} {} is prepared",
+                txn.number,
+                self.topology.name(txn.task),
+                txn.attempt
+            ));
+            waits.push(Wait {
+                who: *ledger,
+                whom: txn.task,
+                what: format!("commit or abort of transaction {}", txn.number),
+            });
         }
         if self.ended.is_none() {
             what.push("the job has not ended".to_string());

@@ -22,13 +22,13 @@ pub struct Operator {
     join: BTreeMap<Datum, [Vec<Datum>; 2]>,
 }
 
-/// What an operator does with one record.
+/// What an operator does with one record, in place.
 enum Step {
-    One(Record),
+    Keep,
+    Drop,
     Many(Vec<Record>),
-    Nothing,
     /// It needs the outcome of a choice.
-    Stalled(Record),
+    Stalled,
 }
 
 fn int(value: &Datum) -> i64 {
@@ -51,6 +51,9 @@ impl Operator {
         let dense = self.dense.iter().enumerate().filter(|(_, n)| **n != 0);
         let mut all: BTreeMap<_, _> = dense.map(|(k, n)| (Datum::Int(k as i64), Datum::Int(*n))).collect();
         all.extend(self.keyed.clone());
+        if self.kind == OperatorKind::Distinct {
+            all.values_mut().for_each(|seen| *seen = Datum::Int(1)); // how often is counted here, and not there
+        }
         all
     }
 
@@ -73,7 +76,7 @@ impl Operator {
     }
 
     #[inline]
-    fn step(&mut self, side: u32, mut record: Record, choices: &mut VecDeque<i64>) -> Step {
+    fn step(&mut self, side: u32, record: &mut Record, choices: &mut VecDeque<i64>) -> Step {
         match &self.kind {
             OperatorKind::Map { add } => {
                 if let Datum::Int(v) = &mut record.value {
@@ -85,29 +88,29 @@ impl Operator {
                 if let Datum::Int(k) = record.key
                     && k.checked_rem(*drop_multiples_of).unwrap_or(0) == 0
                 {
-                    return Step::Nothing;
+                    return Step::Drop;
                 }
             }
             OperatorKind::KeyedCount => record.value = Datum::Int(self.count(&record.key)),
             OperatorKind::Distinct => {
                 if self.count(&record.key) > 1 {
-                    return Step::Nothing;
+                    return Step::Drop;
                 }
                 record.value = Datum::Int(1);
             }
             OperatorKind::Union => {}
             OperatorKind::Choose => {
-                let Some(choice) = choices.pop_front() else { return Step::Stalled(record) };
+                let Some(choice) = choices.pop_front() else { return Step::Stalled };
                 if let Datum::Int(v) = &mut record.value {
                     *v = v.wrapping_add(choice);
                 }
             }
             _ => return self.stateful(side, record),
         }
-        Step::One(record)
+        Step::Keep
     }
 
-    fn stateful(&mut self, side: u32, mut record: Record) -> Step {
+    fn stateful(&mut self, side: u32, record: &mut Record) -> Step {
         let last = self.keyed.get(&record.key);
         match self.kind {
             OperatorKind::KeyedSum => {
@@ -117,13 +120,14 @@ impl Operator {
             }
             OperatorKind::KeyedMax => {
                 if last.is_some_and(|max| record.value <= *max) {
-                    return Step::Nothing;
+                    return Step::Drop;
                 }
                 self.keyed.insert(record.key.clone(), record.value.clone());
             }
             OperatorKind::LastValue => {
-                let previous = self.keyed.insert(record.key.clone(), record.value.clone()).unwrap_or(Datum::Int(0));
-                record.value = Datum::Pair((previous, record.value).into());
+                let value = record.value.clone();
+                let previous = self.keyed.insert(record.key.clone(), value.clone()).unwrap_or(Datum::Int(0));
+                record.value = Datum::Pair((previous, value).into());
             }
             OperatorKind::Window { size } => {
                 let (n, sum) = match last {
@@ -132,8 +136,9 @@ impl Operator {
                 };
                 let (n, sum) = (n + 1, sum.wrapping_add(int(&record.value)));
                 if n < size as i64 {
-                    self.keyed.insert(record.key, Datum::Pair((Datum::Int(n), Datum::Int(sum)).into()));
-                    return Step::Nothing;
+                    let pair = Datum::Pair((Datum::Int(n), Datum::Int(sum)).into());
+                    self.keyed.insert(record.key.clone(), pair);
+                    return Step::Drop;
                 }
                 self.keyed.remove(&record.key);
                 record.value = Datum::Int(sum);
@@ -147,18 +152,20 @@ impl Operator {
                     _ => Datum::Pair((other.clone(), record.value.clone()).into()),
                 };
                 let matches = sides[1 - own].iter().enumerate();
-                return Step::Many(matches.map(|(i, other)| part(&record, i, record.key.clone(), pair(other))).collect());
+                return Step::Many(
+                    matches.map(|(i, other)| part(record, i, record.key.clone(), pair(other))).collect(),
+                );
             }
             _ => {}
         }
-        Step::One(record)
+        Step::Keep
     }
 }
 
-fn words(record: Record) -> Step {
-    let Datum::Text(text) = &record.value else { return Step::One(record) };
+fn words(record: &Record) -> Step {
+    let Datum::Text(text) = &record.value else { return Step::Keep };
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).enumerate();
-    let one = |(i, word): (usize, &str)| part(&record, i, Datum::Text(word.to_lowercase().into()), Datum::Int(1));
+    let one = |(i, word): (usize, &str)| part(record, i, Datum::Text(word.to_lowercase().into()), Datum::Int(1));
     Step::Many(words.map(one).collect())
 }
 
@@ -182,37 +189,43 @@ impl Chain {
 
     /// Takes a record and gives what comes out. What still waits for a choice of an earlier record is gone.
     #[inline]
-    pub fn take(&mut self, side: u32, record: Record, out: impl FnMut(Record)) {
+    pub fn take(&mut self, side: u32, record: Record, mut out: impl FnMut(Record)) {
         self.stack.clear();
         self.side = side;
-        self.stack.push((0, record));
-        self.go_on(out);
+        self.from(0, record, &mut out);
+        if !self.stack.is_empty() {
+            self.go_on(out);
+        }
     }
 
     /// Gives what comes out now that more choices are known.
-    #[inline]
     pub fn go_on(&mut self, mut out: impl FnMut(Record)) {
-        while let Some((mut i, mut record)) = self.stack.pop() {
-            loop {
-                let Some(operator) = self.operators.get_mut(i) else {
-                    out(record);
-                    break;
-                };
-                i += 1;
-                match operator.step(self.side, record, &mut self.choices) {
-                    Step::One(next) => record = next,
-                    Step::Nothing => break,
-                    Step::Many(list) => {
-                        self.stack.extend(list.into_iter().rev().map(|r| (i, r)));
-                        break;
-                    }
-                    Step::Stalled(waiting) => {
-                        self.stack.push((i - 1, waiting));
-                        return;
-                    }
+        while let Some((i, record)) = self.stack.pop() {
+            if !self.from(i, record, &mut out) {
+                return;
+            }
+        }
+    }
+
+    /// Lets a record go through the operators from `i` on; false if it waits for a choice.
+    #[inline]
+    fn from(&mut self, i: usize, mut record: Record, out: &mut impl FnMut(Record)) -> bool {
+        for (i, operator) in self.operators.iter_mut().enumerate().skip(i) {
+            match operator.step(self.side, &mut record, &mut self.choices) {
+                Step::Keep => {}
+                Step::Drop => return true,
+                Step::Many(list) => {
+                    self.stack.extend(list.into_iter().rev().map(|r| (i + 1, r)));
+                    return true;
+                }
+                Step::Stalled => {
+                    self.stack.push((i, record));
+                    return false;
                 }
             }
         }
+        out(record);
+        true
     }
 }
 
@@ -316,16 +329,20 @@ impl Reference {
     /// The record is read. `out` gets everything that any vertex emits because of it.
     #[inline]
     pub fn read(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, &Record)) {
-        self.work.push((self.sources[partition.index()], 0, record.clone()));
-        while let Some((v, side, record)) = self.work.pop() {
+        let mut next = Some((self.sources[partition.index()], 0, record.clone()));
+        while let Some((v, side, record)) = next.take() {
             let (edges, work) = (&self.edges[v], &mut self.work);
             self.chains[v].take(side, record, |record| {
                 out(v, &record);
                 if let Some(((to, side), rest)) = edges.split_last() {
                     rest.iter().for_each(|(to, side)| work.push((*to, *side, record.clone())));
-                    work.push((*to, *side, record));
+                    // Nearly always there is one edge and one record: no need to go through the list.
+                    if let Some(waiting) = next.replace((*to, *side, record)) {
+                        work.push(waiting);
+                    }
                 }
             });
+            next = next.or_else(|| self.work.pop());
         }
     }
 

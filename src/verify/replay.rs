@@ -4,7 +4,7 @@
 //! in the order and with the choices that the trace recorded; what it sends and shows must follow. With
 //! consistent cuts (I1, I2) and exact positions (I3) that makes the surviving history a failure-free run.
 
-use super::lives::{Lives, Rings, Saved, Slots};
+use super::lives::{Lives, Rings, Saved, Slots, without_part};
 use super::reference::{Chain, Shape};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
@@ -75,9 +75,7 @@ impl Replay {
             graph.vertices[v].parallelism == 1 || ins.all(|e| e.partitioning == Partitioning::Hash)
         };
         let sink = |v: usize| match graph.vertices[v].role {
-            Role::Sink(kind) => {
-                Some(Sink { kind, by_key: by_key(v), balance: BTreeMap::new(), last: BTreeMap::new() })
-            }
+            Role::Sink(kind) => Some(Sink { kind, by_key: by_key(v), balance: BTreeMap::new(), last: BTreeMap::new() }),
             _ => None,
         };
         Replay {
@@ -181,7 +179,10 @@ impl Replay {
         }
         match record {
             Some(record) => self.take(event, ends.side, record),
-            None => self.unknown = Some(format!("what was applied on {} is not in the trace", topology.channel_name(channel))),
+            None => {
+                self.unknown =
+                    Some(format!("what was applied on {} is not in the trace", topology.channel_name(channel)))
+            }
         }
         Ok(())
     }
@@ -200,7 +201,9 @@ impl Replay {
         let name = || topology.name(event.process);
         let what = match due {
             Some((to, expected)) if expected == *record && to.is_none_or(|to| to == channel) => return Ok(()),
-            Some((_, expected)) if expected == *record => format!("{} sends {} into another channel", name(), record.id),
+            Some((_, expected)) if expected == *record => {
+                format!("{} sends {} into another channel", name(), record.id)
+            }
             Some((_, expected)) => format!(
                 "{} sends {} with {}, and from what it applied follows {} with {}",
                 name(),
@@ -252,15 +255,17 @@ impl Replay {
     fn complete(&mut self, id: CheckpointId, job: Attempt, parts: &[StoreKey]) {
         let topology = self.topology.clone();
         let mut finished: Vec<Option<Part>> = vec![None; topology.len()];
-        for task in (0..topology.len()).filter(|t| !parts.iter().any(|key| key.task.index() == *t)) {
-            finished[task] = life(&mut self.lives, &topology, TaskId(task as u32), job).map(|life| life.part());
+        for task in without_part(topology.len(), parts) {
+            finished[task.index()] = life(&mut self.lives, &topology, task, job).map(|life| life.part());
         }
         let done = self.saved.complete(id, job, parts, |task| finished[task.index()].take());
         let mut flight = Flight::new();
         let rings = self.rings.get(job, || Rings::new(topology.channels.len()));
         for (c, ends) in topology.channels.iter().enumerate() {
             let channel = ChannelId(c as u32);
-            let (Some(from), Some(to)) = (&done.parts[ends.from.index()], &done.parts[ends.to.index()]) else { continue };
+            let (Some(from), Some(to)) = (&done.parts[ends.from.index()], &done.parts[ends.to.index()]) else {
+                continue;
+            };
             let (sent, rcvd) = (from.sent[ends.output as usize], to.rcvd[ends.input.index()]);
             let items = rings.as_ref().and_then(|rings| rings.slice(channel, rcvd, sent)).unwrap_or_default();
             flight.push((channel, sent, items));
@@ -393,12 +398,7 @@ impl Life {
     }
 }
 
-fn life<'a>(
-    lives: &'a mut Lives<Life>,
-    topology: &Topology,
-    task: TaskId,
-    attempt: Attempt,
-) -> Option<&'a mut Life> {
+fn life<'a>(lives: &'a mut Lives<Life>, topology: &Topology, task: TaskId, attempt: Attempt) -> Option<&'a mut Life> {
     let life = lives.get(task, attempt)?;
     if life.chain.is_none() {
         let subtask = &topology.subtasks[task.index()];

@@ -58,13 +58,12 @@ impl Restores {
                 let what = format!("{job} is to restore {}, and {} is the newest", say(*base), say(self.newest));
                 Err(Violation::new(Invariant::I6, event, what))
             }
-            Kind::Restore { base, digest, offsets, kappa, finished } => {
-                self.restore(event, *base, *finished, &Stored {
-                    digest: *digest,
-                    offsets: offsets.clone(),
-                    kappa: kappa.clone(),
-                })
-            }
+            Kind::Restore { base, digest, offsets, kappa, finished } => self.restore(
+                event,
+                *base,
+                *finished,
+                &Stored { digest: *digest, offsets: offsets.clone(), kappa: kappa.clone() },
+            ),
             _ => Ok(()),
         }
     }

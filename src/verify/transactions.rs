@@ -112,7 +112,8 @@ impl Transactions {
             return Ok(());
         }
         let Some(txn) = txn else {
-            let mut violation = Violation::new(Invariant::I11, event, format!("{record} is visible without a transaction"));
+            let mut violation =
+                Violation::new(Invariant::I11, event, format!("{record} is visible without a transaction"));
             violation.letter = Some('d');
             return Err(violation.record(record));
         };
@@ -121,7 +122,10 @@ impl Transactions {
                 showing.left -= 1;
                 Ok(())
             }
-            _ => Err(wrong(event, 'd', txn, format!("shows {record}, which was not just committed with it")).record(record)),
+            _ => {
+                Err(wrong(event, 'd', txn, format!("shows {record}, which was not just committed with it"))
+                    .record(record))
+            }
         }
     }
 
@@ -148,7 +152,8 @@ impl Transactions {
         }
         let Some(known) = self.known.get_mut(&txn) else {
             let letter = if op == TxnOp::Commit && txn.number < *next { 'e' } else { 'f' };
-            let what = if txn.number < *next { "changes after it was committed" } else { "changes and was never opened" };
+            let what =
+                if txn.number < *next { "changes after it was committed" } else { "changes and was never opened" };
             return Err(wrong(event, letter, txn, what));
         };
         match (op, known.state) {
@@ -203,7 +208,12 @@ impl Transactions {
     fn quiesce(&mut self, event: &Event) -> Seen {
         for (_, showing) in self.showing.iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))) {
             if showing.left > 0 {
-                return Err(wrong(event, 'd', showing.txn, format!("is torn: {} records are not visible", showing.left)));
+                return Err(wrong(
+                    event,
+                    'd',
+                    showing.txn,
+                    format!("is torn: {} records are not visible", showing.left),
+                ));
             }
         }
         if self.failed {

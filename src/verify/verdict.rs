@@ -59,11 +59,15 @@ impl Invariant {
 
     fn row(self) -> (&'static str, &'static str) {
         match self {
-            Invariant::WellFormed => ("well-formed", "every life's lines are dense, every id is defined, channels are FIFO"),
+            Invariant::WellFormed => {
+                ("well-formed", "every life's lines are dense, every id is defined, channels are FIFO")
+            }
             Invariant::I1 => ("I1", "no recorded event depends on an unrecorded one"),
             Invariant::I2 => ("I2", "channel state is what was sent and not received inside the cut"),
             Invariant::I3 => ("I3", "the stored source position is the number of records read inside the cut"),
-            Invariant::I4 => ("I4", "what is acknowledged is durable, what is complete is acknowledged by all required"),
+            Invariant::I4 => {
+                ("I4", "what is acknowledged is durable, what is complete is acknowledged by all required")
+            }
             Invariant::I5 => ("I5", "a checkpoint is completed by one durable write, and exists from there on only"),
             Invariant::I6 => ("I6", "what is restored is what was stored in the newest completed checkpoint"),
             Invariant::I8 => ("I8", "every record takes effect on state exactly once in the surviving history"),

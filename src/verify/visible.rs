@@ -62,7 +62,8 @@ impl Visible {
 
     /// The weaker findings.
     pub fn notes(&self) -> Vec<String> {
-        let note = |first: &String| format!("stale: upsert sinks showed an older value again {} times, {first}", self.stale);
+        let note =
+            |first: &String| format!("stale: upsert sinks showed an older value again {} times, {first}", self.stale);
         self.first_stale.iter().map(note).collect()
     }
 
