@@ -17,7 +17,7 @@ fn main() {
     let mut bad = 0;
     for seed in a..b {
         let closed = draw(&loaded.scenario, seed);
-        let built = build(&closed, &loaded, &|n| (n == "engine").then_some(cutline::engine::spawn as _)).unwrap();
+        let built = build(&closed, &loaded, &|n| { let _ = n; cutline::protocols::find(&std::env::var("P").unwrap_or("engine".into())) }).unwrap();
         let (setup, plan) = (Arc::new(built.setup), Arc::new(built.sim));
         let verbose = b - a == 1;
         let run = run(&setup, &plan, seed, Keep { trace: verbose, ..Keep::default() });

@@ -5,6 +5,7 @@
 pub mod digest;
 pub mod engine;
 pub mod ids;
+pub mod protocols;
 pub mod scenario;
 pub mod sim;
 pub mod topology;

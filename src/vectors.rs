@@ -7,7 +7,7 @@ mod bench;
 mod format;
 
 pub use bench::Bench;
-pub use format::{Arrival, BadFile, Element, Entry, Reason, Step, Vector};
+pub use format::{Arrival, BadFile, Element, Entry, Reason, Step, True, Vector};
 
 use crate::engine::gate::{BarrierGate, Gate};
 use crate::ids::*;
@@ -47,7 +47,11 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}:{}: {}: step {}: {} (- expected, + got)", self.path, self.line, self.name, self.step, self.what)?;
+        writeln!(
+            f,
+            "{}:{}: {}: step {}: {} (- expected, + got)",
+            self.path, self.line, self.name, self.step, self.what
+        )?;
         self.diff.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -8,6 +8,8 @@ mod model;
 mod random;
 #[path = "gate/reading.rs"]
 mod reading;
+#[path = "gate/twists.rs"]
+mod twists;
 #[path = "gate/wrong.rs"]
 mod wrong;
 

@@ -89,6 +89,8 @@ pub struct Driver {
     pub capture: Option<Vec<Event>>,
     /// Records that were delivered.
     pub delivered: u64,
+    /// The sum of all visible integer values, wrapping.
+    pub visible_sum: u64,
     pub(super) violated: bool,
 }
 
@@ -118,6 +120,7 @@ impl Driver {
             coverage: Coverage::default(),
             capture: None,
             delivered: 0,
+            visible_sum: 0,
             violated: false,
         };
         for (i, fault) in plan.faults.iter().enumerate() {
@@ -318,6 +321,11 @@ impl Observer for Driver {
         match event.kind {
             Kind::Apply { .. } => self.delivered += 1,
             Kind::Send { .. } | Kind::Read { .. } => {}
+            Kind::Visible { ref record, .. } => {
+                if let crate::trace::Datum::Int(value) = record.value {
+                    self.visible_sum = self.visible_sum.wrapping_add(value as u64);
+                }
+            }
             _ => self.rare_event(&event),
         }
         if let Some(events) = &mut self.capture {

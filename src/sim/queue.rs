@@ -61,16 +61,6 @@ impl Queue {
         }
         self.heap[i] = key;
     }
-
-    /// How many entries there are.
-    pub fn len(&self) -> usize {
-        self.heap.len()
-    }
-
-    /// Is there none?
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
-    }
 }
 
 #[cfg(test)]

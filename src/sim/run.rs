@@ -42,6 +42,8 @@ pub struct Run {
     pub events: u64,
     /// Records delivered.
     pub delivered: u64,
+    /// The sum of all visible integer values, wrapping: shows that a benchmark has done its work.
+    pub visible_sum: u64,
     /// Virtual time at the end.
     pub time: Nanos,
     /// The verdicts.
@@ -104,6 +106,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         processes: sim.driver.digest.processes().collect(),
         events: sim.driver.digest.events(),
         delivered: sim.driver.delivered,
+        visible_sum: sim.driver.visible_sum,
         time: Nanos(sim.driver.now),
         report: sim.driver.verifier.take().map(|verifier| verifier.finish()),
         coverage,

@@ -1,7 +1,7 @@
 //! A gate in its inbox, with the clock of a vector.
 
-use super::format::{Arrival, Element, Entry, Reason};
-use super::{Text, format};
+use super::Text;
+use super::format::{Arrival, Element, Entry, Reason, True};
 use crate::engine::gate::{BarrierGate, GateEffect};
 use crate::engine::inbox::{Inbox, Taken};
 use crate::engine::message::{self, Barrier, DeclineReason};
@@ -80,9 +80,11 @@ impl<G: BarrierGate<Text>> Bench<G> {
                 Taken::Gate(GateEffect::Abort { checkpoint, reason }) => {
                     self.done.push(Entry::Abort { checkpoint: checkpoint.0, reason: told(reason) })
                 }
-                Taken::Gate(GateEffect::EndOfInput) => self.done.push(Entry::EndOfInput(format::True)),
+                Taken::Gate(GateEffect::EndOfInput) => self.done.push(Entry::EndOfInput(True)),
                 Taken::Gate(GateEffect::Late(_)) => {}
                 Taken::Gate(GateEffect::StartClock(checkpoint)) => {
+                    // Starting again replaces, as with any timer.
+                    self.clocks.retain(|(_, id)| *id != checkpoint);
                     let due = self.timeout_ms.and_then(|timeout| self.now_ms.checked_add(timeout));
                     self.clocks.extend(due.map(|due| (due, checkpoint)));
                 }

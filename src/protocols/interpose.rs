@@ -1,0 +1,94 @@
+//! A process that delegates to another one and tampers with what goes in or comes out.
+
+use crate::digest::Digest;
+use crate::engine::message::{Effect, Input, Outbox};
+use crate::engine::process::{IdKind, Process};
+use crate::ids::*;
+use std::any::Any;
+
+/// What is done to an honest process.
+pub trait Mischief: Clone + Send + Sync + 'static {
+    /// Changes an input, or takes it away.
+    fn input(&mut self, input: Input) -> Option<Input> {
+        Some(input)
+    }
+
+    /// Another input that the process is given right after one; looked at before `input`.
+    fn again(&mut self, _input: &Input) -> Option<Input> {
+        None
+    }
+
+    /// Changes the effects of a step.
+    fn effects(&mut self, _effects: &mut Vec<Effect>) {}
+}
+
+/// An honest process, and what is done to it.
+pub struct Interposed<M> {
+    inner: Box<dyn Process>,
+    mischief: M,
+}
+
+impl<M: Mischief> Interposed<M> {
+    /// Puts `mischief` before `inner`.
+    pub fn boxed(inner: Box<dyn Process>, mischief: M) -> Box<dyn Process> {
+        Box::new(Interposed { inner, mischief })
+    }
+}
+
+impl<M: Mischief> Process for Interposed<M> {
+    fn step(&mut self, input: Input, out: &mut Outbox) {
+        let again = self.mischief.again(&input);
+        for input in [self.mischief.input(input), again].into_iter().flatten() {
+            self.inner.step(input, out);
+        }
+        self.mischief.effects(&mut out.effects);
+    }
+
+    fn blocked(&self, input: InputIndex) -> bool {
+        self.inner.blocked(input)
+    }
+
+    fn holds(&self, input: InputIndex) -> bool {
+        self.inner.holds(input)
+    }
+
+    fn job(&self) -> Option<Attempt> {
+        self.inner.job()
+    }
+
+    fn hastens(&self, checkpoint: CheckpointId) -> bool {
+        self.inner.hastens(checkpoint)
+    }
+
+    fn wants(&self, slot: usize) -> Option<(PartitionId, Offset)> {
+        self.inner.wants(slot)
+    }
+
+    fn chooses(&self) -> bool {
+        self.inner.chooses()
+    }
+
+    fn stopped(&self) -> bool {
+        self.inner.stopped()
+    }
+
+    fn cells(&self) -> usize {
+        self.inner.cells()
+    }
+
+    fn digest(&self, cell: usize, d: &mut Digest) {
+        self.inner.digest(cell, d);
+    }
+
+    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
+        self.inner.ids(visit);
+    }
+
+    fn fork(&self) -> Box<dyn Process> {
+        Interposed::boxed(self.inner.fork(), self.mischief.clone())
+    }
+
+    fn any(&self) -> &dyn Any {
+        self
+    }
+}
