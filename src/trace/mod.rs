@@ -2,8 +2,8 @@
 
 pub mod digest;
 pub mod event;
-pub mod record;
 pub mod json;
+pub mod record;
 pub mod text;
 pub mod words;
 
