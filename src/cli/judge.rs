@@ -51,7 +51,7 @@ pub fn word<T: serde::Serialize>(value: &T) -> String {
 /// Judges a scenario. `number` is its place in the plan.
 pub fn row(entry: &Entry, number: usize, tally: &Tally, terms: &Terms) -> (Row, Vec<Finding>) {
     let scenario = &entry.loaded.scenario;
-    let verdicts: Vec<Judged> = Invariant::ALL.into_iter().map(|i| judged(i, entry, tally)).collect();
+    let verdicts: Vec<Judged> = Invariant::ALL.into_iter().map(|i| judged(i, entry, tally, terms)).collect();
     let goal = |word: String| Goal { seeds: tally.met(&word), word };
     let goals: Vec<Goal> = scenario.expect.reached.iter().map(word).map(goal).collect();
     let expected = expected(entry, tally, terms);
@@ -96,7 +96,7 @@ fn status(row: &Row, findings: &[Finding]) -> Status {
     }
 }
 
-fn judged(invariant: Invariant, entry: &Entry, tally: &Tally) -> Judged {
+fn judged(invariant: Invariant, entry: &Entry, tally: &Tally, terms: &Terms) -> Judged {
     let counts = tally.verdicts.get(&invariant).copied().unwrap_or_default();
     let fails = tally.failures.keys().any(|kind| matches!(kind, Kind::Violation(i, _) if *i == invariant));
     let claimed = claimed(invariant, &entry.loaded.scenario);
@@ -113,8 +113,16 @@ fn judged(invariant: Invariant, entry: &Entry, tally: &Tally) -> Judged {
     } else {
         Cell::Holds
     };
-    let (holds, violated) = (counts.holds, counts.violated);
-    Judged { invariant, cell, holds, violated, undecided: counts.undecided, inconclusive: counts.inconclusive }
+    let why = tally.undecided.get(&invariant).filter(|_| cell == Cell::Undecided);
+    Judged {
+        invariant,
+        cell,
+        holds: counts.holds,
+        violated: counts.violated,
+        undecided: counts.undecided,
+        inconclusive: counts.inconclusive,
+        why: why.map(|(seed, why)| (why.clone(), reproduce(&entry.path, *seed, terms))),
+    }
 }
 
 /// Is it claimed for some seed? Where the mode is drawn, it is if some mode claims it.

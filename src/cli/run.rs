@@ -28,6 +28,11 @@ pub fn run(args: args::Run) -> Ending {
         complain(&super::unknown_protocol(name));
         return Ending::bad(Why::BadInput);
     }
+    let taken = args.report.iter().filter(|report| report.path.as_os_str() == "-").count();
+    if taken > 1 || taken == 1 && args.format != Format::Human {
+        complain("stdout can get one thing only: give `-` once, and without `--format`");
+        return Ending::bad(Why::BadInput);
+    }
     if args.budget.is_none() && args.seeds.is_some_and(|range| range.to.is_none()) {
         complain("a range of seeds without an end needs `--for`");
         return Ending::bad(Why::BadInput);
@@ -197,7 +202,9 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn print(&mut self, text: &str) {
-        if self.gone || self.problem.is_some() || text.is_empty() {
+        // A report that goes to stdout is all that goes there.
+        let taken = self.args.report.iter().any(|report| report.path.as_os_str() == "-");
+        if self.gone || self.problem.is_some() || text.is_empty() || taken {
             return;
         }
         let printed = match self.args.format {

@@ -70,6 +70,8 @@ pub struct Tally {
     pub met: Vec<u64>,
     /// Verdicts.
     pub verdicts: BTreeMap<Invariant, Counts>,
+    /// Why invariants couldn't be decided, with the smallest seed for which that is so.
+    pub undecided: BTreeMap<Invariant, (u64, String)>,
     /// All violations, expected or not, and other failures.
     pub failures: BTreeMap<Kind, Failure>,
     /// Thread time.
@@ -99,7 +101,7 @@ impl Tally {
         for (count, (met, _)) in self.met.iter_mut().zip(MET) {
             *count += run.coverage.met(*met) as u64;
         }
-        let failures = self.judge(run, allowed);
+        let failures = self.judge(run, seed, allowed);
         self.failed += failures.iter().any(|(_, _, fails)| *fails) as u64;
         for (kind, message, _) in failures {
             self.fail(kind, Failure { count: 1, seed, message, digest: run.digest, first: (index, seed) });
@@ -107,7 +109,7 @@ impl Tally {
     }
 
     /// What went wrong in a run: kind, message, and whether the scenario minds.
-    fn judge(&mut self, run: &Run, allowed: &Allowed) -> Vec<(Kind, String, bool)> {
+    fn judge(&mut self, run: &Run, seed: u64, allowed: &Allowed) -> Vec<(Kind, String, bool)> {
         let mut found = Vec::new();
         if let Some(panic) = &run.panic {
             // What the verifiers say of half a run is of no use.
@@ -118,7 +120,10 @@ impl Tally {
             let counts = self.verdicts.entry(*invariant).or_default();
             match verdict {
                 Verdict::Holds => counts.holds += 1,
-                Verdict::Undecided(_) => counts.undecided += 1,
+                Verdict::Undecided(why) => {
+                    counts.undecided += 1;
+                    least(&mut self.undecided, *invariant, (seed, why.clone()));
+                }
                 Verdict::Inconclusive(_) => counts.inconclusive += 1,
                 Verdict::Violated(violation) => {
                     counts.violated += 1;
@@ -166,6 +171,7 @@ impl Tally {
             counts.undecided += more.undecided;
             counts.inconclusive += more.inconclusive;
         }
+        other.undecided.into_iter().for_each(|(invariant, why)| least(&mut self.undecided, invariant, why));
         other.failures.into_iter().for_each(|(kind, failure)| self.fail(kind, failure));
     }
 
@@ -173,6 +179,12 @@ impl Tally {
     pub fn met(&self, word: &str) -> Option<u64> {
         let place = MET.iter().position(|(_, known)| *known == met_word(word))?;
         Some(self.met.get(place).copied().unwrap_or(0))
+    }
+}
+
+fn least(known: &mut BTreeMap<Invariant, (u64, String)>, invariant: Invariant, why: (u64, String)) {
+    if known.get(&invariant).is_none_or(|known| why.0 < known.0) {
+        known.insert(invariant, why);
     }
 }
 

@@ -61,12 +61,16 @@ struct Summary {
 }
 
 #[derive(Serialize)]
-struct InvariantPart {
+struct InvariantPart<'a> {
     verdict: &'static str,
     holds: u64,
     violated: u64,
     undecided: u64,
     inconclusive: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reproduce: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -106,7 +110,7 @@ struct ScenarioPart<'a> {
     virtual_ns: String,
     jobs_failed: u64,
     traces_digest: String,
-    invariants: BTreeMap<&'static str, InvariantPart>,
+    invariants: BTreeMap<&'static str, InvariantPart<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected: Option<ExpectedPart<'a>>,
     goals: Vec<GoalPart<'a>>,
@@ -279,9 +283,16 @@ fn scenario(row: &Row) -> ScenarioPart<'_> {
             Cell::Undecided => "undecided",
             Cell::Unjudged => "unjudged",
         };
-        let (holds, violated) = (judged.holds, judged.violated);
-        let (undecided, inconclusive) = (judged.undecided, judged.inconclusive);
-        (judged.invariant.name(), InvariantPart { verdict, holds, violated, undecided, inconclusive })
+        let part = InvariantPart {
+            verdict,
+            holds: judged.holds,
+            violated: judged.violated,
+            undecided: judged.undecided,
+            inconclusive: judged.inconclusive,
+            why: judged.why.as_ref().map(|(why, _)| why.as_str()),
+            reproduce: judged.why.as_ref().map(|(_, reproduce)| reproduce.as_str()),
+        };
+        (judged.invariant.name(), part)
     });
     let expected = row.expected.as_ref().map(|expected| ExpectedPart {
         violates: &expected.invariant,

@@ -108,7 +108,7 @@ pub enum Cell {
 }
 
 /// An invariant with its numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
     /// Which.
     pub invariant: Invariant,
@@ -122,6 +122,8 @@ pub struct Judged {
     pub undecided: u64,
     /// Seeds whose job failed for good before the question could be answered.
     pub inconclusive: u64,
+    /// Why it couldn't be decided, and a command that shows it.
+    pub why: Option<(String, String)>,
 }
 
 /// Something that seeds are wanted to reach.

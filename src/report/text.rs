@@ -111,6 +111,17 @@ pub fn tail(sweep: &Sweep, verbose: u8, quiet: bool) -> String {
             each(sweep, &mut out);
         }
     }
+    for row in &sweep.scenarios {
+        for judged in &row.verdicts {
+            if let Some((why, reproduce)) = &judged.why {
+                let (name, invariant) = (paint(BOLD, &row.name), judged.invariant.name());
+                let seeds = many(row.seeds, "seed");
+                let head = paint(YELLOW, "UNDECIDED");
+                let _ = writeln!(out, "\n{head} {name}  {invariant} by {} of {seeds}", grouped(judged.undecided));
+                let _ = writeln!(out, "  {why}\n  reproduce: {reproduce}");
+            }
+        }
+    }
     for found in &sweep.findings {
         let _ = write!(out, "\n{}", finding(found));
     }
