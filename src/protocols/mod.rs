@@ -55,7 +55,7 @@ pub static PROTOCOLS: &[Protocol] = &[
     row!("restore-older", "I6", "diamond", processes::restore_older, "skips the newest completed checkpoint silently (B18)"),
     row!("applies-twice", "I9", "diamond", processes::applies_twice, "the first record of a life is applied twice"),
     row!("drops-one", "I9", "diamond", processes::drops_one, "the tenth record of a life is lost"),
-    row!("forged-token", "I14", "failover", processes::forged_token, "every coordinator claims the highest fencing token"),
+    row!("forged-token", "I14", "coordinator_failover", processes::forged_token, "every coordinator claims the highest fencing token"),
     row!("ids-start-over", "I15", "diamond", processes::ids_start_over, "checkpoint ids start from 1 after a restart"),
     row!("aborts-prepared", "I11", "diamond", processes::aborts_prepared, "a restore aborts what its checkpoint had prepared"),
     row!("no-second-trigger", "I12", "diamond", processes::no_second_trigger, "the periodic trigger is armed once (B09)"),
