@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod cli;
 pub mod digest;
 pub mod engine;
+pub mod explore;
 pub mod ids;
 pub mod protocols;
+pub mod report;
 pub mod scenario;
 pub mod sim;
 pub mod topology;

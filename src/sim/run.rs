@@ -9,6 +9,7 @@ use crate::topology::Mode;
 use crate::trace::event::{Event, Kind, Meta};
 use crate::verify::{Report, Verifier};
 use crate::world::choice::{Choice, Fault, Step};
+use crate::world::fast::Offered;
 use crate::world::menu::OUTCOMES;
 use crate::world::setup::Setup;
 use crate::world::{Service, World};
@@ -98,6 +99,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         steps: 0,
         clear_at: None,
         silent: 0,
+        smooth: !keep.schedule,
     };
     let panic = catch_unwind(AssertUnwindSafe(|| sim.to_the_end(keep.until))).err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -138,6 +140,8 @@ struct Sim {
     steps: u64,
     clear_at: Option<u64>,
     silent: u64,
+    /// Nothing is paused, slowed, torn or recorded: records take the fast path.
+    smooth: bool,
 }
 
 impl Sim {
@@ -185,6 +189,16 @@ impl Sim {
 
     #[inline]
     fn head(&mut self, job: Attempt, channel: ChannelId) {
+        if self.smooth {
+            self.steps += 1;
+            if let Offered::Taken(next) = self.world.offer(job, channel, &mut self.driver) {
+                if let Some(due) = next {
+                    self.driver.head(job, channel, due);
+                }
+                self.touched();
+            }
+            return;
+        }
         let choice = Choice::Deliver(job, channel);
         if !self.world.enabled(choice) {
             return; // looked at again when its receiver has changed
@@ -202,6 +216,14 @@ impl Sim {
 
     #[inline]
     fn read(&mut self, who: Incarnation, slot: u32) {
+        if self.smooth {
+            self.steps += 1;
+            if self.world.offer_read(who, slot, &mut self.driver) {
+                self.driver.read(who, slot, true);
+                self.touched();
+            }
+            return;
+        }
         let choice = Choice::Read(who, slot);
         if !self.world.enabled(choice) {
             return;
@@ -222,8 +244,15 @@ impl Sim {
             && let Some(at) = self.tears.iter().position(|(task, _)| *task == who)
         {
             step.keep = Some(self.tears.swap_remove(at).1);
+            self.judge_smoothness();
         }
         self.apply(step);
+        self.touched();
+    }
+
+    /// Looks at what a step touched.
+    #[inline]
+    fn touched(&mut self) {
         while let Some(who) = self.driver.take_changed() {
             self.look(who);
         }
@@ -266,7 +295,8 @@ impl Sim {
             self.apply(Step::from(Choice::Choose(who, value)));
         }
         let Some(life) = self.world.life(who) else { return };
-        let switches = self.setup.config.mode == Mode::AlignedThenUnaligned || self.setup.config.mode == Mode::Unaligned;
+        let switches =
+            self.setup.config.mode == Mode::AlignedThenUnaligned || self.setup.config.mode == Mode::Unaligned;
         if life.full == 0 {
             for slot in 0..subtask.partitions.len() as u32 {
                 if self.world.enabled(Choice::Read(who, slot)) {
@@ -361,7 +391,20 @@ impl Sim {
         lives.max_by_key(|who| who.attempt)
     }
 
+    /// Can records take the fast path?
+    fn judge_smoothness(&mut self) {
+        let now = self.driver.now;
+        self.link_until.retain(|(_, until)| *until > now);
+        let paused = self.host_until.iter().any(|until| *until > now);
+        self.smooth = self.schedule.is_none() && self.tears.is_empty() && self.link_until.is_empty() && !paused;
+    }
+
     fn fault(&mut self, index: usize) {
+        self.strike(index);
+        self.judge_smoothness();
+    }
+
+    fn strike(&mut self, index: usize) {
         if self.clear_at.is_some() || self.world.job_ended().is_some() {
             return;
         }
@@ -389,6 +432,12 @@ impl Sim {
             FaultKind::PauseHost { host, lasting } => {
                 if let Some(slot) = self.host_until.get_mut(host.index()) {
                     *slot = (*slot).max(until(lasting));
+                }
+            }
+            FaultKind::Stall { task, lasting } => {
+                self.driver.coverage.stalled(until(lasting));
+                for channel in &self.setup.topology.subtasks[task.index()].inputs {
+                    self.link_until.push((*channel, until(lasting)));
                 }
             }
             FaultKind::PauseLink { channel, lasting } => self.link_until.push((channel, until(lasting))),
@@ -423,5 +472,6 @@ impl Sim {
         self.lose_control.clear();
         self.fail_requests = 0;
         self.lose_replies = 0;
+        self.judge_smoothness();
     }
 }

@@ -38,7 +38,9 @@ pub struct Point {
 }
 
 /// The protocol events that a fault can be tied to: the trace's kinds of the same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PointKind {
     /// The coordinator begins a checkpoint.
@@ -106,6 +108,14 @@ pub enum FaultKind {
     PauseHost {
         /// Which.
         host: HostId,
+        /// How long.
+        lasting: Nanos,
+    },
+    /// A subtask's operator stands still: it takes no record. Barriers that overtake, control messages and replies
+    /// get through to it.
+    Stall {
+        /// Which.
+        task: TaskId,
         /// How long.
         lasting: Nanos,
     },

@@ -183,6 +183,7 @@ impl World {
             timers: Vec::new(),
             cuts: Vec::new(),
             full: 0,
+            flowing: false,
             choosing: false,
             held: InputSet::new(),
         }
@@ -198,7 +199,8 @@ impl World {
     }
 
     fn serve(&mut self, ask: AskId, failed: bool, answered: bool, observer: &mut impl Observer) {
-        let InFlight { service, token, request, shadow, .. } = self.asks.get(&ask).expect("a request is on its way").clone();
+        let InFlight { service, token, request, shadow, .. } =
+            self.asks.get(&ask).expect("a request is on its way").clone();
         let mut lines = std::mem::take(&mut self.lines);
         let (process, reply) = match service {
             Service::Store => {
@@ -264,10 +266,14 @@ impl World {
             self.generations[g].places[who.task.index()] = Place::Dead;
         }
         let (first, last) = (AskId { asker: who, serial: 0 }, AskId { asker: who, serial: u32::MAX });
-        for (_, ask) in self.asks.range_mut(first..=last) {
+        let mut answered = Vec::new();
+        for (id, ask) in self.asks.range_mut(first..=last) {
             ask.awaited = false;
+            if ask.reply.is_some() {
+                answered.push(*id);
+            }
         }
-        self.asks.retain(|ask, request| ask.asker != who || request.reply.is_none());
+        answered.iter().for_each(|id| drop(self.asks.remove(id)));
         self.control.retain(|(_, to), _| *to != who);
         self.prune();
     }

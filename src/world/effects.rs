@@ -35,7 +35,7 @@ impl World {
     }
 
     /// After a step that changed what the process takes: who is held, does it choose, has it stopped?
-    fn settle(&mut self, who: Incarnation, observer: &mut impl Observer) {
+    pub(super) fn settle(&mut self, who: Incarnation, observer: &mut impl Observer) {
         let topology = self.setup.topology.clone();
         let now = observer.now();
         let life = self.life_mut(who).expect("it has just taken a step");
@@ -48,6 +48,7 @@ impl World {
             return;
         }
         life.choosing = life.process.chooses();
+        life.flowing = life.process.flowing();
         if who.task == topology.coordinator() {
             return;
         }
@@ -72,7 +73,7 @@ impl World {
     }
 
     #[inline]
-    fn effect(&mut self, who: Incarnation, effect: Effect, observer: &mut impl Observer) {
+    pub(super) fn effect(&mut self, who: Incarnation, effect: Effect, observer: &mut impl Observer) {
         match effect {
             Effect::Send(channel, element) => self.send(who, channel, element, observer),
             Effect::Refill(input, records) => self.refill(who, input, &records, observer),
@@ -187,7 +188,10 @@ impl World {
         let (first, last) = (AskId { asker, serial: 0 }, AskId { asker, serial: u32::MAX });
         // Asked again: whatever comes of the older question, nobody listens any more.
         if ticket != NO_TICKET {
-            self.asks.retain(|id, old| id.asker != asker || old.ticket != ticket || old.reply.is_none());
+            let answered = self.asks.range(first..=last).find(|(_, old)| old.ticket == ticket && old.reply.is_some());
+            if let Some(id) = answered.map(|(id, _)| *id) {
+                self.asks.remove(&id);
+            }
             for (_, old) in self.asks.range_mut(first..=last).filter(|(_, old)| old.ticket == ticket) {
                 old.awaited = false;
             }

@@ -84,7 +84,14 @@ impl Store {
         }
     }
 
-    fn refuse(&self, token: FencingToken, request: &Request, outcome: Outcome, reply: Reply, lines: &mut Vec<Kind>) -> Reply {
+    fn refuse(
+        &self,
+        token: FencingToken,
+        request: &Request,
+        outcome: Outcome,
+        reply: Reply,
+        lines: &mut Vec<Kind>,
+    ) -> Reply {
         match request {
             Request::Lead => lines.push(Kind::Lead { token, outcome }),
             Request::BeginAttempt(job) => lines.push(Kind::Begin { job: *job, token, base: None, outcome }),

@@ -1,0 +1,351 @@
+//! The command line.
+
+use super::parse::{self, Partition, Range};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Numbers that say what a recorded seed or trace is good for, behind `--version`.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " stream 1 trace 1");
+/// Seeds mean the same runs as long as this number is the same.
+pub const STREAM: u64 = 1;
+/// The version of the trace format.
+pub const TRACE: u64 = 1;
+
+/// A deterministic simulation harness for asynchronous barrier snapshots.
+#[derive(Debug, Parser)]
+#[command(name = "cutline", version = VERSION, disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    after_help = "`cutline help exit-codes` says what exit codes mean; `cutline help COMMAND` tells more of a command."
+)]
+#[command(after_long_help = "Examples:
+  cutline run                                    all scenarios under scenarios/
+  cutline replay scenarios/diamond.json --seed 7   one run, explained
+  cutline help exit-codes                        what exit codes mean")]
+pub struct Cli {
+    /// Colours: where they are wanted, always, or never
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, and as NO_COLOR, CLICOLOR and CLICOLOR_FORCE say.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios under many seeds, and judge every run
+    Run(Box<Run>),
+    /// Run one scenario under one seed again, and explain what happens
+    Replay(Replay),
+    /// Judge recorded traces
+    Verify(Verify),
+    /// Run gate vectors against the barrier gate
+    Gate(Gate),
+    /// Check scenario files without running them
+    Lint(Lint),
+    /// List scenarios, and what would be run
+    List(List),
+    /// Print the JSON Schema of a format
+    Schema(Schema),
+    /// Say more about an error code of scenario files
+    Explain(Explain),
+    /// Help on a command or on a topic
+    Help(Help),
+}
+
+/// How the result of a sweep is written to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line: each scenario as it is done, then findings, then the summary.
+    Jsonl,
+}
+
+/// How progress is shown, on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, lines otherwise.
+    Auto,
+    /// A bar.
+    Bar,
+    /// A line after ten seconds, then every thirty.
+    Lines,
+    /// Nothing.
+    None,
+}
+
+/// What to make of it if there is nothing to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NoTests {
+    /// Success.
+    Pass,
+    /// Success, and a warning.
+    Warn,
+    /// Exit code 4.
+    Fail,
+}
+
+/// A report that is written to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportTo {
+    /// In which format.
+    pub kind: ReportKind,
+    /// Where.
+    pub path: PathBuf,
+}
+
+/// The formats of reports in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportKind {
+    /// JUnit XML.
+    Junit,
+    /// One JSON document.
+    Json,
+    /// JSON lines.
+    Jsonl,
+}
+
+fn report(text: &str) -> Result<ReportTo, String> {
+    let wanted = "expected FORMAT=PATH with junit, json or jsonl, such as junit=out/junit.xml";
+    let (kind, path) = text.split_once('=').ok_or(wanted)?;
+    let kind = match kind {
+        "junit" => ReportKind::Junit,
+        "json" => ReportKind::Json,
+        "jsonl" => ReportKind::Jsonl,
+        _ => return Err(wanted.to_string()),
+    };
+    if path.is_empty() { Err(wanted.to_string()) } else { Ok(ReportTo { kind, path: path.into() }) }
+}
+
+/// `cutline run`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Every scenario has a sequence of seeds of its own, made from its name: the first 1000 of `--seeds 2000` are those
+of `--seeds 1000`, and another scenario beside it changes nothing. --jobs and --partition never change what comes out.
+
+Examples:
+  cutline run
+  cutline run scenarios/diamond.json --seeds 20000
+  cutline run --for 60s --report junit=junit.xml --report json=report.json
+  cutline run --seeds 20000 --partition slice:2/8 --format json > shard-2.json"
+)]
+pub struct Run {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// How many seeds for each scenario, or which of its sequence: 1000, 1000..2000
+    #[arg(long, value_name = "N|A..B", value_parser = parse::range)]
+    pub seeds: Option<Range>,
+    /// This very seed (may be given several times)
+    #[arg(long, value_name = "SEED", value_parser = parse::seed, conflicts_with = "seeds")]
+    pub seed: Vec<u64>,
+    /// Begin the sequences somewhere else
+    #[arg(long, value_name = "SEED", value_parser = parse::seed, conflicts_with = "seed")]
+    pub seed_base: Option<u64>,
+    /// Take a seed base from the operating system, and print it
+    #[arg(long, conflicts_with_all = ["seed", "seed_base"])]
+    pub fresh: bool,
+    /// Stop after this time: 500ms, 60s, 1h30m
+    #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
+    pub budget: Option<Duration>,
+    /// How many threads [default: as many as this process may use]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Only this part of the plan: slice:2/8
+    #[arg(long, visible_alias = "shard", value_name = "slice:M/N", value_parser = parse::partition)]
+    pub partition: Option<Partition>,
+    /// Run this protocol, whatever the scenarios say
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// Stop after so many failing seeds (in waves of seeds, so that the outcome doesn't depend on --jobs)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_fail: Option<u64>,
+    /// The same as --max-fail 1
+    #[arg(long, conflicts_with = "max_fail")]
+    pub fail_fast: bool,
+    /// Run every seed twice and compare
+    #[arg(long)]
+    pub check_determinism: bool,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Write a report too: junit=PATH, json=PATH, jsonl=PATH (may be given several times)
+    #[arg(long, value_name = "FORMAT=PATH", value_parser = report)]
+    pub report: Vec<ReportTo>,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value = "auto")]
+    pub progress: Progress,
+    /// What to make of it if there is nothing to run
+    #[arg(long, value_enum, default_value = "fail")]
+    pub no_tests: NoTests,
+    /// Exit with 0 though something was found, for jobs that only report
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Only failures and the summary; no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// More: what was reached how often, the plan behind every finding
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// `cutline replay`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "The same scenario and the same seed give the same bytes, every time. Exits with 1 if the run violates what the
+scenario claims, with 0 if it doesn't.
+
+Examples:
+  cutline replay scenarios/diamond.json --seed 7
+  cutline replay scenarios/diamond.json --seed 0x2a --trace trace.jsonl
+  cutline replay scenarios/diamond.json --seed 7 --text --until 200"
+)]
+pub struct Replay {
+    /// The scenario file
+    pub scenario: PathBuf,
+    /// The seed
+    #[arg(long, value_name = "SEED", value_parser = parse::seed)]
+    pub seed: u64,
+    /// Write the trace to this file, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Print the trace for people
+    #[arg(long)]
+    pub text: bool,
+    /// Stop after so many events; nothing is judged
+    #[arg(long, value_name = "STEP")]
+    pub until: Option<u64>,
+    /// Run this protocol, whatever the scenario says
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// Also print the plan that was drawn from the seed
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// `cutline verify`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "A trace is JSON lines, as docs/trace.md says; it may come from anywhere. `-` is stdin.
+
+Examples:
+  cutline verify trace.jsonl
+  cutline replay scenarios/diamond.json --seed 7 --trace t.jsonl && cutline verify t.jsonl
+  cutline schema trace")]
+pub struct Verify {
+    /// Traces
+    #[arg(required = true, value_name = "TRACE")]
+    pub traces: Vec<PathBuf>,
+}
+
+/// `cutline gate`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline gate tests/gate
+  cutline gate tests/gate/example_aligned_three_channels.json")]
+pub struct Gate {
+    /// Gate vectors, and directories that are searched for them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Only failures and the summary
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `cutline lint`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline lint
+  cutline lint scenarios/diamond.json --deny-warnings
+  cutline explain S0103")]
+pub struct Lint {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// Warnings are errors
+    #[arg(long)]
+    pub deny_warnings: bool,
+}
+
+/// Formats of lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// `cutline list`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline list
+  cutline list scenarios --format json
+  cutline list --protocols")]
+pub struct List {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ListFormat,
+    /// List protocols instead
+    #[arg(long)]
+    pub protocols: bool,
+}
+
+/// The formats that have a JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Scenario files.
+    Scenario,
+    /// A line of a trace.
+    Trace,
+    /// What `run --format json` prints.
+    Run,
+}
+
+/// `cutline schema`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline schema scenario > scenario.schema.json
+  cutline schema run")]
+pub struct Schema {
+    /// Of what
+    #[arg(value_enum)]
+    pub of: SchemaOf,
+}
+
+/// `cutline explain`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline explain S0103
+  cutline explain")]
+pub struct Explain {
+    /// An error code, such as S0103, or an invariant, such as I9; all error codes, if left out
+    pub code: Option<String>,
+}
+
+/// `cutline help`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline help run
+  cutline help exit-codes")]
+pub struct Help {
+    /// A command, or exit-codes
+    pub topic: Option<String>,
+}

@@ -1,0 +1,118 @@
+//! What a command has to say to whoever started it.
+
+use std::process::ExitCode;
+
+/// Why a command may not end with 0. The worst comes first: see [`Ending::code`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// An internal error, or an output that couldn't be written.
+    Internal,
+    /// One seed gave two traces.
+    Nondeterminism,
+    /// A property is violated, or a goal was never reached.
+    Violated,
+    /// The input is wrong.
+    BadInput,
+    /// Interrupted by SIGTERM.
+    Terminated,
+    /// Interrupted by SIGINT.
+    Interrupted,
+    /// Nothing is violated, but not everything was decided.
+    Incomplete,
+    /// There was nothing to run.
+    NothingToRun,
+}
+
+impl Why {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Why::Internal => 70,
+            Why::BadInput => 2,
+            Why::Nondeterminism => 5,
+            Why::Violated => 1,
+            Why::Terminated => 143,
+            Why::Interrupted => 130,
+            Why::Incomplete => 3,
+            Why::NothingToRun => 4,
+        }
+    }
+}
+
+/// Everything that speaks against 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    why: Vec<Why>,
+}
+
+impl Ending {
+    /// Nothing speaks against 0.
+    pub fn good() -> Self {
+        Self::default()
+    }
+
+    /// This does.
+    pub fn bad(why: Why) -> Self {
+        Ending { why: vec![why] }
+    }
+
+    /// This does, too.
+    pub fn add(&mut self, why: Why) {
+        self.why.push(why);
+    }
+
+    /// The code of the worst: 70, 5, 1, 2, 143, 130, 3, 4, 0 in this order.
+    pub fn code(&self) -> u8 {
+        self.why.iter().min().map_or(0, |why| why.code())
+    }
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> ExitCode {
+        ExitCode::from(ending.code())
+    }
+}
+
+/// The table that `cutline help exit-codes` prints.
+pub const TABLE: &str = "\
+exit code  meaning
+        0  everything that was asked for was done, and nothing was violated; `--for` that ran out is no failure;
+           replay: the run violates nothing
+        1  a property is violated, or a goal was never reached, or an expected violation wasn't found;
+           replay: the failure was reproduced; verify: the trace is not accepted; gate: the gate does something else
+        2  usage error or bad scenario, trace or vector; nothing was simulated
+        3  incomplete: nothing is violated, but an invariant that the claimed guarantee needs is undecided
+        4  nothing to run (see `run --no-tests`)
+        5  nondeterminism: one seed gave two traces; no result can be trusted
+       70  internal error of cutline, or an output couldn't be written
+130 / 143  interrupted by SIGINT / SIGTERM; reports say what was done until then
+
+When several apply: 70, 5, 1, 2, 130 or 143, 3, 4, 0. `run --exit-zero` gives 0 instead of 1.
+A panic of the engine under simulation is a finding (1), not an internal error (70).
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_decides() {
+        let mut ending = Ending::good();
+        assert_eq!(ending.code(), 0);
+        let order = [
+            Why::NothingToRun,
+            Why::Incomplete,
+            Why::Interrupted,
+            Why::Terminated,
+            Why::BadInput,
+            Why::Violated,
+            Why::Nondeterminism,
+            Why::Internal,
+        ];
+        for why in order {
+            ending.add(why);
+            assert_eq!(ending.code(), why.code());
+            assert!(TABLE.contains(&why.code().to_string()));
+        }
+    }
+}

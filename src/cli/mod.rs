@@ -1,0 +1,73 @@
+//! What people and scripts type, and what they get. The only room that knows a terminal, files and signals; it may
+//! import everything, and nothing imports it.
+
+pub mod args;
+pub mod exit;
+pub mod find;
+pub mod gate;
+pub mod judge;
+pub mod lint;
+pub mod list;
+pub mod output;
+pub mod parse;
+pub mod plan;
+pub mod progress;
+pub mod replay;
+pub mod run;
+pub mod seed;
+pub mod signals;
+pub mod sweep;
+pub mod tally;
+pub mod tell;
+pub mod verify;
+
+use args::{Cli, Command};
+use clap::Parser;
+use exit::{Ending, Why};
+use std::process::ExitCode;
+
+/// Parses the command line of this process, does what it says, and says how it went.
+pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let has = |word: &str| words.iter().any(|given| given == word);
+    if words.len() == 2 && has("--version") && has("--json") {
+        return tell::version().into();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and versions are errors to the parser; if nobody reads them, that is none.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Why::BadInput.code() } else { 0 });
+        }
+    };
+    output::colors(cli.color);
+    let ending = match cli.command {
+        Command::Run(args) => run::run(*args),
+        Command::Replay(args) => replay::replay(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Gate(args) => gate::gate(args),
+        Command::Lint(args) => lint::lint(args),
+        Command::List(args) => list::list(args),
+        Command::Schema(args) => tell::schema(args),
+        Command::Explain(args) => tell::explain(args),
+        Command::Help(args) => tell::help(args),
+    };
+    ending.into()
+}
+
+/// What a command ends with whose output was printed, or wasn't.
+fn printed(result: std::io::Result<bool>, mut ending: Ending) -> Ending {
+    if let Err(error) = result {
+        output::complain(&format!("cannot write to stdout: {error}"));
+        ending.add(Why::Internal);
+    }
+    ending
+}
+
+/// That there is no such protocol, and which may be meant.
+fn unknown_protocol(name: &str) -> String {
+    let near = crate::scenario::diagnose::nearest(name, crate::protocols::names());
+    let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    format!("no protocol is called `{name}`{hint} (`cutline list --protocols` shows all of them)")
+}

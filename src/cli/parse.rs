@@ -1,0 +1,176 @@
+//! What people type: seeds, ranges of seeds, durations, partitions. Rejected input says what is wanted.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Which seeds of a scenario's sequence: from the first, up to but without the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first.
+    pub from: u64,
+    /// One after the last; none: as many as there is time for.
+    pub to: Option<u64>,
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.from, self.to) {
+            (0, Some(to)) => write!(f, "{to}"),
+            (from, Some(to)) => write!(f, "{from}..{to}"),
+            (from, None) => write!(f, "{from}.."),
+        }
+    }
+}
+
+/// One of `of` equal parts of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Which, from 1.
+    pub part: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+impl Partition {
+    /// The whole plan.
+    pub const WHOLE: Partition = Partition { part: 1, of: 1 };
+
+    /// Is the seed at this place of this scenario's sequence in this part? Round robin, and each scenario begins
+    /// at another part, so that scenarios of a single seed are spread too.
+    pub fn has(&self, scenario: usize, index: u64) -> bool {
+        index.wrapping_add(scenario as u64) % self.of == self.part - 1
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "slice:{}/{}", self.part, self.of)
+    }
+}
+
+fn word(text: &str) -> Option<u64> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => (hex, 16),
+        None => (text, 10),
+    };
+    // from_str_radix takes a sign, and we take underscores between digits.
+    let plain: String = digits.chars().filter(|c| *c != '_').collect();
+    let clean = digits.starts_with(|c: char| c.is_digit(radix)) && plain.chars().all(|c| c.is_digit(radix));
+    clean.then(|| u64::from_str_radix(&plain, radix).ok()).flatten()
+}
+
+/// A seed: decimal or hexadecimal, underscores between digits allowed.
+pub fn seed(text: &str) -> Result<u64, String> {
+    word(text).ok_or_else(|| "expected decimal or 0x-hex up to 0xffffffffffffffff".to_string())
+}
+
+/// `N`, `A..B` or `A..`.
+pub fn range(text: &str) -> Result<Range, String> {
+    let number = |text: &str| word(text).ok_or_else(|| format!("`{text}` is no number"));
+    let wanted = |problem| format!("{problem}; expected a number of seeds (1000) or a half-open range (1000..2000)");
+    let range = match text.split_once("..") {
+        None => Range { from: 0, to: Some(number(text).map_err(wanted)?) },
+        Some((from, "")) => Range { from: number(from).map_err(wanted)?, to: None },
+        Some((from, to)) => Range { from: number(from).map_err(wanted)?, to: Some(number(to).map_err(wanted)?) },
+    };
+    match range.to {
+        Some(to) if to < range.from => Err(wanted(format!("{} lies above {to}", range.from))),
+        _ => Ok(range),
+    }
+}
+
+/// `500ms`, `90s`, `5m`, `1h30m`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wanted = "expected a duration such as 500ms, 90s, 5m or 1h30m";
+    if text.chars().all(|c| c.is_ascii_digit()) && !text.is_empty() {
+        return Err(format!("a unit is missing; did you mean `{text}s`? {wanted}"));
+    }
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest[..digits].parse().map_err(|_| wanted.to_string())?;
+        let unit = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
+        let millis: u64 = match &rest[digits..unit] {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            other => return Err(format!("`{other}` is no unit of time; {wanted}")),
+        };
+        total += Duration::from_millis(number.saturating_mul(millis));
+        rest = &rest[unit..];
+    }
+    if total.is_zero() { Err(wanted.to_string()) } else { Ok(total) }
+}
+
+/// `slice:m/n`, or `m/n`.
+pub fn partition(text: &str) -> Result<Partition, String> {
+    let wanted = "expected slice:M/N with 1 <= M <= N, such as slice:2/8";
+    let plain = text.strip_prefix("slice:").unwrap_or(text);
+    let (part, of) = plain.split_once('/').ok_or(wanted)?;
+    match (word(part), word(of)) {
+        (Some(part), Some(of)) if 1 <= part && part <= of => Ok(Partition { part, of }),
+        _ => Err(wanted.to_string()),
+    }
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_read_in_every_form() {
+        assert_eq!(seed("42"), Ok(42));
+        assert_eq!(seed("0x2a"), Ok(42));
+        assert_eq!(seed("0x0000_0000_0000_002a"), Ok(42));
+        assert_eq!(seed("0xffffffffffffffff"), Ok(u64::MAX));
+        for bad in ["", "0x", "0xZZ", "-1", "+1", "0x1ffffffffffffffff", "_1", "1.5", " 1"] {
+            assert!(seed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_half_open() {
+        assert_eq!(range("7"), Ok(Range { from: 0, to: Some(7) }));
+        assert_eq!(range("5..7"), Ok(Range { from: 5, to: Some(7) }));
+        assert_eq!(range("5.."), Ok(Range { from: 5, to: None }));
+        assert!(range("7..5").is_err() && range("..5").is_err() && range("x").is_err());
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(duration("60").unwrap_err().contains("60s"));
+        for bad in ["", "s", "5 s", "5d", "0s", "-5s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parts_are_disjoint_and_make_up_the_whole() {
+        let parts: Vec<Partition> = (1..=3).map(|m| partition(&format!("slice:{m}/3")).unwrap()).collect();
+        for scenario in 0..4 {
+            for index in 0..20 {
+                assert_eq!(parts.iter().filter(|part| part.has(scenario, index)).count(), 1);
+            }
+        }
+        assert!(partition("0/3").is_err() && partition("4/3").is_err() && partition("slice:x").is_err());
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("scenarios/a-b.json"), "scenarios/a-b.json");
+        assert_eq!(quoted("my dir/it's.json"), r"'my dir/it'\''s.json'");
+    }
+}

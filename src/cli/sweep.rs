@@ -1,0 +1,198 @@
+//! Many seeds in many threads. What comes out doesn't depend on how many threads there are.
+
+use super::judge::{Entry, Terms};
+use super::plan::{Chunk, Dispenser};
+use super::seed::{THREAD, differs, simulate};
+use super::signals::Signals;
+use super::tally::{Failure, Tally};
+use crate::report::{self, Kind};
+use crate::sim::run::Keep;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// How often whoever waits for the workers has a look.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What all workers share.
+pub struct Sweep<'a> {
+    entries: &'a [Entry],
+    terms: &'a Terms,
+    dispenser: &'a Dispenser,
+    signals: &'a Signals,
+    twice: bool,
+    tallies: Vec<Mutex<Tally>>,
+    state: State,
+}
+
+#[derive(Default)]
+struct State {
+    done: AtomicU64,
+    failed: AtomicU64,
+    working: AtomicUsize,
+    stop: AtomicBool,
+    internal: Mutex<Option<String>>,
+    slowest: Mutex<Option<Slowest>>,
+    news: Mutex<Vec<String>>,
+}
+
+/// The seed that took longest so far.
+#[derive(Clone, Debug)]
+pub struct Slowest {
+    /// How long.
+    pub took: Duration,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// A panicking worker has said what is wrong; what it left behind is only added to.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl<'a> Sweep<'a> {
+    /// Nothing is run yet. With `twice`, every seed is run twice and compared.
+    pub fn new(
+        entries: &'a [Entry],
+        terms: &'a Terms,
+        dispenser: &'a Dispenser,
+        signals: &'a Signals,
+        twice: bool,
+    ) -> Self {
+        let tallies = entries.iter().map(|_| Mutex::new(Tally::default())).collect();
+        Sweep { entries, terms, dispenser, signals, twice, tallies, state: State::default() }
+    }
+
+    /// Seeds that were run.
+    pub fn done(&self) -> u64 {
+        self.state.done.load(Ordering::Relaxed)
+    }
+
+    /// Seeds that failed.
+    pub fn failed(&self) -> u64 {
+        self.state.failed.load(Ordering::Relaxed)
+    }
+
+    /// The slowest seed.
+    pub fn slowest(&self) -> Option<Slowest> {
+        lock(&self.state.slowest).clone()
+    }
+
+    /// Failures of new kinds since this was last asked.
+    pub fn news(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.state.news))
+    }
+
+    /// The error of ours that ended it.
+    pub fn internal(&self) -> Option<String> {
+        lock(&self.state.internal).clone()
+    }
+
+    /// What a scenario's seeds have added up to so far.
+    pub fn tally(&self, scenario: usize) -> Tally {
+        lock(&self.tallies[scenario]).clone()
+    }
+
+    /// Seeds of a scenario so far.
+    pub fn seeds(&self, scenario: usize) -> u64 {
+        lock(&self.tallies[scenario]).seeds
+    }
+
+    /// Runs everything that is handed out. `look` is called again and again meanwhile.
+    pub fn run(&self, jobs: usize, mut look: impl FnMut(&Self)) -> Result<(), String> {
+        let waiting = std::thread::current();
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                self.state.working.fetch_add(1, Ordering::SeqCst);
+                let waiting = waiting.clone();
+                let work = move || {
+                    self.work();
+                    self.state.working.fetch_sub(1, Ordering::SeqCst);
+                    waiting.unpark();
+                };
+                let thread = std::thread::Builder::new().name(THREAD.to_string());
+                if let Err(error) = thread.spawn_scoped(scope, work) {
+                    self.state.working.fetch_sub(1, Ordering::SeqCst);
+                    if self.state.working.load(Ordering::SeqCst) == 0 {
+                        return Err(format!("cannot start a thread: {error}"));
+                    }
+                }
+            }
+            while self.state.working.load(Ordering::SeqCst) > 0 {
+                look(self);
+                std::thread::park_timeout(LOOK);
+            }
+            Ok(())
+        })
+    }
+
+    fn work(&self) {
+        while self.signals.end().is_none() && !self.state.stop.load(Ordering::Relaxed) {
+            let Some(chunk) = self.dispenser.take() else { return };
+            let mut tally = Tally::default();
+            let began = Instant::now();
+            if let Err(problem) = self.chunk(chunk, &mut tally) {
+                lock(&self.state.internal).get_or_insert(problem);
+                self.state.stop.store(true, Ordering::Relaxed);
+            }
+            tally.busy = began.elapsed();
+            self.add(chunk.scenario, tally);
+        }
+    }
+
+    fn chunk(&self, chunk: Chunk, tally: &mut Tally) -> Result<(), String> {
+        let entry = &self.entries[chunk.scenario];
+        for index in chunk.from..chunk.to {
+            if !self.terms.partition.has(chunk.scenario, index) {
+                continue;
+            }
+            let seed = entry.seeds.at(index);
+            let told = |problem| {
+                let again = super::judge::reproduce(&entry.path, seed, self.terms);
+                format!("{problem}\nreproduce: {again}")
+            };
+            let began = Instant::now();
+            let (planned, run) = simulate(&entry.loaded, seed, Keep::default()).map_err(told)?;
+            tally.run(&planned, &run, index, seed, &entry.allowed);
+            if self.twice
+                && let Some(message) = differs(&entry.loaded, seed, run.digest).map_err(told)?
+            {
+                let failure = Failure { count: 1, seed, message, digest: run.digest, first: (index, seed) };
+                tally.failed += 1;
+                tally.fail(Kind::Nondeterminism, failure);
+            }
+            self.timed(entry, seed, began.elapsed());
+            self.state.done.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn timed(&self, entry: &Entry, seed: u64, took: Duration) {
+        let mut slowest = lock(&self.state.slowest);
+        if slowest.as_ref().is_none_or(|slowest| slowest.took < took) {
+            *slowest = Some(Slowest { took, scenario: entry.loaded.name.clone(), seed });
+        }
+    }
+
+    fn add(&self, scenario: usize, tally: Tally) {
+        self.state.failed.fetch_add(tally.failed, Ordering::Relaxed);
+        let mut sum = lock(&self.tallies[scenario]);
+        if tally.failed > 0 {
+            let entry = &self.entries[scenario];
+            let fails = |kind: &Kind| match kind {
+                Kind::Violation(invariant, _) => !entry.allowed.violations.contains(invariant),
+                Kind::JobFailed => !entry.allowed.failed_job,
+                _ => true,
+            };
+            for (kind, failure) in &tally.failures {
+                if !sum.failures.contains_key(kind) && fails(kind) {
+                    let (name, title) = (&entry.loaded.name, kind.title());
+                    lock(&self.state.news).push(format!("{name}: {title}, seed {}", report::seed(failure.seed)));
+                }
+            }
+        }
+        sum.add(tally);
+    }
+}

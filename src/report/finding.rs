@@ -1,0 +1,99 @@
+//! Failures of one kind, as one thing.
+
+use crate::digest::Digest;
+use crate::verify::Invariant;
+
+/// What kind of failure. The order is that of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// One seed gave two traces.
+    Nondeterminism,
+    /// The engine panicked.
+    Panic,
+    /// An invariant is violated that must hold; the letter is that of I11.
+    Violation(Invariant, Option<char>),
+    /// The run never ended, and no invariant says why.
+    Stuck,
+    /// The job failed for good, and must not.
+    JobFailed,
+    /// A goal was reached by no seed.
+    Unreached,
+    /// A violation that was expected wasn't seen.
+    NotViolated,
+}
+
+impl Kind {
+    /// The word in machine-readable reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Nondeterminism => "nondeterminism",
+            Kind::Panic => "panic",
+            Kind::Violation(..) => "violation",
+            Kind::Stuck => "stuck",
+            Kind::JobFailed => "job_failed",
+            Kind::Unreached => "unreached",
+            Kind::NotViolated => "not_violated",
+        }
+    }
+
+    /// The same for people, with the invariant.
+    pub fn title(self) -> String {
+        match self {
+            Kind::Nondeterminism => "one seed gives two traces".to_string(),
+            Kind::Panic => "the engine panicked".to_string(),
+            Kind::Violation(invariant, letter) => format!("{} violated", property(invariant, letter)),
+            Kind::Stuck => "the run never ended".to_string(),
+            Kind::JobFailed => "the job failed for good".to_string(),
+            Kind::Unreached => "goal never reached".to_string(),
+            Kind::NotViolated => "expected violation not found".to_string(),
+        }
+    }
+}
+
+/// The short name of an invariant, with the letter of its part.
+pub fn property(invariant: Invariant, letter: Option<char>) -> String {
+    match letter {
+        Some(letter) => format!("{}({letter})", invariant.name()),
+        None => invariant.name().to_string(),
+    }
+}
+
+/// Failures of one kind in one scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind.
+    pub kind: Kind,
+    /// The scenario's file.
+    pub path: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// What it is about: the name of the invariant, of the goal.
+    pub property: String,
+    /// How many seeds show it.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// The smallest seed that shows it.
+    pub seed: Option<u64>,
+    /// What happened there, in one sentence.
+    pub message: String,
+    /// What should be so.
+    pub statement: String,
+    /// The digest of that run.
+    pub digest: Option<u64>,
+    /// The plan of that run, as JSON; kept if asked for.
+    pub plan: Option<String>,
+    /// A command that shows it again.
+    pub reproduce: String,
+}
+
+impl Finding {
+    /// A handle that is the same for the same bug of the same scenario, whatever the seeds.
+    pub fn id(&self) -> String {
+        let mut digest = Digest::new();
+        [self.scenario.as_bytes(), self.kind.word().as_bytes(), self.property.as_bytes()]
+            .into_iter()
+            .for_each(|part| digest.bytes(part));
+        format!("{:08x}", digest.finish64() as u32)
+    }
+}
