@@ -109,7 +109,8 @@ fn main() {
             let run = run(&setup, &sim, seed, Keep { unjudged, ..Keep::default() });
             assert!(run.panic.is_none() && run.ended == Some(true), "the run ends well: {:?}", run.panic);
             if let Some(report) = &run.report {
-                let held = report.verdicts.iter().all(|(_, verdict)| matches!(verdict, cutline::verify::Verdict::Holds));
+                let held =
+                    report.verdicts.iter().all(|(_, verdict)| matches!(verdict, cutline::verify::Verdict::Holds));
                 assert!(held, "every invariant holds: {:?}", report.verdicts);
             }
             delivered += run.delivered;

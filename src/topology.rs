@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 pub const KEY_GROUPS: u32 = 128;
 
 /// How barriers are aligned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// A channel whose barrier came is blocked until all have come.
@@ -220,9 +222,10 @@ impl Topology {
             first.push(TaskId(subtasks.len() as u32));
             for index in 0..vertex.parallelism {
                 let own = match vertex.role {
-                    Role::Source { partitions: n, .. } => {
-                        (0..n).filter(|p| p % vertex.parallelism == index).map(|p| PartitionId(partitions + p)).collect()
-                    }
+                    Role::Source { partitions: n, .. } => (0..n)
+                        .filter(|p| p % vertex.parallelism == index)
+                        .map(|p| PartitionId(partitions + p))
+                        .collect(),
                     _ => Vec::new(),
                 };
                 subtasks.push(Subtask {

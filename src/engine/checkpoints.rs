@@ -73,7 +73,8 @@ impl Coordinator {
             return Some((TriggerFailure::NotAllRunning, false));
         }
         let opening = self.pending.values().any(|pending| pending.stage == Stage::Opening);
-        if opening || self.pending.len() >= self.config.max_concurrent as usize {
+        let most = if self.crowded { 1 } else { self.config.max_concurrent as usize };
+        if opening || self.pending.len() >= most {
             return Some((TriggerFailure::TooManyPending, true));
         }
         (periodic && self.pausing).then_some((TriggerFailure::TooSoon, true))
@@ -201,6 +202,7 @@ impl Coordinator {
             return; // everybody has acknowledged: too late
         }
         self.abort(id, AbortReason::Declined(reason), out);
+        self.crowded |= reason == DeclineReason::Subsumed;
         // Only what is the job's own fault counts (Flink's CheckpointFailureManager).
         if reason == DeclineReason::StoreFailed {
             self.count_failure(out);

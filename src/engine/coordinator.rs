@@ -73,6 +73,9 @@ pub struct Coordinator {
     /// A trigger came to nothing and is to be made up for when there is room.
     pub(super) wanted: bool,
     pub(super) pausing: bool,
+    /// A checkpoint gave way to a newer one: until one completes, they come one at a time. Otherwise triggers
+    /// that come faster than barriers align would keep every checkpoint from completing.
+    pub(super) crowded: bool,
     pub(super) pending: BTreeMap<CheckpointId, Pending>,
     pub(super) completed: Vec<Arc<Manifest>>,
     pub(super) next: CheckpointId,
@@ -97,6 +100,7 @@ impl Coordinator {
             scheduler_on: false,
             wanted: false,
             pausing: false,
+            crowded: false,
             pending: BTreeMap::new(),
             completed: Vec::new(),
             next: CheckpointId(1),
@@ -297,6 +301,7 @@ impl Coordinator {
     pub(super) fn healthy(&mut self) {
         self.failures = 0;
         self.delays = 0;
+        self.crowded = false;
     }
 
     fn on_reply(&mut self, ticket: Ticket, reply: Reply, out: &mut Outbox) {
@@ -315,7 +320,10 @@ impl Coordinator {
                 self.attempt = attempt;
                 self.begin(out);
             }
-            (Purpose::Lead, Reply::Ended) => self.lead = Lead::Ended,
+            (Purpose::Lead, Reply::Ended(attempt)) => {
+                self.attempt = attempt;
+                self.ended(out);
+            }
             (Purpose::Begin, Reply::Began { completed, next }) => self.began(&completed, next, out),
             (Purpose::Open(id), reply) => self.opened(id, reply == Reply::Done, out),
             (Purpose::Publish(id), reply) => self.published(id, reply == Reply::Done, out),
@@ -410,7 +418,12 @@ impl Process for Coordinator {
         for word in [self.lead as u64, self.attempt.0 as u64, self.restarts as u64, self.delays as u64] {
             d.word(word);
         }
-        for word in [self.scheduler_on as u64, self.wanted as u64, self.pausing as u64, self.failures as u64] {
+        for word in [
+            self.scheduler_on as u64,
+            self.wanted as u64 | (self.crowded as u64) << 1,
+            self.pausing as u64,
+            self.failures as u64,
+        ] {
             d.word(word);
         }
         self.tasks.iter().for_each(|state| d.word(*state as u64));

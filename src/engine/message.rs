@@ -179,8 +179,8 @@ pub enum Reply {
         /// The id after the newest one that was ever completed.
         next: CheckpointId,
     },
-    /// To `Lead`: the job had ended.
-    Ended,
+    /// To `Lead`: the job had ended, in this attempt.
+    Ended(Attempt),
     /// To `Get`.
     Found(Arc<Snapshot>),
     /// To `Get`: there is no such snapshot, or it can't be read.

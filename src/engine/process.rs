@@ -36,6 +36,11 @@ pub trait Process: Send + Sync + 'static {
         false
     }
 
+    /// Does it take records from every input? False if in doubt: then `blocked` is asked.
+    fn flowing(&self) -> bool {
+        false
+    }
+
     /// An input that is held for the sake of a checkpoint, as opposed to not being read for another reason.
     fn holds(&self, _input: InputIndex) -> bool {
         false

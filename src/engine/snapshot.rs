@@ -32,7 +32,7 @@ pub struct Snapshot {
     pub transactions: Vec<Txn>,
     /// The round-robin position of each outgoing edge.
     pub turns: Vec<u32>,
-    /// All input was processed before the cut.
+    /// It had finished before the checkpoint: stands for a part that was never stored.
     pub finished: bool,
 }
 

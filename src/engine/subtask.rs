@@ -255,7 +255,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             channels: Vec::new(),
             transactions: self.committer.transactions(),
             turns: self.router.turns().to_vec(),
-            finished: self.phase == Phase::Draining,
+            finished: false,
         });
         out.mark(Mark::Cut(checkpoint, snapshot.clone()));
         self.router.barrier(Barrier { id: checkpoint, overtakes }, out);

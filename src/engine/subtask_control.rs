@@ -146,6 +146,10 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
         self.phase != Phase::Running || self.undecided.is_some() || self.gate.blocked(input)
     }
 
+    fn flowing(&self) -> bool {
+        self.phase == Phase::Running && self.undecided.is_none() && !self.gate.blocks()
+    }
+
     fn holds(&self, input: InputIndex) -> bool {
         self.gate.blocked(input)
     }

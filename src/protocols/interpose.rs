@@ -48,6 +48,10 @@ impl<M: Mischief> Process for Interposed<M> {
         self.inner.blocked(input)
     }
 
+    fn flowing(&self) -> bool {
+        self.inner.flowing()
+    }
+
     fn holds(&self, input: InputIndex) -> bool {
         self.inner.holds(input)
     }

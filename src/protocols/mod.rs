@@ -43,22 +43,76 @@ pub static PROTOCOLS: &[Protocol] = &[
     },
     row!("no-hold", "I1", "diamond", gates::no_hold, "a channel whose barrier came is read on"),
     row!("first-barrier", "I2", "diamond", gates::first_barrier, "the first barrier completes the alignment"),
-    row!("no-channel-state", "I2", "unaligned", gates::no_channel_state, "records in flight are left out of the snapshot"),
-    row!("late-barrier-counts", "I1", "unaligned", gates::late_counts, "a late barrier is taken for the pending one's (B02)"),
-    row!("barrier-late", "I1", "diamond", processes::barrier_late, "a record slips between the snapshot and its barrier"),
-    row!("ack-before-durable", "I4", "diamond", processes::ack_early, "acknowledges at the snapshot, not when it is stored"),
+    row!(
+        "no-channel-state",
+        "I2",
+        "unaligned",
+        gates::no_channel_state,
+        "records in flight are left out of the snapshot"
+    ),
+    row!(
+        "late-barrier-counts",
+        "I1",
+        "unaligned",
+        gates::late_counts,
+        "a late barrier is taken for the pending one's (B02)"
+    ),
+    row!(
+        "barrier-late",
+        "I1",
+        "diamond",
+        processes::barrier_late,
+        "a record slips between the snapshot and its barrier"
+    ),
+    row!(
+        "ack-before-durable",
+        "I4",
+        "diamond",
+        processes::ack_early,
+        "acknowledges at the snapshot, not when it is stored"
+    ),
     row!("quorum-of-one", "I4", "diamond", processes::quorum_of_one, "one ack completes a checkpoint (B31)"),
     row!("commit-on-prepare", "I11", "diamond", processes::commit_early, "commits when prepared, not when complete"),
     row!("offset-early", "I3", "diamond", processes::offset_early, "saves the source position one record early"),
     row!("offset-late", "I3", "diamond", processes::offset_late, "saves the source position one record late"),
-    row!("notify-before-complete", "I5", "diamond", processes::notify_early, "announces a checkpoint before its record is durable"),
-    row!("restore-older", "I6", "diamond", processes::restore_older, "skips the newest completed checkpoint silently (B18)"),
+    row!(
+        "notify-before-complete",
+        "I5",
+        "diamond",
+        processes::notify_early,
+        "announces a checkpoint before its record is durable"
+    ),
+    row!(
+        "restore-older",
+        "I6",
+        "diamond",
+        processes::restore_older,
+        "skips the newest completed checkpoint silently (B18)"
+    ),
     row!("applies-twice", "I9", "diamond", processes::applies_twice, "the first record of a life is applied twice"),
     row!("drops-one", "I9", "diamond", processes::drops_one, "the tenth record of a life is lost"),
-    row!("forged-token", "I14", "failover", processes::forged_token, "every coordinator claims the highest fencing token"),
+    row!(
+        "forged-token",
+        "I14",
+        "failover",
+        processes::forged_token,
+        "every coordinator claims the highest fencing token"
+    ),
     row!("ids-start-over", "I15", "diamond", processes::ids_start_over, "checkpoint ids start from 1 after a restart"),
-    row!("aborts-prepared", "I11", "diamond", processes::aborts_prepared, "a restore aborts what its checkpoint had prepared"),
-    row!("no-second-trigger", "I12", "diamond", processes::no_second_trigger, "the periodic trigger is armed once (B09)"),
+    row!(
+        "aborts-prepared",
+        "I11",
+        "diamond",
+        processes::aborts_prepared,
+        "a restore aborts what its checkpoint had prepared"
+    ),
+    row!(
+        "no-second-trigger",
+        "I12",
+        "diamond",
+        processes::no_second_trigger,
+        "the periodic trigger is armed once (B09)"
+    ),
     row!("finish-unsaid", "I12", "diamond", processes::finish_unsaid, "a finished subtask declines for ever (B05)"),
 ];
 

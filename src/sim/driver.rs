@@ -204,14 +204,16 @@ impl Driver {
     /// A source's partition is to be read when its pace allows.
     #[inline]
     pub(super) fn read(&mut self, who: Incarnation, slot: u32, read_now: bool) {
-        let (now, plan) = (self.now, self.plan.clone());
-        let slots = self.slots(who.attempt);
+        let now = self.now;
+        self.slots(who.attempt);
+        let at = self.slots.iter().rposition(|slots| slots.job == who.attempt).expect("slots were just made");
+        let slots = &mut self.slots[at];
         let heads = slots.queued.len() as u32;
         let at = slots.reads.iter().position(|read| read.who == who && read.slot == slot);
         let at = at.expect("a source has a slot for every partition");
         let read = &mut slots.reads[at];
         if read_now {
-            let pace = plan.pace[read.partition.index()];
+            let pace = self.plan.pace[read.partition.index()];
             read.in_batch += 1;
             if read.in_batch >= pace.batch {
                 read.in_batch = 0;
@@ -247,7 +249,11 @@ impl Driver {
         match law {
             Latency::Uniform { min, max } => self.dice.between(min.0, max.0),
             Latency::Tail { min, max, one_in } => {
-                if self.dice.below(one_in as u64) == 0 { self.dice.between(min.0, max.0) } else { min.0 }
+                if self.dice.below(one_in as u64) == 0 {
+                    self.dice.between(min.0, max.0)
+                } else {
+                    min.0
+                }
             }
         }
     }

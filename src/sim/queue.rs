@@ -6,6 +6,8 @@
 pub struct Queue {
     heap: Vec<u128>, // due | sequence | payload
     sequence: u32,
+    /// The top was taken and is still in its place: the next push goes there, which spares a climb.
+    hole: bool,
 }
 
 impl Queue {
@@ -14,6 +16,10 @@ impl Queue {
     pub fn push(&mut self, due: u64, payload: u32) {
         let key = (due as u128) << 64 | (self.sequence as u128) << 32 | payload as u128;
         self.sequence = self.sequence.wrapping_add(1);
+        if self.hole {
+            self.hole = false;
+            return self.sink(key);
+        }
         let mut i = self.heap.len();
         self.heap.push(key);
         while i > 0 {
@@ -30,36 +36,35 @@ impl Queue {
     /// Takes the earliest entry: when, and what.
     #[inline]
     pub fn pop(&mut self) -> Option<(u64, u32)> {
-        let top = *self.heap.first()?;
-        let last = self.heap.pop().expect("the heap has a first entry");
-        if !self.heap.is_empty() {
-            self.sink(last);
+        if self.hole {
+            self.hole = false;
+            let last = self.heap.pop().expect("a hole is in a heap with a top");
+            if !self.heap.is_empty() {
+                self.sink(last);
+            }
         }
+        let top = *self.heap.first()?;
+        self.hole = true;
         Some(((top >> 64) as u64, top as u32))
     }
 
+    /// Puts a key where the top is, and lets it sink.
     #[inline]
     fn sink(&mut self, key: u128) {
-        let len = self.heap.len();
+        let heap = self.heap.as_mut_slice();
         let mut i = 0;
         loop {
             let first = i * 4 + 1;
-            if first >= len {
+            let Some(children) = heap.get(first..(first + 4).min(heap.len())) else { break };
+            let Some((at, least)) = children.iter().enumerate().min_by_key(|(_, key)| **key) else { break };
+            if *least >= key {
                 break;
             }
-            let mut least = first;
-            for child in first + 1..(first + 4).min(len) {
-                if self.heap[child] < self.heap[least] {
-                    least = child;
-                }
-            }
-            if self.heap[least] >= key {
-                break;
-            }
-            self.heap[i] = self.heap[least];
-            i = least;
+            let (at, least) = (first + at, *least);
+            heap[i] = least;
+            i = at;
         }
-        self.heap[i] = key;
+        heap[i] = key;
     }
 }
 

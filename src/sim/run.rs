@@ -9,6 +9,7 @@ use crate::topology::Mode;
 use crate::trace::event::{Event, Kind, Meta};
 use crate::verify::{Report, Verifier};
 use crate::world::choice::{Choice, Fault, Step};
+use crate::world::fast::Offered;
 use crate::world::menu::OUTCOMES;
 use crate::world::setup::Setup;
 use crate::world::{Service, World};
@@ -17,6 +18,9 @@ use std::sync::Arc;
 
 /// Steps after which a run is stopped, whatever happens: a safety net far beyond every bound of a scenario.
 const STEPS_MAX: u64 = 200_000_000;
+
+/// So many timers and messages in a row without a line in the trace: nothing but idle timers is left.
+const SILENT_MAX: u64 = 20_000;
 
 /// What to keep of a run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,6 +98,8 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         schedule: keep.schedule.then(Vec::new),
         steps: 0,
         clear_at: None,
+        silent: 0,
+        smooth: !keep.schedule,
     };
     let panic = catch_unwind(AssertUnwindSafe(|| sim.to_the_end(keep.until))).err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -133,6 +139,9 @@ struct Sim {
     schedule: Option<Vec<Step>>,
     steps: u64,
     clear_at: Option<u64>,
+    silent: u64,
+    /// Nothing is paused, slowed, torn or recorded: records take the fast path.
+    smooth: bool,
 }
 
 impl Sim {
@@ -142,8 +151,10 @@ impl Sim {
                 Due::Head(job, channel) => self.head(job, channel),
                 Due::Read(who, slot) => self.read(who, slot),
                 Due::Rare(rare) => {
+                    let before = self.driver.digest.events();
                     self.rare(rare);
-                    if self.over() {
+                    self.silent = if self.driver.digest.events() == before { self.silent + 1 } else { 0 };
+                    if self.over() || self.silent > SILENT_MAX {
                         break;
                     }
                 }
@@ -178,6 +189,16 @@ impl Sim {
 
     #[inline]
     fn head(&mut self, job: Attempt, channel: ChannelId) {
+        if self.smooth {
+            self.steps += 1;
+            if let Offered::Taken(next) = self.world.offer(job, channel, &mut self.driver) {
+                if let Some(due) = next {
+                    self.driver.head(job, channel, due);
+                }
+                self.touched();
+            }
+            return;
+        }
         let choice = Choice::Deliver(job, channel);
         if !self.world.enabled(choice) {
             return; // looked at again when its receiver has changed
@@ -195,6 +216,14 @@ impl Sim {
 
     #[inline]
     fn read(&mut self, who: Incarnation, slot: u32) {
+        if self.smooth {
+            self.steps += 1;
+            if self.world.offer_read(who, slot, &mut self.driver) {
+                self.driver.read(who, slot, true);
+                self.touched();
+            }
+            return;
+        }
         let choice = Choice::Read(who, slot);
         if !self.world.enabled(choice) {
             return;
@@ -215,8 +244,15 @@ impl Sim {
             && let Some(at) = self.tears.iter().position(|(task, _)| *task == who)
         {
             step.keep = Some(self.tears.swap_remove(at).1);
+            self.judge_smoothness();
         }
         self.apply(step);
+        self.touched();
+    }
+
+    /// Looks at what a step touched.
+    #[inline]
+    fn touched(&mut self) {
         while let Some(who) = self.driver.take_changed() {
             self.look(who);
         }
@@ -259,7 +295,8 @@ impl Sim {
             self.apply(Step::from(Choice::Choose(who, value)));
         }
         let Some(life) = self.world.life(who) else { return };
-        let switches = self.setup.config.mode == Mode::AlignedThenUnaligned || self.setup.config.mode == Mode::Unaligned;
+        let switches =
+            self.setup.config.mode == Mode::AlignedThenUnaligned || self.setup.config.mode == Mode::Unaligned;
         if life.full == 0 {
             for slot in 0..subtask.partitions.len() as u32 {
                 if self.world.enabled(Choice::Read(who, slot)) {
@@ -354,7 +391,20 @@ impl Sim {
         lives.max_by_key(|who| who.attempt)
     }
 
+    /// Can records take the fast path?
+    fn judge_smoothness(&mut self) {
+        let now = self.driver.now;
+        self.link_until.retain(|(_, until)| *until > now);
+        let paused = self.host_until.iter().any(|until| *until > now);
+        self.smooth = self.schedule.is_none() && self.tears.is_empty() && self.link_until.is_empty() && !paused;
+    }
+
     fn fault(&mut self, index: usize) {
+        self.strike(index);
+        self.judge_smoothness();
+    }
+
+    fn strike(&mut self, index: usize) {
         if self.clear_at.is_some() || self.world.job_ended().is_some() {
             return;
         }
@@ -416,5 +466,6 @@ impl Sim {
         self.lose_control.clear();
         self.fail_requests = 0;
         self.lose_replies = 0;
+        self.judge_smoothness();
     }
 }

@@ -38,7 +38,9 @@ pub struct Point {
 }
 
 /// The protocol events that a fault can be tied to: the trace's kinds of the same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PointKind {
     /// The coordinator begins a checkpoint.

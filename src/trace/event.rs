@@ -9,7 +9,9 @@ use crate::topology::{JobGraph, Mode};
 use std::sync::Arc;
 
 /// What a job promises about its output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guarantee {
     /// Every record takes effect exactly once.

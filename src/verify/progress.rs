@@ -135,7 +135,9 @@ impl Progress {
     pub fn unsettled(&self) -> (Vec<Wait>, Vec<String>) {
         let (mut waits, mut what) = (Vec::new(), Vec::new());
         let coordinator = self.topology.coordinator();
-        for ((_, id), pending) in &self.pending {
+        // Where a newer attempt was begun, nothing of an older one is waited for any more.
+        let current = |job: Attempt| Some(job) >= self.job;
+        for ((_, id), pending) in self.pending.iter().filter(|((job, _), _)| current(*job)) {
             let missing: Vec<TaskId> =
                 pending.required.iter().filter(|t| !pending.acked.contains(t)).copied().collect();
             let names: Vec<String> = missing.iter().map(|t| self.topology.name(*t)).collect();
@@ -150,7 +152,7 @@ impl Progress {
                 waits.push(Wait { who: coordinator, whom, what: format!("{what} {id}") });
             }
         }
-        for ((task, _), channels) in &self.held {
+        for ((task, _), channels) in self.held.iter().filter(|((_, job), _)| current(*job)) {
             for channel in channels {
                 let name = self.topology.channel_name(*channel);
                 what.push(format!("{name} is held"));

@@ -148,6 +148,7 @@ impl WellFormed {
         Ok(())
     }
 
+    #[inline]
     fn counter(&mut self, attempt: Attempt, channel: ChannelId) -> Option<&mut Counter> {
         let (channels, begun) = (self.topology.channels.len(), &self.begun);
         // Without a base both sides count from 0; after one they go on from wherever its cut was.

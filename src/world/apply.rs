@@ -183,6 +183,7 @@ impl World {
             timers: Vec::new(),
             cuts: Vec::new(),
             full: 0,
+            flowing: false,
             choosing: false,
             held: InputSet::new(),
         }
@@ -198,7 +199,8 @@ impl World {
     }
 
     fn serve(&mut self, ask: AskId, failed: bool, answered: bool, observer: &mut impl Observer) {
-        let InFlight { service, token, request, shadow, .. } = self.asks.get(&ask).expect("a request is on its way").clone();
+        let InFlight { service, token, request, shadow, .. } =
+            self.asks.get(&ask).expect("a request is on its way").clone();
         let mut lines = std::mem::take(&mut self.lines);
         let (process, reply) = match service {
             Service::Store => {
@@ -244,7 +246,7 @@ impl World {
         self.line(who, Kind::Crash, observer);
         self.remove(who);
         if who.task == self.setup.topology.coordinator() {
-            if self.coordinators.is_empty() {
+            if self.headless() {
                 observer.headless();
             }
         } else {

@@ -39,6 +39,12 @@ impl Channel {
         self.queue.front().map(|(stamp, _)| *stamp)
     }
 
+    /// Is the head a record?
+    #[inline]
+    pub fn record_first(&self) -> bool {
+        matches!(self.queue.front(), Some((_, Element::Record(_))))
+    }
+
     /// How many elements it holds.
     #[inline]
     pub fn len(&self) -> usize {

@@ -35,19 +35,20 @@ impl World {
     }
 
     /// After a step that changed what the process takes: who is held, does it choose, has it stopped?
-    fn settle(&mut self, who: Incarnation, observer: &mut impl Observer) {
+    pub(super) fn settle(&mut self, who: Incarnation, observer: &mut impl Observer) {
         let topology = self.setup.topology.clone();
         let now = observer.now();
         let life = self.life_mut(who).expect("it has just taken a step");
         if life.process.stopped() {
             self.line(who, Kind::Stop, observer);
             self.remove(who);
-            if self.coordinators.is_empty() {
+            if who.task == topology.coordinator() && self.headless() {
                 observer.headless();
             }
             return;
         }
         life.choosing = life.process.chooses();
+        life.flowing = life.process.flowing();
         if who.task == topology.coordinator() {
             return;
         }
@@ -72,7 +73,7 @@ impl World {
     }
 
     #[inline]
-    fn effect(&mut self, who: Incarnation, effect: Effect, observer: &mut impl Observer) {
+    pub(super) fn effect(&mut self, who: Incarnation, effect: Effect, observer: &mut impl Observer) {
         match effect {
             Effect::Send(channel, element) => self.send(who, channel, element, observer),
             Effect::Refill(input, records) => self.refill(who, input, &records, observer),
@@ -249,7 +250,7 @@ impl World {
         if let Some(shadow) = shadow {
             self.life_mut(who).expect("it is taking a step").recorder.restore(&shadow);
         }
-        let restored = base.is_some() && !(snapshot.finished && snapshot.operators.is_empty());
+        let restored = base.is_some() && !snapshot.finished;
         Kind::Restore {
             base,
             digest: if restored { snapshot.digest() } else { 0 },

@@ -146,7 +146,7 @@ fn reply_digest(reply: Option<&Reply>, d: &mut Digest) {
         Some(Reply::Fenced) => 3,
         Some(Reply::Led(attempt)) => 4 | (attempt.0 as u64) << 8,
         Some(Reply::Began { next, .. }) => 5 | next.0 << 8,
-        Some(Reply::Ended) => 6,
+        Some(Reply::Ended(attempt)) => 6 | (attempt.0 as u64) << 8,
         Some(Reply::Found(snapshot)) => 7 | snapshot.digest() << 8,
         Some(Reply::Missing) => 8,
         Some(Reply::Expired) => 9,

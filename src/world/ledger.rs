@@ -43,7 +43,7 @@ impl Ledger {
         match request {
             Request::Write(record) => {
                 // A plain print listens to nobody's epoch; an upsert is refused by the newer writer's.
-                if !failed && !(fenced && self.kind == SinkKind::Upsert) {
+                if !failed && !fenced {
                     self.show(asker, record, None, lines);
                 }
                 Reply::Done
@@ -109,6 +109,9 @@ impl Ledger {
     }
 
     fn fence(&mut self, asker: Incarnation, attempt: Attempt, keep: &[Txn], lines: &mut Vec<Kind>) -> Reply {
+        if self.kind == SinkKind::Print {
+            return Reply::Done; // it has no notion of writers
+        }
         let known = self.fenced.entry(asker.task).or_default();
         if attempt < *known {
             return Reply::Fenced;

@@ -21,6 +21,8 @@ pub struct Life {
     pub cuts: Vec<(CheckpointId, Arc<Shadow>)>,
     /// Output channels without room.
     pub full: u32,
+    /// Does it take records from every input? Kept as of its last step that changed what it takes.
+    pub flowing: bool,
     /// Does it wait for a choice?
     pub choosing: bool,
     /// Inputs that it holds, as last told in the trace.
@@ -36,6 +38,7 @@ impl Clone for Life {
             timers: self.timers.clone(),
             cuts: self.cuts.clone(),
             full: self.full,
+            flowing: self.flowing,
             choosing: self.choosing,
             held: self.held.clone(),
         }

@@ -74,13 +74,18 @@ impl World {
                 self.life(who).is_some_and(|life| !life.choosing && life.timers.contains(&timer))
             }
             Choice::Detect(by, lost) => self.deaths.contains(&(by, lost)),
-            Choice::Revive => self.coordinators.is_empty() && self.job_ended.is_none(),
+            Choice::Revive => self.headless() && self.job_ended.is_none(),
             Choice::Expire(vertex, txn) => {
                 let expires = self.setup.transaction_timeout.is_some() && self.is_transactional(vertex);
                 expires && self.ledgers.get(&vertex).is_some_and(|ledger| ledger.unsettled().any(|open| open == txn))
             }
             Choice::Fault(fault) => self.fault_enabled(fault),
         }
+    }
+
+    /// Has the newest coordinator died? An older one that lives on is no obstacle to the next.
+    pub(super) fn headless(&self) -> bool {
+        self.coordinators.last().is_none_or(|newest| newest.who.attempt < self.last_coordinator)
     }
 
     fn fault_enabled(&self, fault: Fault) -> bool {

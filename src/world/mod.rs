@@ -8,6 +8,7 @@ mod apply;
 pub mod channel;
 pub mod choice;
 mod effects;
+pub mod fast;
 mod fingerprint;
 pub mod ledger;
 pub mod life;
@@ -16,8 +17,8 @@ pub mod observer;
 pub mod setup;
 pub mod store;
 
-use crate::engine::message::{Control, Reply, Request};
 use crate::engine::message::Outbox;
+use crate::engine::message::{Control, Reply, Request};
 use crate::ids::*;
 use crate::topology::{Role, SinkKind};
 use crate::trace::event::{Event, Kind};
@@ -71,8 +72,8 @@ pub struct World {
     deaths: Vec<(Incarnation, Incarnation)>, // who can learn of whose
     store: Store,
     ledgers: BTreeMap<VertexId, Ledger>,
-    cursors: Vec<Offset>,   // sockets: what comes next
-    counts: Vec<u32>,       // events of store, ledgers and environment, from `topology.store()` on
+    cursors: Vec<Offset>, // sockets: what comes next
+    counts: Vec<u32>,     // events of store, ledgers and environment, from `topology.store()` on
     outbox: Outbox,
     lines: Vec<Kind>,
     job_ended: Option<bool>,
@@ -217,10 +218,7 @@ impl World {
     }
 
     fn is_socket(&self, task: TaskId) -> bool {
-        matches!(
-            self.setup.topology.vertex(task).role,
-            Role::Source { kind: crate::topology::SourceKind::Socket, .. }
-        )
+        matches!(self.setup.topology.vertex(task).role, Role::Source { kind: crate::topology::SourceKind::Socket, .. })
     }
 
     fn is_transactional(&self, vertex: VertexId) -> bool {

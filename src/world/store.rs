@@ -70,7 +70,7 @@ impl Store {
                 let outcome = if token > self.leader { Outcome::Ok } else { Outcome::Again };
                 self.leader = token;
                 lines.push(Kind::Lead { token, outcome });
-                if self.ended { Reply::Ended } else { Reply::Led(self.attempt) }
+                if self.ended { Reply::Ended(self.attempt) } else { Reply::Led(self.attempt) }
             }
             Request::BeginAttempt(attempt) => self.begin(*attempt, token, lines),
             Request::Publish(manifest) => self.publish(manifest, token, lines),
@@ -84,7 +84,14 @@ impl Store {
         }
     }
 
-    fn refuse(&self, token: FencingToken, request: &Request, outcome: Outcome, reply: Reply, lines: &mut Vec<Kind>) -> Reply {
+    fn refuse(
+        &self,
+        token: FencingToken,
+        request: &Request,
+        outcome: Outcome,
+        reply: Reply,
+        lines: &mut Vec<Kind>,
+    ) -> Reply {
         match request {
             Request::Lead => lines.push(Kind::Lead { token, outcome }),
             Request::BeginAttempt(job) => lines.push(Kind::Begin { job: *job, token, base: None, outcome }),

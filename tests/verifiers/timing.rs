@@ -8,8 +8,9 @@ use cutline::verify::{Depth, Verifier};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Records of one batch; batches are made outside the measured time.
-const BATCH: u64 = 500;
+/// Records of one batch. Batches are made outside the measured time, and are small enough for the first cache, as
+/// events are when a simulator hands them over one by one.
+const BATCH: u64 = 40;
 
 fn meta(mode: Mode, chain: Vec<OperatorKind>) -> Meta {
     let vertex = |name: &str, role, chain| Vertex { name: name.into(), role, chain, parallelism: 4 };
@@ -36,7 +37,7 @@ fn measure(name: &str, mode: Mode, chain: Vec<OperatorKind>, depth: Depth) {
     let mut m = vec![0u64; topology.channels.len()];
     let (mut last, mut count) = (vec![0i64; 64], vec![0i64; 64]);
     let (mut spent, mut events, mut best) = (Duration::ZERO, 0u64, f64::MAX);
-    for round in 0..400u64 {
+    for round in 0..5000u64 {
         let mut batch = Vec::new();
         let mut say = |process: TaskId, kind: Kind| {
             let n = n.entry(process).or_insert(0);

@@ -20,7 +20,8 @@ impl Operator for Max {
     }
 
     fn state(&self) -> OperatorState {
-        let keyed = self.0.iter().map(|(key, v)| (key.clone(), v.clone().expect("an entry is made with a value"))).collect();
+        let keyed =
+            self.0.iter().map(|(key, v)| (key.clone(), v.clone().expect("an entry is made with a value"))).collect();
         OperatorState { keyed, ..OperatorState::default() }
     }
 
