@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod digest;
 pub mod engine;
+pub mod explore;
 pub mod ids;
 pub mod protocols;
 pub mod report;

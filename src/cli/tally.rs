@@ -177,7 +177,7 @@ impl Tally {
 
     /// How many seeds have met this; none: nobody counts it.
     pub fn met(&self, word: &str) -> Option<u64> {
-        let place = MET.iter().position(|(_, known)| *known == met_word(word))?;
+        let place = MET.iter().position(|(_, known)| *known == word)?;
         Some(self.met.get(place).copied().unwrap_or(0))
     }
 }
@@ -185,16 +185,6 @@ impl Tally {
 fn least(known: &mut BTreeMap<Invariant, (u64, String)>, invariant: Invariant, why: (u64, String)) {
     if known.get(&invariant).is_none_or(|known| why.0 < known.0) {
         known.insert(invariant, why);
-    }
-}
-
-/// The simulator's word for a goal of scenarios, where it is another.
-fn met_word(goal: &str) -> &str {
-    match goal {
-        "channel_state_restored" => "in_flight_restored",
-        "request_failed" => "store_failed",
-        "checkpoint_after_finish" => "completed_after_finish",
-        same => same,
     }
 }
 

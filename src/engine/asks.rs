@@ -13,6 +13,9 @@ pub struct Ask<P> {
     pub purpose: P,
     /// What was asked.
     pub request: Request,
+    /// Was it asked more than once? An older question may still be under way then, and be acted upon after the
+    /// newest one was refused.
+    pub again: bool,
 }
 
 /// The open requests of one process.
@@ -36,7 +39,7 @@ impl<P: Clone> Asks<P> {
         let gap = self.open.iter().enumerate().position(|(i, ask)| ask.ticket.index() != i);
         let at = gap.unwrap_or(self.open.len());
         let ticket = Ticket(at as u32);
-        self.open.insert(at, Ask { ticket, purpose, request });
+        self.open.insert(at, Ask { ticket, purpose, request, again: false });
         ticket
     }
 
@@ -53,6 +56,14 @@ impl<P: Clone> Asks<P> {
     /// Looks at an open request without closing it: for answers after which it will be asked again.
     pub fn get(&self, ticket: Ticket) -> Option<&Ask<P>> {
         self.open.iter().find(|ask| ask.ticket == ticket)
+    }
+
+    /// Everything that is open is asked again.
+    pub fn repeat(&mut self) -> impl Iterator<Item = &Ask<P>> {
+        self.open.iter_mut().map(|ask| {
+            ask.again = true;
+            &*ask
+        })
     }
 
     /// What is open, by ticket.

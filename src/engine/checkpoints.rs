@@ -1,7 +1,7 @@
 //! What a checkpoint goes through at the coordinator: opened, triggered, acknowledged, published, announced; or
 //! given up on the way.
 
-use super::coordinator::{Coordinator, Lead, Purpose, TaskState};
+use super::coordinator::{Coordinator, Lead, Purpose, TaskState, Wanted};
 use super::message::*;
 use super::process::IdKind;
 use super::snapshot::{Manifest, Part};
@@ -38,20 +38,30 @@ impl Coordinator {
         out.arm(Timer::Interval, self.config.interval);
     }
 
-    /// Periodic triggers end. What is pending goes on.
+    /// Periodic triggers end. What is pending goes on, and so does the pause after the last completion.
     pub fn stop_scheduler(&mut self, out: &mut Outbox) {
         self.scheduler_on = false;
-        self.wanted = false;
-        self.pausing = false;
+        if self.wanted == Wanted::Periodic {
+            self.wanted = Wanted::Nothing;
+        }
         out.disarm(Timer::Interval);
+    }
+
+    /// No trigger and no pause outlives an attempt of the job.
+    pub(super) fn stop_triggers(&mut self, out: &mut Outbox) {
+        self.stop_scheduler(out);
+        self.wanted = Wanted::Nothing;
+        self.pausing = false;
         out.disarm(Timer::Pause);
     }
 
-    /// Begins a checkpoint, if nothing is against it. What a periodic trigger couldn't do is made up for as soon
-    /// as it can be done.
+    /// Begins a checkpoint, if nothing is against it. What can't be done for want of room is made up for as soon as
+    /// it can be done, once.
     pub fn trigger(&mut self, periodic: bool, out: &mut Outbox) {
         if let Some((failure, later)) = self.obstacle(periodic) {
-            self.wanted |= later;
+            if later {
+                self.wanted = self.wanted.max(if periodic { Wanted::Periodic } else { Wanted::Manual });
+            }
             return out.mark(Mark::TriggerFailed(failure));
         }
         let id = self.next;
@@ -82,9 +92,10 @@ impl Coordinator {
 
     /// There is room again: the trigger that came to nothing is made up for.
     pub(super) fn make_up(&mut self, out: &mut Outbox) {
-        if self.wanted && self.obstacle(true).is_none() {
-            self.wanted = false;
-            self.trigger(true, out);
+        let periodic = self.wanted == Wanted::Periodic;
+        if self.wanted != Wanted::Nothing && self.obstacle(periodic).is_none() {
+            self.wanted = Wanted::Nothing;
+            self.trigger(periodic, out);
         }
     }
 
@@ -139,28 +150,31 @@ impl Coordinator {
         let ready = self.pending.iter_mut().find(|(_, pending)| pending.stage == Stage::Acknowledged);
         let Some((id, pending)) = ready else { return };
         pending.stage = Stage::Publishing;
-        let (id, required, attempt) = (*id, pending.required.clone(), self.attempt);
-        let mut parts = vec![Part::Finished; self.tasks.len()];
-        for task in required.iter() {
-            parts[task.index()] = Part::Stored(StoreKey { attempt, checkpoint: id, task: *task });
-        }
-        let manifest = Arc::new(Manifest { checkpoint: id, attempt, parts });
+        let (id, required) = (*id, pending.required.clone());
+        let manifest = Arc::new(self.manifest(id, &required));
         self.ask(Purpose::Publish(id), Request::Publish(manifest), out);
     }
 
+    /// The completion record: who was not required had finished.
+    fn manifest(&self, checkpoint: CheckpointId, required: &[TaskId]) -> Manifest {
+        let attempt = self.attempt;
+        let mut parts = vec![Part::Finished; self.tasks.len()];
+        for task in required {
+            parts[task.index()] = Part::Stored(StoreKey { attempt, checkpoint, task: *task });
+        }
+        Manifest { checkpoint, attempt, parts }
+    }
+
     pub(super) fn published(&mut self, id: CheckpointId, ok: bool, out: &mut Outbox) {
-        let Some(pending) = self.pending.get(&id) else { return };
+        let Some(pending) = self.pending.get(&id) else { return self.published_late(id, ok, out) };
         if !ok {
             self.abort(id, AbortReason::FinaliseFailed, out);
             self.count_failure(out);
             self.publish(out);
             return self.make_up(out);
         }
-        let mut parts = vec![Part::Finished; self.tasks.len()];
-        for task in pending.required.iter() {
-            parts[task.index()] = Part::Stored(StoreKey { attempt: self.attempt, checkpoint: id, task: *task });
-        }
-        self.completed.push(Arc::new(Manifest { checkpoint: id, attempt: self.attempt, parts }));
+        let manifest = self.manifest(id, &pending.required.clone());
+        self.completed.push(Arc::new(manifest));
         self.pending.remove(&id);
         let older: Vec<CheckpointId> = self.pending.range(..id).map(|(id, _)| *id).collect();
         older.into_iter().for_each(|old| self.abort(old, AbortReason::Subsumed, out));
@@ -173,6 +187,18 @@ impl Coordinator {
         }
         self.publish(out);
         self.make_up(out);
+    }
+
+    /// The job ended while the completion record was being written. Nobody will restore from it: it goes with the
+    /// others, or after them.
+    fn published_late(&mut self, id: CheckpointId, ok: bool, out: &mut Outbox) {
+        match self.lead {
+            Lead::Ending if ok => {
+                let manifest = self.manifest(id, &[]);
+                self.completed.push(Arc::new(manifest));
+            }
+            _ => self.discard(self.attempt, id, out),
+        }
     }
 
     /// Older checkpoints go only now that a newer one is safely stored.
@@ -246,7 +272,9 @@ impl Coordinator {
 
     /// Deletes what belongs to a checkpoint that isn't, and will never be, complete.
     pub(super) fn discard(&mut self, attempt: Attempt, id: CheckpointId, out: &mut Outbox) {
-        if !self.completed.iter().any(|manifest| (manifest.attempt, manifest.checkpoint) == (attempt, id)) {
+        let complete = self.completed.iter().any(|manifest| (manifest.attempt, manifest.checkpoint) == (attempt, id));
+        let unknown = attempt == self.attempt && self.asks.iter().any(|ask| ask.purpose == Purpose::Publish(id));
+        if !complete && !unknown {
             self.ask(Purpose::Discard, Request::Discard(attempt, id), out);
         }
     }
@@ -270,7 +298,7 @@ impl Coordinator {
         d.word(self.completed.len() as u64);
         self.completed.iter().for_each(|manifest| d.word(manifest.checkpoint.0));
         for ask in self.asks.iter() {
-            d.word(ask.ticket.0 as u64);
+            d.word((ask.ticket.0 as u64) << 1 | ask.again as u64);
             match ask.purpose {
                 Purpose::Lead => d.word(1),
                 Purpose::Begin => d.word(2),

@@ -5,7 +5,7 @@
 //! that it can crash and be replaced at any time, even while an older one lives on.
 
 use super::asks::Asks;
-use super::checkpoints::Pending;
+use super::checkpoints::{Pending, Stage};
 use super::config::{Config, RestartStrategy};
 use super::message::*;
 use super::process::{IdKind, Process};
@@ -49,6 +49,17 @@ pub enum TaskState {
     Finished,
 }
 
+/// A trigger that could not be done and is to be made up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Wanted {
+    /// None.
+    Nothing,
+    /// A periodic one: it keeps to the scheduler and to the minimum pause.
+    Periodic,
+    /// One that was asked for: it doesn't.
+    Manual,
+}
+
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
@@ -70,8 +81,8 @@ pub struct Coordinator {
     pub(super) attempt: Attempt,
     pub(super) tasks: Vec<TaskState>,
     pub(super) scheduler_on: bool,
-    /// A trigger came to nothing and is to be made up for when there is room.
-    pub(super) wanted: bool,
+    /// The trigger that came to nothing and is to be made up for when there is room.
+    pub(super) wanted: Wanted,
     pub(super) pausing: bool,
     /// A checkpoint gave way to a newer one: until one completes, they come one at a time. Otherwise triggers
     /// that come faster than barriers align would keep every checkpoint from completing.
@@ -98,7 +109,7 @@ impl Coordinator {
             attempt: Attempt(0),
             tasks: Vec::new(),
             scheduler_on: false,
-            wanted: false,
+            wanted: Wanted::Nothing,
             pausing: false,
             crowded: false,
             pending: BTreeMap::new(),
@@ -129,12 +140,14 @@ impl Coordinator {
 
     /// Stops for good, for instance because somebody newer leads: nothing pending goes on, no task is told.
     pub fn shutdown(&mut self, out: &mut Outbox) {
-        self.stop_scheduler(out);
-        for id in self.pending() {
+        self.stop_triggers(out);
+        for (id, pending) in std::mem::take(&mut self.pending) {
             out.disarm(Timer::Timeout(id));
-            out.mark(Mark::Aborted(id, AbortReason::Shutdown));
+            out.mark(match pending.stage {
+                Stage::Opening => Mark::TriggerFailed(TriggerFailure::Shutdown), // it never began
+                _ => Mark::Aborted(id, AbortReason::Shutdown),
+            });
         }
-        self.pending.clear();
         out.disarm(Timer::Restart);
         out.disarm(Timer::Remind);
         out.disarm(Timer::Retry);
@@ -219,16 +232,22 @@ impl Coordinator {
     }
 
     /// An ack can outlive its attempt. What it names can never be part of a checkpoint any more, unless it is.
+    /// Between two attempts the store alone knows whether it is.
     fn on_stale(&mut self, from: Incarnation, control: Control, out: &mut Outbox) {
-        if let Control::Ack(id) = control {
-            out.mark(Mark::StaleAck(id));
-            if self.lead == Lead::Deployed {
-                self.discard(from.attempt, id, out);
-            }
+        let Control::Ack(id) = control else { return };
+        out.mark(Mark::StaleAck(id));
+        let over = match self.lead {
+            Lead::Deployed => from.attempt < self.attempt,
+            Lead::Ending | Lead::Ended => from.attempt <= self.attempt,
+            _ => false,
+        };
+        if over {
+            self.discard(from.attempt, id, out);
         }
     }
 
     fn set(&mut self, task: TaskId, state: TaskState, out: &mut Outbox) {
+        let complete = self.all_live();
         self.tasks[task.index()] = state;
         if state == TaskState::Finished {
             self.unnoted.remove(&task);
@@ -236,7 +255,8 @@ impl Coordinator {
         if self.tasks.iter().all(|state| *state == TaskState::Finished) {
             return self.end(out);
         }
-        if !self.scheduler_on && self.all_live() {
+        // Only the last one to arrive starts the scheduler: one that was stopped later on stays so.
+        if !complete && self.all_live() {
             self.start_scheduler(out);
         }
     }
@@ -247,7 +267,7 @@ impl Coordinator {
     }
 
     fn end(&mut self, out: &mut Outbox) {
-        self.stop_scheduler(out);
+        self.stop_triggers(out);
         self.drop_pending(AbortReason::Shutdown, out);
         out.disarm(Timer::Remind);
         self.lead = Lead::Ending;
@@ -265,7 +285,7 @@ impl Coordinator {
 
     /// The whole job goes back to the newest completed checkpoint, or fails for good.
     pub(super) fn fail_job(&mut self, out: &mut Outbox) {
-        self.stop_scheduler(out);
+        self.stop_triggers(out);
         self.drop_pending(AbortReason::Failover, out);
         out.disarm(Timer::Remind);
         // The next attempt may use the same checkpoint ids: no late answer may be taken for one of its own.
@@ -305,12 +325,18 @@ impl Coordinator {
     }
 
     fn on_reply(&mut self, ticket: Ticket, reply: Reply, out: &mut Outbox) {
-        let Some(purpose) = self.asks.get(ticket).map(|ask| ask.purpose) else { return };
+        let Some((purpose, again)) = self.asks.get(ticket).map(|ask| (ask.purpose, ask.again)) else { return };
         if reply == Reply::Fenced {
             out.mark(Mark::Fenced);
             return self.shutdown(out);
         }
-        let definite = matches!(purpose, Purpose::Open(_) | Purpose::Publish(_));
+        // A completion record that was asked for twice may still be written by the first question: whoever took the
+        // refusal of the second one for the end would discard what that record names.
+        let definite = match purpose {
+            Purpose::Open(_) => true,
+            Purpose::Publish(_) => !again,
+            _ => false,
+        };
         if reply == Reply::Failed && !definite {
             return; // stays open: the retry timer asks again
         }
@@ -320,6 +346,7 @@ impl Coordinator {
                 self.attempt = attempt;
                 self.begin(out);
             }
+            // Whoever wrote that down may have died before it could say so.
             (Purpose::Lead, Reply::Ended(attempt)) => {
                 self.attempt = attempt;
                 self.ended(out);
@@ -335,6 +362,7 @@ impl Coordinator {
 
     fn on_timer(&mut self, timer: Timer, out: &mut Outbox) {
         match timer {
+            Timer::Interval if !self.scheduler_on => {} // it was under way when the scheduler stopped
             Timer::Interval => {
                 out.arm(Timer::Interval, self.config.interval);
                 self.trigger(true, out);
@@ -352,8 +380,9 @@ impl Coordinator {
     }
 
     fn ask_again(&mut self, out: &mut Outbox) {
-        for ask in self.asks.iter() {
-            out.effects.push(Effect::Ask(ask.ticket, FencingToken(self.me.attempt.0), ask.request.clone()));
+        let token = FencingToken(self.me.attempt.0);
+        for ask in self.asks.repeat() {
+            out.effects.push(Effect::Ask(ask.ticket, token, ask.request.clone()));
         }
         if !self.asks.is_empty() {
             out.arm(Timer::Retry, self.config.retry);
@@ -420,7 +449,7 @@ impl Process for Coordinator {
         }
         for word in [
             self.scheduler_on as u64,
-            self.wanted as u64 | (self.crowded as u64) << 1,
+            self.wanted as u64 | (self.crowded as u64) << 8,
             self.pausing as u64,
             self.failures as u64,
         ] {

@@ -12,6 +12,7 @@ pub mod message;
 pub mod operator;
 pub mod operators;
 pub mod process;
+pub mod redistribute;
 pub mod router;
 pub mod sink;
 pub mod snapshot;

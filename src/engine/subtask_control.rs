@@ -71,11 +71,10 @@ impl<G: BarrierGate<Record>> Subtask<G> {
     fn on_answer(&mut self, purpose: Purpose, request: Request, reply: Reply, out: &mut Outbox) {
         match (purpose, reply) {
             (Purpose::Put(id), Reply::Done) => {
-                // Given up meanwhile: nobody waits for the ack.
-                if self.uploads.iter().any(|upload| upload.checkpoint == id) {
-                    self.uploads.retain(|upload| upload.checkpoint != id);
-                    self.tell(Control::Ack(id), out);
-                }
+                // Also if it was given up meanwhile: the coordinator learns only from the ack that there is
+                // something to discard.
+                self.uploads.retain(|upload| upload.checkpoint != id);
+                self.tell(Control::Ack(id), out);
             }
             (Purpose::Restore, Reply::Found(snapshot)) => {
                 let Request::Get(key) = request else { unreachable!("a restore gets a snapshot") };
@@ -124,7 +123,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
 
     pub(super) fn on_retry(&mut self, out: &mut Outbox) {
         let token = FencingToken(self.coordinator.map_or(0, |coordinator| coordinator.attempt.0));
-        for ask in self.asks.iter() {
+        for ask in self.asks.repeat() {
             let effect = match ask.purpose {
                 Purpose::Restore | Purpose::Put(_) => Effect::Ask(ask.ticket, token, ask.request.clone()),
                 _ => Effect::AskLedger(ask.ticket, self.me.attempt, ask.request.clone()),

@@ -326,6 +326,7 @@ fn planned(topology: &Topology, hosts: u32, entry: &Entry) -> Result<Planned> {
         Do::Failover => FaultKind::Failover,
         Do::Suspect(name) => FaultKind::Suspect(subtask(topology, name)?),
         Do::PauseHost { host: n, .. } => FaultKind::PauseHost { host: host(*n)?, lasting },
+        Do::Stall { process, .. } => FaultKind::Stall { task: subtask(topology, process)?, lasting },
         Do::PauseLink { link, .. } => FaultKind::PauseLink { channel: channel(topology, link)?, lasting },
         Do::SlowLink { link, factor, .. } => {
             let factor = small(factor, "faults.script.do.slow_link.factor")?;

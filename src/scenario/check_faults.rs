@@ -103,6 +103,7 @@ impl Check<'_> {
             Do::Tear { process, .. } => drop(self.subtask(&at("tear/process"), process, &["coordinator"])),
             Do::DelayControl { process, .. } => drop(self.subtask(&at("delay_control/process"), process, &[])),
             Do::LoseControl { process, .. } => drop(self.subtask(&at("lose_control/process"), process, &[])),
+            Do::Stall { process, .. } => drop(self.subtask(&at("stall/process"), process, &[])),
             Do::PauseLink { link, .. } => self.link(&at("pause_link/link"), link),
             Do::SlowLink { link, .. } => self.link(&at("slow_link/link"), link),
             Do::CrashHost(host) => self.host(&at("crash_host"), *host),

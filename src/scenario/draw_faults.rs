@@ -192,6 +192,7 @@ impl Entry {
                 for_ms.close(dice, lean);
             }
             Do::PauseHost { for_ms, .. }
+            | Do::Stall { for_ms, .. }
             | Do::PauseLink { for_ms, .. }
             | Do::DelayControl { for_ms, .. }
             | Do::PauseStore { for_ms }
@@ -219,6 +220,7 @@ impl Do {
     pub(super) fn lasting(&self) -> Option<&Lasting> {
         match self {
             Do::PauseHost { for_ms, .. }
+            | Do::Stall { for_ms, .. }
             | Do::PauseLink { for_ms, .. }
             | Do::SlowLink { for_ms, .. }
             | Do::DelayControl { for_ms, .. }

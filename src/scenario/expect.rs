@@ -77,6 +77,8 @@ pub enum Goal {
     ZombieFenced,
     /// A barrier overtook records.
     UnalignedOvertook,
+    /// A checkpoint was begun and completed while an operator stood still.
+    CompletedWhileStalled,
     /// A channel was held back for an alignment.
     ChannelHeld,
     /// A transaction was committed.

@@ -172,6 +172,13 @@ pub enum Do {
         /// How long.
         for_ms: Lasting,
     },
+    /// A subtask's operator takes no record; barriers that overtake, control messages and replies get through.
+    Stall {
+        /// Which subtask.
+        process: String,
+        /// How long.
+        for_ms: Lasting,
+    },
     /// A channel carries nothing.
     PauseLink {
         /// Which: `src/0>map/1`.

@@ -1,5 +1,7 @@
 //! What a run has met: a pass that never met a stale ack or a restored checkpoint says little.
 
+use crate::engine::message::AbortReason;
+use crate::ids::CheckpointId;
 use crate::trace::event::{Event, Kind, Outcome, TxnOp};
 
 macro_rules! goals {
@@ -17,6 +19,14 @@ macro_rules! goals {
 goals! {
     /// A checkpoint completed.
     CheckpointCompleted = "checkpoint_completed",
+    /// Two checkpoints were pending at once.
+    Overlapped = "checkpoints_overlapped",
+    /// A checkpoint was given up because it took too long.
+    CheckpointExpired = "checkpoint_expired",
+    /// The job was begun again from nothing.
+    FromScratch = "restarted_from_scratch",
+    /// A checkpoint was begun and completed while an operator stood still.
+    WhileStalled = "completed_while_stalled",
     /// A checkpoint was given up.
     CheckpointAborted = "checkpoint_aborted",
     /// A subtask declined.
@@ -26,7 +36,7 @@ goals! {
     /// A subtask that had finished was restored as finished.
     RestoredFinished = "restored_finished",
     /// Records in flight were restored.
-    InFlightRestored = "in_flight_restored",
+    InFlightRestored = "channel_state_restored",
     /// A second coordinator took the lead.
     Failover = "coordinator_failover",
     /// Somebody was refused because somebody newer is in charge.
@@ -46,7 +56,7 @@ goals! {
     /// A transaction expired.
     Expired = "transaction_expired",
     /// A write to the store failed.
-    StoreFailed = "store_failed",
+    StoreFailed = "request_failed",
     /// A channel was held for a barrier.
     Held = "channel_held",
     /// A cancellation barrier was taken.
@@ -54,17 +64,20 @@ goals! {
     /// A life ended by a fault.
     Crashed = "crashed",
     /// A checkpoint completed after some subtask had finished.
-    FinalCheckpoint = "completed_after_finish",
+    FinalCheckpoint = "checkpoint_after_finish",
     /// The job ended with everything processed.
     JobFinished = "job_finished",
     /// The job failed for good.
     JobFailed = "job_failed",
 }
 
-/// What was met, as bits.
+/// What was met, as bits; and what it takes to tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     bits: u64,
+    pending: u32,
+    stalled_until: u64,
+    triggered_stalled: Option<CheckpointId>,
 }
 
 impl Coverage {
@@ -87,12 +100,33 @@ impl Coverage {
         self.bits |= 1 << what as u8;
     }
 
+    /// An operator stands still until then.
+    pub fn stalled(&mut self, until: u64) {
+        self.stalled_until = self.stalled_until.max(until);
+    }
+
+    /// A checkpoint is pending no more.
+    fn settled(&mut self) {
+        self.pending = self.pending.saturating_sub(1);
+    }
+
     /// Looks at an event that isn't a record's.
     pub fn event(&mut self, event: &Event) {
         match &event.kind {
-            Kind::Complete { outcome, parts, .. } => match outcome {
+            Kind::Trigger { checkpoint, .. } => {
+                self.pending += 1;
+                if self.pending > 1 {
+                    self.set(Met::Overlapped);
+                }
+                self.triggered_stalled = (event.time.0 < self.stalled_until).then_some(*checkpoint);
+            }
+            Kind::Complete { checkpoint, outcome, parts, .. } => match outcome {
                 Outcome::Ok => {
+                    self.settled();
                     self.set(Met::CheckpointCompleted);
+                    if event.time.0 < self.stalled_until && self.triggered_stalled == Some(*checkpoint) {
+                        self.set(Met::WhileStalled);
+                    }
                     if self.bits >> 63 == 1 && !parts.is_empty() {
                         self.set(Met::FinalCheckpoint);
                     }
@@ -101,7 +135,18 @@ impl Coverage {
                 Outcome::Fenced => self.set(Met::Fenced),
                 Outcome::Error => self.set(Met::StoreFailed),
             },
-            Kind::Abort { .. } => self.set(Met::CheckpointAborted),
+            Kind::Abort { reason, .. } => {
+                self.settled();
+                self.set(Met::CheckpointAborted);
+                if *reason == AbortReason::Expired {
+                    self.set(Met::CheckpointExpired);
+                }
+            }
+            Kind::Begin { job, base: None, outcome: Outcome::Ok, .. } if job.0 > 1 => {
+                self.pending = 0;
+                self.set(Met::FromScratch);
+            }
+            Kind::Begin { outcome: Outcome::Ok, .. } => self.pending = 0,
             Kind::Decline { .. } => self.set(Met::Declined),
             Kind::Restore { base: Some(_), kappa, finished, .. } => {
                 self.set(if *finished { Met::RestoredFinished } else { Met::Restored });

@@ -436,6 +436,7 @@ pub(super) fn words(topology: &Topology, fault: &FaultKind) -> Arc<str> {
         FaultKind::Failover => "replace coordinator".to_string(),
         FaultKind::Suspect(task) => format!("suspect {}", name(task)),
         FaultKind::PauseHost { host, lasting } => format!("pause host {} for {}ms", host.0, ms(lasting)),
+        FaultKind::Stall { task, lasting } => format!("stall {} for {}ms", name(task), ms(lasting)),
         FaultKind::PauseLink { channel, lasting } => {
             format!("pause {} for {}ms", topology.channel_name(*channel), ms(lasting))
         }

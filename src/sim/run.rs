@@ -434,6 +434,12 @@ impl Sim {
                     *slot = (*slot).max(until(lasting));
                 }
             }
+            FaultKind::Stall { task, lasting } => {
+                self.driver.coverage.stalled(until(lasting));
+                for channel in &self.setup.topology.subtasks[task.index()].inputs {
+                    self.link_until.push((*channel, until(lasting)));
+                }
+            }
             FaultKind::PauseLink { channel, lasting } => self.link_until.push((channel, until(lasting))),
             FaultKind::SlowLink { channel, factor, lasting } => {
                 self.driver.slow.push((channel, factor, until(lasting)))

@@ -111,6 +111,14 @@ pub enum FaultKind {
         /// How long.
         lasting: Nanos,
     },
+    /// A subtask's operator stands still: it takes no record. Barriers that overtake, control messages and replies
+    /// get through to it.
+    Stall {
+        /// Which.
+        task: TaskId,
+        /// How long.
+        lasting: Nanos,
+    },
     /// A channel carries nothing.
     PauseLink {
         /// Which.

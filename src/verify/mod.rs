@@ -185,6 +185,11 @@ impl Verifier {
         self.output(event);
     }
 
+    /// Is any invariant known to be violated by now?
+    pub fn any_violated(&self) -> bool {
+        !self.violations.is_empty()
+    }
+
     /// What is said at the end. Violations that were seen stand; the rest is what each fold says, unless lines of
     /// a kind that it needs are missing altogether.
     pub fn finish(&self) -> Report {

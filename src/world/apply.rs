@@ -266,10 +266,14 @@ impl World {
             self.generations[g].places[who.task.index()] = Place::Dead;
         }
         let (first, last) = (AskId { asker: who, serial: 0 }, AskId { asker: who, serial: u32::MAX });
-        for (_, ask) in self.asks.range_mut(first..=last) {
+        let mut answered = Vec::new();
+        for (id, ask) in self.asks.range_mut(first..=last) {
             ask.awaited = false;
+            if ask.reply.is_some() {
+                answered.push(*id);
+            }
         }
-        self.asks.retain(|ask, request| ask.asker != who || request.reply.is_none());
+        answered.iter().for_each(|id| drop(self.asks.remove(id)));
         self.control.retain(|(_, to), _| *to != who);
         self.prune();
     }

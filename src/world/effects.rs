@@ -188,7 +188,10 @@ impl World {
         let (first, last) = (AskId { asker, serial: 0 }, AskId { asker, serial: u32::MAX });
         // Asked again: whatever comes of the older question, nobody listens any more.
         if ticket != NO_TICKET {
-            self.asks.retain(|id, old| id.asker != asker || old.ticket != ticket || old.reply.is_none());
+            let answered = self.asks.range(first..=last).find(|(_, old)| old.ticket == ticket && old.reply.is_some());
+            if let Some(id) = answered.map(|(id, _)| *id) {
+                self.asks.remove(&id);
+            }
             for (_, old) in self.asks.range_mut(first..=last).filter(|(_, old)| old.ticket == ticket) {
                 old.awaited = false;
             }

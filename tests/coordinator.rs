@@ -1,0 +1,17 @@
+//! The coordinator, the store behind it and the two-phase sink, row by row against what the tests of a mature
+//! coordinator demand. `row_35_...` is row 35 of that table.
+
+#[path = "coordinator/adverse.rs"]
+mod adverse;
+#[path = "coordinator/completed.rs"]
+mod completed;
+#[path = "coordinator/failures.rs"]
+mod failures;
+#[path = "coordinator/rig.rs"]
+mod rig;
+#[path = "coordinator/settling.rs"]
+mod settling;
+#[path = "coordinator/sinks.rs"]
+mod sinks;
+#[path = "coordinator/triggers.rs"]
+mod triggers;

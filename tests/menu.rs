@@ -1,0 +1,93 @@
+//! The menu is the definition: what the simulator does is on it, what is on it can be done, and a schedule replays.
+
+mod support;
+
+use cutline::sim::run::Keep;
+use cutline::trace::digest::TraceDigest;
+use cutline::trace::event::Event;
+use cutline::world::World;
+use cutline::world::choice::{Choice, Fault, Step};
+use cutline::world::observer::Observer;
+use support::Job;
+
+struct Digests(TraceDigest);
+
+impl Observer for Digests {
+    fn event(&mut self, event: Event) {
+        self.0.add(&event);
+    }
+}
+
+/// Replays the schedule of a run in a world of its own, comparing every choice with the menu.
+fn follow(scenario: &str, seed: u64, every: usize) -> usize {
+    let job = Job::of(scenario, "engine");
+    let run = job.run_keeping(seed, Keep { schedule: true, unjudged: true, ..Keep::default() }).run;
+    let (setup, _) = job.plan(seed);
+    let mut world = World::new(&setup);
+    let mut digests = Digests(TraceDigest::new(setup.topology.processes()));
+    let (mut menu, mut faults) = (Vec::new(), Vec::new());
+    let schedule = run.schedule.expect("the schedule was kept");
+    for (i, step) in schedule.iter().enumerate() {
+        if i % every == 0 {
+            world.menu(&mut menu);
+            assert!(menu.is_sorted() && menu.windows(2).all(|pair| pair[0] != pair[1]), "sorted, without repetition");
+            world.faults(&mut faults);
+            let listed = menu.binary_search(&step.choice).is_ok() || faults.contains(&step.choice);
+            assert!(listed, "{scenario} {seed}: step {i}, {:?}, is on the menu", step.choice);
+            assert!(menu.iter().chain(&faults).all(|choice| world.enabled(*choice)));
+        }
+        world.apply(*step, &mut digests).unwrap_or_else(|choice| panic!("{scenario} {seed}: step {i}: {choice:?}"));
+    }
+    schedule.len()
+}
+
+#[test]
+fn what_the_simulator_does_is_on_the_menu() {
+    for scenario in ["diamond", "unaligned", "choices", "zombie", "store_trouble", "transaction_timeout"] {
+        for seed in 0..6 {
+            assert!(follow(scenario, seed, 7) > 50);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_on_the_menu_is_refused_and_changes_nothing() {
+    let job = Job::of("diamond", "engine");
+    let (setup, _) = job.plan(3);
+    let mut world = World::new(&setup);
+    let mut digests = Digests(TraceDigest::new(setup.topology.processes()));
+    let before = world.fingerprint();
+    let nobody = cutline::ids::Incarnation { task: cutline::ids::TaskId(0), attempt: cutline::ids::Attempt(9) };
+    for choice in [
+        Choice::Deliver(cutline::ids::Attempt(1), cutline::ids::ChannelId(0)),
+        Choice::Read(nobody, 0),
+        Choice::Tell(nobody, nobody),
+        Choice::Fault(Fault::Crash(nobody)),
+        Choice::Fault(Fault::Failover),
+    ] {
+        assert!(world.apply(Step::from(choice), &mut digests).is_err());
+    }
+    assert_eq!((world.fingerprint(), digests.0.events()), (before, 0));
+}
+
+#[test]
+fn a_fork_of_a_world_goes_its_own_way() {
+    let job = Job::of("diamond", "engine");
+    let run = job.run_keeping(5, Keep { schedule: true, unjudged: true, ..Keep::default() }).run;
+    let (setup, _) = job.plan(5);
+    let mut world = World::new(&setup);
+    let mut digests = Digests(TraceDigest::new(setup.topology.processes()));
+    let schedule = run.schedule.expect("the schedule was kept");
+    let half = schedule.len() / 2;
+    for step in &schedule[..half] {
+        world.apply(*step, &mut digests).expect("the schedule replays");
+    }
+    let fork = world.clone();
+    let before = fork.fingerprint();
+    assert_eq!(before, world.fingerprint(), "a fork is equal");
+    for step in &schedule[half..] {
+        world.apply(*step, &mut digests).expect("the schedule replays");
+    }
+    assert_eq!(fork.fingerprint(), before, "and stays as it was");
+    assert_ne!(world.fingerprint(), before);
+}

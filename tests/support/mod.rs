@@ -1,0 +1,63 @@
+//! Shipped scenarios, driven by tests.
+#![allow(dead_code)] // every test uses a part of it
+
+use cutline::protocols;
+use cutline::scenario::{Loaded, build, draw, load};
+use cutline::sim::run::{Keep, Run, run};
+use cutline::sim::setup::SimSetup;
+use cutline::verify::{Invariant, Verdict};
+use cutline::world::setup::Setup;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A scenario with a protocol.
+pub struct Job {
+    loaded: Loaded,
+    protocol: &'static str,
+}
+
+/// A run, and what was said of it.
+pub struct Seen {
+    pub run: Run,
+}
+
+impl Job {
+    /// A shipped scenario, run by a protocol.
+    pub fn of(scenario: &str, protocol: &'static str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(format!("{scenario}.json"));
+        let loaded = load(&path).unwrap_or_else(|found| panic!("{}", found[0].render(false)));
+        Job { loaded, protocol }
+    }
+
+    /// What a seed stands for.
+    pub fn plan(&self, seed: u64) -> (Arc<Setup>, Arc<SimSetup>) {
+        let closed = draw(&self.loaded.scenario, seed);
+        let built = build(&closed, &self.loaded, &|_| protocols::find(self.protocol)).expect("a drawn plan builds");
+        (Arc::new(built.setup), Arc::new(built.sim))
+    }
+
+    /// Runs a seed.
+    pub fn run(&self, seed: u64) -> Seen {
+        self.run_keeping(seed, Keep::default())
+    }
+
+    /// Runs a seed and keeps more of it.
+    pub fn run_keeping(&self, seed: u64, keep: Keep) -> Seen {
+        let (setup, plan) = self.plan(seed);
+        Seen { run: run(&setup, &plan, seed, keep) }
+    }
+}
+
+impl Seen {
+    /// The invariants that are violated.
+    pub fn violated(&self) -> impl Iterator<Item = Invariant> + '_ {
+        let verdicts = self.run.report.iter().flat_map(|report| report.verdicts.iter());
+        verdicts.filter(|(_, verdict)| matches!(verdict, Verdict::Violated(_))).map(|(invariant, _)| *invariant)
+    }
+
+    /// Everything that doesn't hold.
+    pub fn bad(&self) -> impl Iterator<Item = &(Invariant, Verdict)> {
+        let verdicts = self.run.report.iter().flat_map(|report| report.verdicts.iter());
+        verdicts.filter(|(_, verdict)| !matches!(verdict, Verdict::Holds))
+    }
+}
