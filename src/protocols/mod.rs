@@ -94,7 +94,7 @@ pub static PROTOCOLS: &[Protocol] = &[
     row!(
         "forged-token",
         "I14",
-        "failover",
+        "coordinator_failover",
         processes::forged_token,
         "every coordinator claims the highest fencing token"
     ),

@@ -24,6 +24,7 @@ pub static TABLE: &[Row] = &[
         "ids", "topology", "engine::config", "engine::process", "trace::event", "world::setup", "sim::setup",
     ]),
     row("sim", &["ids", "topology", "engine::message", "trace", "world", "verify", "scenario::dice"]),
+    row("explore", &["ids", "engine::message", "trace::event", "verify", "world"]),
     row("report", &["digest", "scenario", "verify"]),
     row("cli", &[
         "digest", "ids", "topology", "engine", "protocols", "vectors", "trace", "world::setup", "verify", "scenario",
