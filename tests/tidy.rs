@@ -113,9 +113,33 @@ fn the_engine_knows_no_driver() {
 #[test]
 fn engine_world_and_folds_are_pure() {
     let words = [
-        "std::time", "std::fs", "std::thread", "std::env", "std::net", "std::process", "std::io", "sync::Mutex",
-        "sync::RwLock", "sync::atomic", "rand", "rand_chacha", "serde", "serde_json", "schemars", "petgraph", "HashMap",
-        "HashSet", "Instant", "SystemTime", "f32", "f64", "unsafe", "thread_local", "println", "eprintln", "static mut",
+        "std::time",
+        "std::fs",
+        "std::thread",
+        "std::env",
+        "std::net",
+        "std::process",
+        "std::io",
+        "sync::Mutex",
+        "sync::RwLock",
+        "sync::atomic",
+        "rand",
+        "rand_chacha",
+        "serde",
+        "serde_json",
+        "schemars",
+        "petgraph",
+        "HashMap",
+        "HashSet",
+        "Instant",
+        "SystemTime",
+        "f32",
+        "f64",
+        "unsafe",
+        "thread_local",
+        "println",
+        "eprintln",
+        "static mut",
     ];
     let found = mentions_outside(&["src/engine", "src/world", "src/verify"], &words, &["src/verify/story.rs"]);
     none(found, "engine, world and verify are functions of what they are given");
@@ -124,7 +148,10 @@ fn engine_world_and_folds_are_pure() {
 #[test]
 fn randomness_has_one_door() {
     let words = ["rand", "rand_chacha", "getrandom", "fastrand"];
-    none(mentions_outside(&["src"], &words, &["src/scenario/dice.rs"]), "random numbers come from scenario::dice alone");
+    none(
+        mentions_outside(&["src"], &words, &["src/scenario/dice.rs"]),
+        "random numbers come from scenario::dice alone",
+    );
     // `run --fresh` asks the operating system for a base of seeds, and prints it.
     none(mentions_outside(&["src"], &["RandomState"], &["src/cli/run.rs"]), "a seed is given, or printed");
 }
@@ -168,7 +195,10 @@ fn clocks_files_and_threads_are_at_the_edge() {
     let outside = |words: &[&str], allowed: &[&str]| mentions_outside(&["src"], words, allowed);
     none(outside(&["Instant", "SystemTime"], &["src/cli/"]), "only the command line has a clock");
     none(outside(&["std::thread", "std::process", "std::env"], &["src/cli/", "src/main.rs"]), "only cli has threads");
-    none(outside(&["std::fs", "fs::"], &["src/cli/", "src/scenario/load.rs"]), "files are opened by cli and load alone");
+    none(
+        outside(&["std::fs", "fs::"], &["src/cli/", "src/scenario/load.rs"]),
+        "files are opened by cli and load alone",
+    );
 }
 
 #[test]

@@ -52,8 +52,8 @@ pub static PROTOCOLS: &[Protocol] = &[
     ),
     row!(
         "late-barrier-counts",
-        "I1",
-        "unaligned",
+        "I2",
+        "concurrent_checkpoints",
         gates::late_counts,
         "a late barrier is taken for the pending one's (B02)"
     ),
@@ -96,7 +96,7 @@ pub static PROTOCOLS: &[Protocol] = &[
         "I14",
         "coordinator_failover",
         processes::forged_token,
-        "every coordinator claims the highest fencing token"
+        "the first coordinator forges a fencing token, so that nothing stops it"
     ),
     row!("ids-start-over", "I15", "diamond", processes::ids_start_over, "checkpoint ids start from 1 after a restart"),
     row!(

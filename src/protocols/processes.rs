@@ -233,15 +233,24 @@ impl Mischief for DropsOne {
 
 plant!(drops_one, Inner, |_, _| DropsOne::default());
 
-plant!(forged_token, Coordinator, |_, _| Effects(|effects| {
-    for effect in effects {
-        if let Effect::Ask(_, token, request) = effect
-            && !matches!(request, Request::Lead)
-        {
-            *token = FencingToken(1_000);
+// The first coordinator says that it is the thousandth.
+#[derive(Clone)]
+struct Forger(bool);
+
+impl Mischief for Forger {
+    fn effects(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects {
+            if let Effect::Ask(_, token, request) = effect
+                && self.0
+                && !matches!(request, Request::Lead)
+            {
+                *token = FencingToken(1_000);
+            }
         }
     }
-}));
+}
+
+plant!(forged_token, Coordinator, |_, who| Forger(who.attempt == Attempt(1)));
 
 plant!(aborts_prepared, Sinks, |_, _| Effects(|effects| {
     for effect in effects {

@@ -169,18 +169,22 @@ impl Coverage {
                     self.set(Met::InFlightStored);
                 }
             }
-            Kind::Txn { op, outcome, .. } => match (op, outcome) {
-                (_, Outcome::Fenced) => self.set(Met::Fenced),
-                (TxnOp::Commit, Outcome::Ok) => self.set(Met::Committed),
-                (TxnOp::Commit, Outcome::Again) => self.set(Met::CommitRepeated),
-                (TxnOp::Abort, _) => self.set(Met::TxnAborted),
-                (TxnOp::Expire, _) => self.set(Met::Expired),
-                _ => {}
-            },
+            Kind::Txn { op, outcome, .. } => self.transaction(*op, *outcome),
             Kind::Hold { .. } => self.set(Met::Held),
             Kind::CancelIn { .. } => self.set(Met::Cancelled),
             Kind::Crash => self.set(Met::Crashed),
             Kind::EndOut { .. } => self.bits |= 1 << 63, // some subtask has finished: not a goal by itself
+            _ => {}
+        }
+    }
+
+    fn transaction(&mut self, op: TxnOp, outcome: Outcome) {
+        match (op, outcome) {
+            (_, Outcome::Fenced) => self.set(Met::Fenced),
+            (TxnOp::Commit, Outcome::Ok) => self.set(Met::Committed),
+            (TxnOp::Commit, Outcome::Again) => self.set(Met::CommitRepeated),
+            (TxnOp::Abort, _) => self.set(Met::TxnAborted),
+            (TxnOp::Expire, _) => self.set(Met::Expired),
             _ => {}
         }
     }

@@ -99,6 +99,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         schedule: keep.schedule.then(Vec::new),
         steps: 0,
         clear_at: None,
+        steps_at_clear: 0,
         silent: 0,
         smooth: !keep.schedule,
     };
@@ -140,6 +141,7 @@ struct Sim {
     schedule: Option<Vec<Move>>,
     steps: u64,
     clear_at: Option<u64>,
+    steps_at_clear: u64,
     silent: u64,
     /// Nothing is paused, slowed, torn or recorded: records take the fast path.
     smooth: bool,
@@ -185,7 +187,9 @@ impl Sim {
     fn cut_short(&self, until: Option<u64>) -> bool {
         let events = self.driver.digest.events();
         let bound = self.setup.healed_events_max;
-        let stuck = self.clear_at.is_some_and(|clear| events > clear + bound);
+        // Steps without a line count too, if less: a world full of zombies can keep busy and say nothing.
+        let steps = self.steps.saturating_sub(self.steps_at_clear) / 20;
+        let stuck = self.clear_at.is_some_and(|clear| events.max(clear + steps) > clear.saturating_add(bound));
         stuck || self.steps > STEPS_MAX || until.is_some_and(|until| events >= until)
     }
 
@@ -476,6 +480,7 @@ impl Sim {
     fn heal(&mut self) {
         self.note(Move::Clear, Kind::Clear);
         self.clear_at = Some(self.driver.digest.events());
+        self.steps_at_clear = self.steps;
         self.tears.clear();
         self.lose_control.clear();
         self.fail_requests = 0;

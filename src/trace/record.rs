@@ -67,6 +67,13 @@ impl Recorder {
     }
 }
 
+/// An event of a process that has one life only: the store, a ledger, the environment. `n` counts its events.
+pub fn service(process: TaskId, n: &mut u32, time: Nanos, kind: Kind) -> Event {
+    let event = Event { process, attempt: Attempt(1), n: *n, time, kind };
+    *n += 1;
+    event
+}
+
 /// The records in flight of a snapshot, by channel.
 pub fn kappa(topology: &Topology, task: TaskId, snapshot: &Snapshot) -> Kappa {
     let inputs = &topology.subtasks[task.index()].inputs;

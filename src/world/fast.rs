@@ -1,5 +1,5 @@
 //! The path that nearly every step takes: a running subtask takes a record and sends records. The same as
-//! `apply`, with every table looked up once; `tests/fast_path.rs` holds it against the menu.
+//! `apply`, with every table looked up once; `tests/determinism.rs` holds it against the menu.
 
 use super::World;
 use super::choice::{Choice, Step};

@@ -21,8 +21,8 @@ use crate::engine::message::Outbox;
 use crate::engine::message::{Control, Reply, Request};
 use crate::ids::*;
 use crate::topology::{Role, SinkKind};
-use crate::trace::event::{Event, Kind};
-use crate::trace::record::Shadow;
+use crate::trace::event::Kind;
+use crate::trace::record::{self, Shadow};
 use choice::AskId;
 use ledger::Ledger;
 use life::{Generation, Life, Place};
@@ -198,9 +198,7 @@ impl World {
 
     fn service_line(&mut self, process: TaskId, kind: Kind, observer: &mut impl Observer) {
         let count = &mut self.counts[process.index() - self.setup.topology.store().index()];
-        let event = Event { process, attempt: Attempt(1), n: *count, time: observer.now(), kind };
-        *count += 1;
-        observer.event(event);
+        observer.event(record::service(process, count, observer.now(), kind));
     }
 
     /// Is anything left that could still happen by itself: messages, requests, records?

@@ -20,16 +20,30 @@ pub static TABLE: &[Row] = &[
     row("trace", &["ids", "digest", "topology", "engine::message", "engine::snapshot"]),
     row("world", &["ids", "digest", "topology", "engine", "trace"]),
     row("verify", &["ids", "digest", "topology", "trace"]),
-    row("scenario", &[
-        "ids", "topology", "engine::config", "engine::process", "trace::event", "world::setup", "sim::setup",
-    ]),
+    row(
+        "scenario",
+        &["ids", "topology", "engine::config", "engine::process", "trace::event", "world::setup", "sim::setup"],
+    ),
     row("sim", &["ids", "topology", "engine::message", "trace", "world", "verify", "scenario::dice"]),
     row("explore", &["ids", "engine::message", "trace::event", "verify", "world"]),
     row("report", &["digest", "scenario", "verify"]),
-    row("cli", &[
-        "digest", "ids", "topology", "engine", "protocols", "vectors", "trace", "world::setup", "verify", "scenario",
-        "sim", "report",
-    ]),
+    row(
+        "cli",
+        &[
+            "digest",
+            "ids",
+            "topology",
+            "engine",
+            "protocols",
+            "vectors",
+            "trace",
+            "world::setup",
+            "verify",
+            "scenario",
+            "sim",
+            "report",
+        ],
+    ),
 ];
 
 impl Row {

@@ -226,14 +226,7 @@ fn fields(line: &mut Line, kind: &Kind) {
             line.raw("part", partition.0);
             line.record(record);
         }
-        Kind::Visible { position, from, record, txn: x } => {
-            line.number("pos", *position);
-            line.life("from", *from);
-            line.record(record);
-            if let Some(x) = x {
-                txn(line.name("txn"), names, x);
-            }
-        }
+        Kind::Visible { .. } => visible(line, kind),
         Kind::Quiesce | Kind::Start | Kind::Crash | Kind::Stop | Kind::Clear => {}
         Kind::Trigger { checkpoint, required, job } => {
             line.ckpt(*checkpoint);
@@ -288,6 +281,16 @@ fn fields(line: &mut Line, kind: &Kind) {
         Kind::Finish { complete } => line.raw("complete", complete),
         Kind::Choice { value } => datum(line.name("value"), &Datum::Int(*value)),
         _ => channel_fields(line, kind),
+    }
+}
+
+fn visible(line: &mut Line, kind: &Kind) {
+    let Kind::Visible { position, from, record, txn: x } = kind else { return };
+    line.number("pos", *position);
+    line.life("from", *from);
+    line.record(record);
+    if let Some(x) = x {
+        txn(line.name("txn"), line.names, x);
     }
 }
 
