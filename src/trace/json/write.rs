@@ -286,11 +286,12 @@ fn fields(line: &mut Line, kind: &Kind) {
 
 fn visible(line: &mut Line, kind: &Kind) {
     let Kind::Visible { position, from, record, txn: x } = kind else { return };
+    let names = line.names;
     line.number("pos", *position);
     line.life("from", *from);
     line.record(record);
     if let Some(x) = x {
-        txn(line.name("txn"), line.names, x);
+        txn(line.name("txn"), names, x);
     }
 }
 
