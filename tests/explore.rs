@@ -62,7 +62,10 @@ fn small_jobs_are_exhausted_and_nothing_is_violated() {
         assert!(found.exhausted && found.violations.is_empty(), "{:?}", found.violations);
         counts += &format!(
             "{sources} sources, {records} records, {triggers} triggers, {crashes} crashes: {} states, {} transitions, depth {}, {} quiescent\n",
-            found.states, found.transitions, found.depth, found.quiescent.len()
+            found.states,
+            found.transitions,
+            found.depth,
+            found.quiescent.len()
         );
     }
     insta::assert_snapshot!(counts);

@@ -2,13 +2,65 @@
 
 mod support;
 
-use cutline::sim::run::Keep;
+use cutline::sim::follow::follow as replay;
+use cutline::sim::run::{Keep, Run};
+use cutline::sim::schedule::{self, Move};
 use cutline::trace::digest::TraceDigest;
 use cutline::trace::event::Event;
 use cutline::world::World;
 use cutline::world::choice::{Choice, Fault, Step};
 use cutline::world::observer::Observer;
 use support::Job;
+
+fn steps(run: &Run) -> Vec<Step> {
+    let moves = run.schedule.as_ref().expect("the schedule was kept");
+    let step = |step: &Move| match step {
+        Move::Step(step) => Some(*step),
+        _ => None,
+    };
+    moves.iter().filter_map(step).collect()
+}
+
+/// A schedule, printed, read and followed, is the run that it was recorded from.
+#[test]
+fn a_schedule_replays_to_the_same_digest() {
+    for scenario in ["diamond", "unaligned", "choices", "zombie", "store_trouble", "transaction_timeout"] {
+        let job = Job::of(scenario, "engine");
+        for seed in 0..10 {
+            let run = job.run_keeping(seed, Keep { schedule: true, ..Keep::default() }).run;
+            let (setup, _) = job.plan(seed);
+            let moves = run.schedule.as_ref().expect("the schedule was kept");
+            let text = schedule::print(&setup.topology, scenario, moves);
+            let read = schedule::parse(&setup.topology, &text).expect("what was printed can be read");
+            assert_eq!(&read, moves);
+            let again = replay(&setup, seed, &read, Keep::default()).expect("every choice can be made");
+            assert_eq!(again.digest, run.digest, "{scenario} {seed}");
+            let verdicts = |run: &Run| format!("{:?}", run.report.as_ref().map(|report| &report.verdicts));
+            assert_eq!(verdicts(&again), verdicts(&run));
+        }
+    }
+}
+
+#[test]
+fn a_bad_schedule_is_refused_with_its_line() {
+    let (setup, _) = Job::of("diamond", "engine").plan(0);
+    let bad = |line: &str| schedule::parse(&setup.topology, &format!("cutline-schedule/1 x\n\n{line}\n")).unwrap_err();
+    for line in [
+        "fly",
+        "deliver",
+        "deliver a1 no>where",
+        "tell coordinator coordinator:a1",
+        "fire coordinator:a1 tea",
+        "revive keep",
+        "revive keep 1 2",
+        "read src/0:b1 0",
+        "choose src/0:a1 999",
+        "note hm",
+    ] {
+        assert_eq!(bad(line).line, 3, "{line}");
+    }
+    assert_eq!(schedule::parse(&setup.topology, "").unwrap_err().line, 1);
+}
 
 struct Digests(TraceDigest);
 
@@ -26,7 +78,7 @@ fn follow(scenario: &str, seed: u64, every: usize) -> usize {
     let mut world = World::new(&setup);
     let mut digests = Digests(TraceDigest::new(setup.topology.processes()));
     let (mut menu, mut faults) = (Vec::new(), Vec::new());
-    let schedule = run.schedule.expect("the schedule was kept");
+    let schedule = steps(&run);
     for (i, step) in schedule.iter().enumerate() {
         if i % every == 0 {
             world.menu(&mut menu);
@@ -77,7 +129,7 @@ fn a_fork_of_a_world_goes_its_own_way() {
     let (setup, _) = job.plan(5);
     let mut world = World::new(&setup);
     let mut digests = Digests(TraceDigest::new(setup.topology.processes()));
-    let schedule = run.schedule.expect("the schedule was kept");
+    let schedule = steps(&run);
     let half = schedule.len() / 2;
     for step in &schedule[..half] {
         world.apply(*step, &mut digests).expect("the schedule replays");

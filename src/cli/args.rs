@@ -224,6 +224,12 @@ pub struct Replay {
     /// Write the trace to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Write the choices of the run to this file, one a line
+    #[arg(long, value_name = "FILE")]
+    pub save_schedule: Option<PathBuf>,
+    /// Make the choices of this file, in the job that the seed stands for
+    #[arg(long, value_name = "FILE", conflicts_with = "save_schedule")]
+    pub schedule: Option<PathBuf>,
     /// Print the trace for people
     #[arg(long)]
     pub text: bool,

@@ -10,10 +10,13 @@ use super::verify;
 use crate::protocols;
 use crate::report::{grouped, seed as shown};
 use crate::scenario::{Loaded, load, load_knowing};
+use crate::sim::follow::follow;
 use crate::sim::run::{Keep, Run, meta};
+use crate::sim::schedule;
 use crate::trace::{json, text};
 use crate::verify::{Invariant, Verdict};
 use std::fmt::Write;
+use std::path::Path;
 
 /// Replays.
 pub fn replay(args: args::Replay) -> Ending {
@@ -37,6 +40,7 @@ pub fn replay(args: args::Replay) -> Ending {
     seed::hush();
     // A violation is told with its events, so they are kept even if nobody wants them.
     let keep = Keep { trace: true, until: args.until, unjudged: args.until.is_some(), ..Keep::default() };
+    let keep = Keep { schedule: args.save_schedule.is_some(), ..keep };
     let simulated = seed::aside(|| seed::simulate(&loaded, args.seed, keep)).and_then(|result| result);
     let (planned, run) = match simulated {
         Ok(simulated) => simulated,
@@ -45,7 +49,36 @@ pub fn replay(args: args::Replay) -> Ending {
             return Ending::bad(Why::Internal);
         }
     };
-    show(&args, &loaded, &planned, &run)
+    if let (Some(path), Some(moves)) = (&args.save_schedule, &run.schedule) {
+        let about = format!("{} seed {}", loaded.name, shown(args.seed));
+        let text = schedule::print(&planned.setup.topology, &about, moves);
+        if let Err(problem) = output::file(path, text.as_bytes()) {
+            complain(&problem);
+            return Ending::bad(Why::Internal);
+        }
+    }
+    match &args.schedule {
+        None => show(&args, &loaded, &planned, &run),
+        Some(path) => match followed(path, &planned, args.seed, keep) {
+            Ok(run) => show(&args, &loaded, &planned, &run),
+            Err((why, problem)) => {
+                complain(&problem);
+                Ending::bad(why)
+            }
+        },
+    }
+}
+
+/// Makes the choices of a file.
+fn followed(path: &Path, planned: &Planned, seed: u64, keep: Keep) -> Result<Run, (Why, String)> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| (Why::BadInput, format!("cannot read {shown}: {e}")))?;
+    let moves = schedule::parse(&planned.setup.topology, &text)
+        .map_err(|error| (Why::BadInput, format!("{shown}:{}: {}", error.line, error.message)))?;
+    follow(&planned.setup, seed, &moves, keep).map_err(|diverged| {
+        let made = diverged.at;
+        (Why::Nondeterminism, format!("{shown}: after {made} moves `{}` can't happen", diverged.choice))
+    })
 }
 
 /// Prints and writes what is known of a run. A recorded schedule, when there is one to replay from, ends here too.

@@ -3,6 +3,8 @@
 
 pub mod coverage;
 pub mod driver;
+pub mod follow;
 mod queue;
 pub mod run;
+pub mod schedule;
 pub mod setup;

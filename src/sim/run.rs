@@ -2,6 +2,7 @@
 
 use super::coverage::Coverage;
 use super::driver::{Driver, Due, Rare, words};
+use super::schedule::Move;
 use super::setup::{FaultKind, SimSetup};
 use crate::engine::message::Request;
 use crate::ids::*;
@@ -59,7 +60,7 @@ pub struct Run {
     /// The events, if they were kept.
     pub trace: Option<Vec<Event>>,
     /// The choices, if they were kept.
-    pub schedule: Option<Vec<Step>>,
+    pub schedule: Option<Vec<Move>>,
     /// Did the job end, and how?
     pub ended: Option<bool>,
 }
@@ -136,7 +137,7 @@ struct Sim {
     store_full_until: u64,
     fail_requests: u32,
     lose_replies: u32,
-    schedule: Option<Vec<Step>>,
+    schedule: Option<Vec<Move>>,
     steps: u64,
     clear_at: Option<u64>,
     silent: u64,
@@ -166,7 +167,14 @@ impl Sim {
                 return;
             }
         }
-        self.world.note(Kind::Quiesce, &mut self.driver);
+        self.note(Move::Quiesce, Kind::Quiesce);
+    }
+
+    fn note(&mut self, note: Move, kind: Kind) {
+        if let Some(schedule) = &mut self.schedule {
+            schedule.push(note);
+        }
+        self.world.note(kind, &mut self.driver);
     }
 
     /// Has the job ended, and everything that it set going?
@@ -266,7 +274,7 @@ impl Sim {
     fn apply(&mut self, step: Step) {
         self.steps += 1;
         if let Some(schedule) = &mut self.schedule {
-            schedule.push(step);
+            schedule.push(Move::Step(step));
         }
         self.world.perform(step, &mut self.driver);
     }
@@ -411,7 +419,7 @@ impl Sim {
         let plan = self.driver.plan.clone();
         let fault = &plan.faults[index].what;
         let what = words(&self.setup.topology, fault);
-        self.world.note(Kind::Fault { what }, &mut self.driver);
+        self.note(Move::Fault(what.clone()), Kind::Fault { what });
         let now = self.driver.now;
         let until = |lasting: Nanos| (now + lasting.0).min(plan.heal_at.0);
         match *fault {
@@ -466,7 +474,7 @@ impl Sim {
     }
 
     fn heal(&mut self) {
-        self.world.note(Kind::Clear, &mut self.driver);
+        self.note(Move::Clear, Kind::Clear);
         self.clear_at = Some(self.driver.digest.events());
         self.tears.clear();
         self.lose_control.clear();

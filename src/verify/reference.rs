@@ -86,7 +86,8 @@ impl Operator {
             OperatorKind::Words => return words(record),
             OperatorKind::Filter { drop_multiples_of } => {
                 if let Datum::Int(k) = record.key
-                    && k.checked_rem(*drop_multiples_of).unwrap_or(0) == 0
+                    && *drop_multiples_of != 0
+                    && k.wrapping_rem(*drop_multiples_of) == 0
                 {
                     return Step::Drop;
                 }

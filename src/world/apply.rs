@@ -250,10 +250,18 @@ impl World {
                 observer.headless();
             }
         } else {
-            for by in self.coordinators.iter().map(|life| life.who).collect::<Vec<_>>() {
-                self.deaths.push((by, who));
-                observer.detectable(by, who);
-            }
+            self.mourn(who, observer);
+        }
+    }
+
+    /// Every coordinator can learn that a subtask is gone.
+    pub(super) fn mourn(&mut self, who: Incarnation, observer: &mut impl Observer) {
+        if who.task == self.setup.topology.coordinator() {
+            return;
+        }
+        for by in self.coordinators.iter().map(|life| life.who).collect::<Vec<_>>() {
+            self.deaths.push((by, who));
+            observer.detectable(by, who);
         }
     }
 

@@ -42,6 +42,7 @@ impl World {
         if life.process.stopped() {
             self.line(who, Kind::Stop, observer);
             self.remove(who);
+            self.mourn(who, observer); // it may have stopped by itself, and its word of that may be lost
             if who.task == topology.coordinator() && self.headless() {
                 observer.headless();
             }
@@ -236,6 +237,28 @@ impl World {
         self.line(who, kind, observer);
     }
 
+    /// What comes next on a channel is what its sender sends next, after the records that were put back: where
+    /// barriers don't align, a receiver's cut can be ahead of its sender's.
+    fn rewind(
+        &self,
+        who: Incarnation,
+        snapshot: &crate::engine::snapshot::Snapshot,
+        key: Option<StoreKey>,
+        shadow: &mut record::Shadow,
+    ) {
+        let topology = &self.setup.topology;
+        for (i, channel) in topology.subtasks[who.task.index()].inputs.iter().enumerate() {
+            let table = &topology.channels[channel.index()];
+            let sender = key.and_then(|key| self.store.shadow(&StoreKey { task: table.from, ..key }));
+            let Some(sent) = sender.map(|sender| sender.sent[table.output as usize]) else { continue };
+            let input = InputIndex(i as u32);
+            let put_back = snapshot.channels.iter().find(|(at, _)| *at == input).map_or(0, |(_, r)| r.len() as u64);
+            if shadow.taken[i] > sent {
+                shadow.taken[i] = sent.saturating_sub(put_back);
+            }
+        }
+    }
+
     fn job_of(&self, who: Incarnation) -> Attempt {
         let coordinator = self.life(who).and_then(|life| life.process.job());
         coordinator.unwrap_or(self.store.attempt())
@@ -251,6 +274,8 @@ impl World {
         let key = manifest.map(|m| StoreKey { attempt: m.attempt, checkpoint: m.checkpoint, task: who.task });
         let shadow = key.and_then(|key| self.store.shadow(&key).cloned());
         if let Some(shadow) = shadow {
+            let mut shadow = record::Shadow::clone(&shadow);
+            self.rewind(who, snapshot, key, &mut shadow);
             self.life_mut(who).expect("it is taking a step").recorder.restore(&shadow);
         }
         let restored = base.is_some() && !snapshot.finished;
