@@ -120,11 +120,11 @@ fn show(args: &args::Replay, loaded: &Loaded, planned: &Planned, run: &Run) -> E
     let _ = writeln!(out, "reached: {}", if met.is_empty() { "nothing".to_string() } else { met.join(", ") });
     let _ = writeln!(out, "{events_n} events, {delivered} records, {}.{:03} ms", grouped(time / 1000), time % 1000);
     let _ = writeln!(out, "digest {:016x}", run.digest);
-    if let Some(path) = &args.trace {
-        if let Err(problem) = trace(planned, args, events).and_then(|bytes| output::file(path, &bytes)) {
-            complain(&problem);
-            ending.add(Why::Internal);
-        }
+    if let Some(path) = &args.trace
+        && let Err(problem) = trace(planned, args, events).and_then(|bytes| output::file(path, &bytes))
+    {
+        complain(&problem);
+        ending.add(Why::Internal);
     }
     match output::print(&out) {
         Ok(_) => ending,
