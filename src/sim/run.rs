@@ -202,8 +202,8 @@ impl Sim {
     #[inline]
     fn head(&mut self, job: Attempt, channel: ChannelId) {
         if self.smooth {
-            self.steps += 1;
             if let Offered::Taken(next) = self.world.offer(job, channel, &mut self.driver) {
+                self.steps += 1;
                 if let Some(due) = next {
                     self.driver.head(job, channel, due);
                 }
@@ -220,17 +220,18 @@ impl Sim {
         if let Some(until) = self.paused(to).or(link.map(|(_, until)| *until)) {
             return self.driver.head(job, channel, until);
         }
-        self.perform(choice);
+        self.make(choice);
         if let Some(due) = self.world.channel(job, channel).and_then(|queue| queue.due()) {
             self.driver.head(job, channel, due);
         }
+        self.touched();
     }
 
     #[inline]
     fn read(&mut self, who: Incarnation, slot: u32) {
         if self.smooth {
-            self.steps += 1;
             if self.world.offer_read(who, slot, &mut self.driver) {
+                self.steps += 1;
                 self.driver.read(who, slot, true);
                 self.touched();
             }
@@ -243,13 +244,21 @@ impl Sim {
         if let Some(until) = self.paused(who.task) {
             return self.driver.later(until, Rare::Choice(choice));
         }
-        self.perform(choice);
+        self.make(choice);
         self.driver.read(who, slot, true);
+        self.touched();
     }
 
     /// Takes a step, and looks at what it touched.
     #[inline]
     fn perform(&mut self, choice: Choice) {
+        self.make(choice);
+        self.touched();
+    }
+
+    /// Takes a step, torn where that is planned.
+    #[inline]
+    fn make(&mut self, choice: Choice) {
         let mut step = Step::from(choice);
         if !self.tears.is_empty()
             && let Some(who) = self.stepping(choice)
@@ -259,7 +268,6 @@ impl Sim {
             self.judge_smoothness();
         }
         self.apply(step);
-        self.touched();
     }
 
     /// Looks at what a step touched.

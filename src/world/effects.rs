@@ -17,10 +17,9 @@ impl World {
     #[inline]
     pub(super) fn step(&mut self, who: Incarnation, input: Input, keep: Option<u32>, observer: &mut impl Observer) {
         let mut outbox = std::mem::take(&mut self.outbox);
-        outbox.gate_changed = false;
         let life = self.life_mut(who).expect("only the living take steps");
         life.process.step(input, &mut outbox);
-        let gate_changed = outbox.gate_changed;
+        let gate_changed = std::mem::take(&mut outbox.gate_changed);
         let limit = keep.map_or(usize::MAX, |keep| keep as usize);
         for effect in outbox.effects.drain(..).take(limit) {
             self.effect(who, effect, observer);
