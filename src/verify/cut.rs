@@ -60,20 +60,32 @@ impl Cut {
     pub fn observe(&mut self, event: &Event) -> Seen {
         match &event.kind {
             Kind::Send { channel, m, record } => {
-                self.at(event.attempt, *channel, |c| c.sent = m.saturating_add(1));
-                if let Some(rings) = self.rings(event.attempt) {
-                    rings.send(*channel, *m, record.id);
-                }
+                self.send(event.attempt, *channel, *m, record.id);
                 Ok(())
             }
             Kind::Apply { channel, m } => {
-                self.at(event.attempt, *channel, |c| c.rcvd = m.saturating_add(1));
-                if let Some(rings) = self.rings(event.attempt) {
-                    rings.apply(*channel, *m);
-                }
+                self.apply(event.attempt, *channel, *m);
                 Ok(())
             }
             _ => self.rare(event),
+        }
+    }
+
+    /// A line that sends. On its own it can't show a violation.
+    #[inline]
+    pub(super) fn send(&mut self, attempt: Attempt, channel: ChannelId, m: u64, id: RecordId) {
+        self.at(attempt, channel, |c| c.sent = m.saturating_add(1));
+        if let Some(rings) = self.rings(attempt) {
+            rings.send(channel, m, id);
+        }
+    }
+
+    /// A line that applies. On its own it can't show a violation.
+    #[inline]
+    pub(super) fn apply(&mut self, attempt: Attempt, channel: ChannelId, m: u64) {
+        self.at(attempt, channel, |c| c.rcvd = m.saturating_add(1));
+        if let Some(rings) = self.rings(attempt) {
+            rings.apply(channel, m);
         }
     }
 

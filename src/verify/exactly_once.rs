@@ -3,10 +3,10 @@
 //! I8 is decided by sums: what the subtasks of a vertex sent along their surviving history must be, as a
 //! multiset, what the reference run sent. A sum of hashes that commutes stands for the multiset.
 
+use super::balance::Balance;
 use super::lives::{Begun, Lives, Saved};
 use super::reference::{Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
-use crate::digest::mix;
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
 use crate::trace::event::{Event, Guarantee, Kind, Outcome};
@@ -32,16 +32,18 @@ struct Tally {
 
 impl Tally {
     #[inline]
-    fn add(&mut self, record: &Record) {
+    fn add(&mut self, key: &Datum, value: &Datum) {
         self.count += 1;
         // For integers one round is enough: key and value come together before anything is mixed.
-        let hash = match (&record.key, &record.value) {
+        let word = match (key, value) {
             (Datum::Int(key), Datum::Int(value)) => {
-                mix((*key as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ *value as u64)
+                (*key as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ *value as u64
             }
-            (key, value) => mix(key.hash64().rotate_left(25) ^ value.hash64()),
+            (key, value) => key.hash64().rotate_left(25) ^ value.hash64(),
         };
-        self.sum = self.sum.wrapping_add(hash);
+        // The shift after the multiplication is what keeps sums of hashes from being hashes of sums.
+        let word = (word ^ word >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.sum = self.sum.wrapping_add(word ^ word >> 29);
     }
 
     fn plus(&mut self, other: Tally, times: u64) {
@@ -55,10 +57,11 @@ impl Tally {
 struct Sink {
     kind: SinkKind,
     rising: bool,
+    /// Sums: both sides.
     expected: Tally,
     visible: Tally,
-    /// Full: expected minus visible; entries of 0 are taken out.
-    balance: BTreeMap<(Datum, Datum), i64>,
+    /// Full: expected minus visible.
+    balance: Balance,
     /// Upsert: the newest value of each key, expected and visible.
     last: BTreeMap<Datum, [Option<Datum>; 2]>,
 }
@@ -93,7 +96,7 @@ impl ExactlyOnce {
                 rising: shape.rising[v],
                 expected: Tally::default(),
                 visible: Tally::default(),
-                balance: BTreeMap::new(),
+                balance: Balance::default(),
                 last: BTreeMap::new(),
             }),
             _ => None,
@@ -122,9 +125,7 @@ impl ExactlyOnce {
     pub fn observe(&mut self, event: &Event) -> Seen {
         match &event.kind {
             Kind::Send { record, .. } => {
-                if let Some(tally) = self.lives.get(event.process, event.attempt) {
-                    tally.add(record);
-                }
+                self.send(event, record);
                 Ok(())
             }
             Kind::Read { partition, record } => {
@@ -136,36 +137,54 @@ impl ExactlyOnce {
         }
     }
 
+    /// A line that sends.
     #[inline]
-    fn read(&mut self, partition: PartitionId, record: &Record) {
+    pub(super) fn send(&mut self, event: &Event, record: &Record) {
+        if let Some(tally) = self.lives.get(event.process, event.attempt) {
+            tally.add(&record.key, &record.value);
+        }
+    }
+
+    /// A line that reads.
+    #[inline]
+    pub(super) fn read(&mut self, partition: PartitionId, record: &Record) {
         let next = &mut self.next[partition.index()];
         if record.id.offset.0 < *next {
             return; // read before, in an abandoned history
         }
         *next = record.id.offset.0.saturating_add(1);
         let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
-        self.reference.read(partition, record, |v, record| match &mut sinks[v] {
-            Some(sink) => sink.expect(record, full),
-            None => sent[v].add(record),
+        self.reference.read(partition, record, |v, key, value| match &mut sinks[v] {
+            Some(sink) => sink.expect(key, value, full),
+            None => sent[v].add(key, value),
         });
     }
 
+    /// A line of a ledger that shows a record.
     #[inline]
-    fn visible(&mut self, event: &Event, record: &Record) -> Seen {
+    pub(super) fn visible(&mut self, event: &Event, record: &Record) -> Seen {
         let v = event.process.index().wrapping_sub(self.topology.len() + 2);
         let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
-        sink.visible.add(record);
         if sink.kind == SinkKind::Upsert {
             sink.last.entry(record.key.clone()).or_default()[1] = Some(record.value.clone());
             return Ok(());
         }
-        if self.depth == Depth::Sums || self.output.is_some() {
+        if self.depth == Depth::Sums {
+            sink.visible.add(&record.key, &record.value);
             return Ok(());
         }
-        let left = add(&mut sink.balance, record, -1);
+        if self.output.is_some() {
+            return Ok(());
+        }
+        let left = sink.balance.add(&record.key, &record.value, -1);
         if left >= 0 || self.guarantee == Guarantee::AtLeastOnce {
             return Ok(());
         }
+        self.once_more(event, record)
+    }
+
+    #[cold]
+    fn once_more(&mut self, event: &Event, record: &Record) -> Seen {
         let what = format!(
             "{} with {} and {} is visible once more than in a failure-free run",
             record.id,
@@ -287,12 +306,13 @@ impl ExactlyOnce {
 
 impl Sink {
     #[inline]
-    fn expect(&mut self, record: &Record, full: bool) {
-        self.expected.add(record);
+    fn expect(&mut self, key: &Datum, value: &Datum, full: bool) {
         if self.kind == SinkKind::Upsert {
-            self.last.entry(record.key.clone()).or_default()[0] = Some(record.value.clone());
+            self.last.entry(key.clone()).or_default()[0] = Some(value.clone());
         } else if full {
-            add(&mut self.balance, record, 1);
+            self.balance.add(key, value, 1);
+        } else {
+            self.expected.add(key, value);
         }
     }
 
@@ -313,16 +333,14 @@ impl Sink {
     }
 
     fn balance_problem(&self, guarantee: Guarantee) -> Option<String> {
-        let wrong = |n: &i64| match guarantee {
-            Guarantee::AtLeastOnce => *n > 0,
-            Guarantee::AtMostOnce => *n < 0,
-            _ => *n != 0,
+        let wrong = |n: i64| match guarantee {
+            Guarantee::AtLeastOnce => n > 0,
+            Guarantee::AtMostOnce => n < 0,
+            _ => n != 0,
         };
-        let mut bad = self.balance.iter().filter(|(_, n)| wrong(n));
-        let ((key, value), n) = bad.next()?;
-        let more = bad.count();
-        let what = if *n > 0 { "is missing" } else { "is too many" };
-        Some(format!("{} with {} {what} {} times, and {more} others are wrong", say(key), say(value), n.unsigned_abs()))
+        let ((key, value), n, more) = self.balance.first(wrong)?;
+        let what = if n > 0 { "is missing" } else { "is too many" };
+        Some(format!("{} with {} {what} {} times, and {more} others are wrong", say(&key), say(&value), n.unsigned_abs()))
     }
 
     fn sum_problem(&self, guarantee: Guarantee) -> Result<Option<String>, &'static str> {
@@ -337,18 +355,6 @@ impl Sink {
             _ => Ok(problem),
         }
     }
-}
-
-/// Adds to a balance and gives what it was after; zero entries are dropped.
-fn add(balance: &mut BTreeMap<(Datum, Datum), i64>, record: &Record, n: i64) -> i64 {
-    let key = (record.key.clone(), record.value.clone());
-    let entry = balance.entry(key.clone()).or_insert(0);
-    *entry += n;
-    let left = *entry;
-    if left == 0 {
-        balance.remove(&key);
-    }
-    left
 }
 
 /// A datum in words.

@@ -3,6 +3,7 @@
 //! Every property is a fold over events, alone in its file. [`Verifier`] is all of them, wired so that the three
 //! kinds of line that make up nearly all of a trace (`read`, `send`, `apply`) touch only the folds that need them.
 
+pub(crate) mod balance;
 pub mod clocks;
 pub mod cut;
 pub mod durability;
@@ -24,8 +25,10 @@ pub mod wellformed;
 pub use exactly_once::Depth;
 pub use verdict::{At, Invariant, Message, Report, Seen, Verdict, Violation, Wait, required};
 
-use crate::topology::Topology;
-use crate::trace::event::{Event, Kind, Meta};
+use crate::ids::*;
+use crate::topology::{Mode, Topology};
+use crate::trace::{Record, Txn};
+use crate::trace::event::{Event, Guarantee, Kind, Meta};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,7 +45,8 @@ enum Output {
 /// All folds.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    meta: Arc<Meta>,
+    guarantee: Guarantee,
+    mode: Mode,
     wellformed: wellformed::WellFormed,
     cut: cut::Cut,
     offsets: offsets::Offsets,
@@ -67,25 +71,30 @@ impl Verifier {
 
     /// Folds that have seen nothing. `Depth::Sums` is for long runs that are expected to hold.
     pub fn with_depth(meta: &Meta, depth: Depth) -> Self {
-        let topology = Arc::new(Topology::build(meta.graph.clone()));
+        Self::for_topology(&Arc::new(Topology::build(meta.graph.clone())), meta, depth)
+    }
+
+    /// The same for a caller that has the tables of `meta.graph` already.
+    pub fn for_topology(topology: &Arc<Topology>, meta: &Meta, depth: Depth) -> Self {
         let shape = reference::shape(&meta.graph);
-        let output = if exactly_once::ExactlyOnce::judges(&shape, &topology) {
-            Output::Reference(Box::new(exactly_once::ExactlyOnce::new(&topology, &shape, meta.guarantee, depth)))
+        let output = if exactly_once::ExactlyOnce::judges(&shape, topology) {
+            Output::Reference(Box::new(exactly_once::ExactlyOnce::new(topology, &shape, meta.guarantee, depth)))
         } else {
-            Output::Replay(Box::new(replay::Replay::new(&topology, &shape, meta.guarantee)))
+            Output::Replay(Box::new(replay::Replay::new(topology, &shape, meta.guarantee)))
         };
         Verifier {
-            meta: Arc::new(meta.clone()),
-            wellformed: wellformed::WellFormed::new(&topology),
-            cut: cut::Cut::new(&topology, meta.mode),
-            offsets: offsets::Offsets::new(&topology),
-            durability: durability::Durability::new(&topology),
-            restore: restore::Restores::new(&topology),
+            guarantee: meta.guarantee,
+            mode: meta.mode,
+            wellformed: wellformed::WellFormed::new(topology),
+            cut: cut::Cut::new(topology, meta.mode),
+            offsets: offsets::Offsets::new(topology),
+            durability: durability::Durability::new(topology),
+            restore: restore::Restores::new(topology),
             output,
-            visible: visible::Visible::new(&topology),
-            transactions: transactions::Transactions::new(&topology),
-            progress: progress::Progress::new(&topology, meta.healed_events_max),
-            fencing: fencing::Fencing::new(&topology),
+            visible: visible::Visible::new(topology),
+            transactions: transactions::Transactions::new(topology),
+            progress: progress::Progress::new(topology, meta.healed_events_max),
+            fencing: fencing::Fencing::new(topology),
             identity: identity::Identity::default(),
             violations: BTreeMap::new(),
             seen: [false; TIERS],
@@ -98,38 +107,97 @@ impl Verifier {
     pub fn observe(&mut self, event: &Event) -> bool {
         self.events += 1;
         let known = self.violations.len();
-        if let Err(violation) = self.wellformed.observe(event) {
-            self.keep(violation);
-            if !self.wellformed.defined(event) {
-                return self.violations.len() > known; // no table has a place for it
-            }
-        }
         match &event.kind {
-            Kind::Send { .. } | Kind::Apply { .. } => {
-                self.seen[2] = true;
-                self.progress.tick();
-                let cut = self.cut.observe(event);
-                self.note(cut);
-                self.output(event);
+            Kind::Send { channel, m, record } => {
+                let sound = self.wellformed.send(event, *channel, *m);
+                if self.sound(event, sound) {
+                    self.seen[2] = true;
+                    self.progress.tick();
+                    self.cut.send(event.attempt, *channel, *m, record.id);
+                    match &mut self.output {
+                        Output::Reference(fold) => fold.send(event, record),
+                        Output::Replay(_) => self.output(event),
+                    }
+                }
             }
-            Kind::Read { .. } => {
-                self.seen[0] = true;
-                self.progress.tick();
-                let offsets = self.offsets.observe(event);
-                self.note(offsets);
-                self.output(event);
+            Kind::Apply { channel, m } => {
+                let sound = self.wellformed.apply(event, *channel, *m);
+                if self.sound(event, sound) {
+                    self.seen[2] = true;
+                    self.progress.tick();
+                    self.cut.apply(event.attempt, *channel, *m);
+                    if let Output::Replay(_) = self.output {
+                        self.output(event); // a reference run isn't interested in who applies what
+                    }
+                }
             }
-            Kind::Visible { .. } => {
-                self.seen[0] = true;
-                self.progress.tick();
-                self.visible_line(event);
+            Kind::Read { partition, record } => self.read(event, *partition, record),
+            Kind::Visible { from, txn, record, .. } => self.visible(event, *from, txn, record),
+            _ => {
+                let sound = self.wellformed.observe(event);
+                if self.sound(event, sound) {
+                    self.rare(event);
+                }
             }
-            _ => self.rare(event),
         }
         self.violations.len() > known
     }
 
+    /// Can the other folds look at the line?
     #[inline]
+    fn sound(&mut self, event: &Event, seen: Seen) -> bool {
+        match seen {
+            Ok(()) => true,
+            Err(violation) => self.malformed(event, violation),
+        }
+    }
+
+    #[cold]
+    fn malformed(&mut self, event: &Event, violation: Box<Violation>) -> bool {
+        self.keep(violation);
+        self.wellformed.defined(event) // otherwise no table has a place for it
+    }
+
+    #[inline]
+    fn read(&mut self, event: &Event, partition: PartitionId, record: &Record) {
+        let sound = self.wellformed.read(event, partition, record.id);
+        if !self.sound(event, sound) {
+            return;
+        }
+        self.seen[0] = true;
+        self.progress.tick();
+        let offsets = self.offsets.read(event, partition, record.id);
+        self.note(offsets);
+        match &mut self.output {
+            Output::Reference(fold) => fold.read(partition, record),
+            Output::Replay(_) => self.output(event),
+        }
+    }
+
+    #[inline]
+    fn visible(&mut self, event: &Event, from: Incarnation, txn: &Option<Txn>, record: &Record) {
+        let sound = self.wellformed.visible(event, from, txn);
+        if !self.sound(event, sound) {
+            return;
+        }
+        self.seen[0] = true;
+        self.progress.tick();
+        let visible = self.visible.observe(event);
+        self.note(visible);
+        let transactions = self.transactions.visible(event, *txn, from, record.id);
+        self.note(transactions);
+        let fencing = self.fencing.observe(event);
+        self.note(fencing);
+        match &mut self.output {
+            Output::Reference(fold) => {
+                let output = fold.visible(event, record);
+                self.note(output);
+            }
+            Output::Replay(_) => self.output(event),
+        }
+    }
+
+    #[inline(never)]
     fn output(&mut self, event: &Event) {
         let seen = match &mut self.output {
             Output::Reference(fold) => fold.observe(event),
@@ -148,12 +216,6 @@ impl Verifier {
     #[cold]
     fn keep(&mut self, violation: Box<Violation>) {
         self.violations.entry(violation.invariant).or_insert(violation);
-    }
-
-    fn visible_line(&mut self, event: &Event) {
-        let seen = [self.visible.observe(event), self.transactions.observe(event), self.fencing.observe(event)];
-        seen.into_iter().for_each(|seen| self.note(seen));
-        self.output(event);
     }
 
     fn rare(&mut self, event: &Event) {
@@ -213,7 +275,7 @@ impl Verifier {
                 (None, None) => {}
             }
         }
-        let required = |invariant: &Invariant| required(*invariant, self.meta.guarantee, self.meta.mode);
+        let required = |invariant: &Invariant| required(*invariant, self.guarantee, self.mode);
         Report {
             required: said.keys().map(required).collect(),
             verdicts: said.into_iter().collect(),

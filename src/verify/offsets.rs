@@ -74,16 +74,22 @@ impl Offsets {
         }
     }
 
+    /// A line that reads.
     #[inline]
-    fn read(&mut self, event: &Event, partition: PartitionId, id: RecordId) -> Seen {
+    pub(super) fn read(&mut self, event: &Event, partition: PartitionId, id: RecordId) -> Seen {
         let Some(positions) = self.lives.get(event.process, event.attempt) else { return Ok(()) };
         let next = positions.of(partition, id.offset.0);
         let expected = std::mem::replace(next, id.offset.0.saturating_add(1));
         if expected == id.offset.0 || (!self.log(event.process) && id.offset.0 > expected) {
             return Ok(());
         }
+        Err(self.jump(event, id, expected))
+    }
+
+    #[cold]
+    fn jump(&self, event: &Event, id: RecordId, expected: u64) -> Box<Violation> {
         let what = format!("{} reads {id} where offset {expected} is next", self.topology.name(event.process));
-        Err(Violation::new(Invariant::I3, event, what).record(id))
+        Violation::new(Invariant::I3, event, what).record(id)
     }
 
     fn put(&mut self, event: &Event, key: &StoreKey, offsets: &[(PartitionId, Offset)]) -> Seen {

@@ -106,8 +106,9 @@ impl Transactions {
         }
     }
 
+    /// A line of a ledger that shows a record.
     #[inline]
-    fn visible(&mut self, event: &Event, txn: Option<Txn>, from: Incarnation, record: RecordId) -> Seen {
+    pub(super) fn visible(&mut self, event: &Event, txn: Option<Txn>, from: Incarnation, record: RecordId) -> Seen {
         if !self.two_phase[event.process.index()] {
             return Ok(());
         }

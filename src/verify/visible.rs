@@ -34,8 +34,7 @@ impl Visible {
         let Kind::Visible { position, record, .. } = &event.kind else { return Ok(()) };
         let expected = std::mem::replace(&mut self.next[event.process.index()], position.saturating_add(1));
         if expected != *position {
-            let what = format!("{} appears at position {position} where {expected} is next", record.id);
-            return Err(Violation::new(Invariant::I10, event, what).record(record.id));
+            return Err(jump(event, *position, expected, record.id));
         }
         if self.upsert[event.process.index()] {
             self.upsert(event.process, &record.key, record.id);
@@ -71,4 +70,10 @@ impl Visible {
     pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
         vec![(Invariant::I10, Verdict::Holds)]
     }
+}
+
+#[cold]
+fn jump(event: &Event, position: u64, expected: u64, id: RecordId) -> Box<Violation> {
+    let what = format!("{id} appears at position {position} where {expected} is next");
+    Violation::new(Invariant::I10, event, what).record(id)
 }

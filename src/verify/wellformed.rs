@@ -4,7 +4,7 @@ use super::lives::{Begun, Slots};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::Topology;
-use crate::trace::StoreKey;
+use crate::trace::{StoreKey, Txn};
 use crate::trace::event::{Event, Kind, Outcome};
 use std::sync::Arc;
 
@@ -43,6 +43,8 @@ impl WellFormed {
             && match &event.kind {
                 Kind::Send { channel, .. } => self.owns(event.process, *channel, true),
                 Kind::Apply { channel, .. } => self.owns(event.process, *channel, false),
+                Kind::Read { partition, record } => self.reads(event.process, *partition, record.id),
+                Kind::Visible { from, txn, .. } => self.shows(event.process, *from, txn),
                 _ => self.defined_rare(event),
             }
     }
@@ -52,20 +54,30 @@ impl WellFormed {
         self.topology.channels.get(channel.index()).is_some_and(|c| if sends { c.from == task } else { c.to == task })
     }
 
+    #[inline]
+    fn reads(&self, task: TaskId, partition: PartitionId, id: RecordId) -> bool {
+        id.partition == partition
+            && self.topology.subtasks.get(task.index()).is_some_and(|subtask| subtask.partitions.contains(&partition))
+    }
+
+    #[inline]
+    fn ledger(&self, process: TaskId) -> bool {
+        process.index() >= self.topology.len() + 2 && process < self.topology.environment()
+    }
+
+    #[inline]
+    fn shows(&self, ledger: TaskId, from: Incarnation, txn: &Option<Txn>) -> bool {
+        let tasks = self.topology.len();
+        self.ledger(ledger) && from.task.index() < tasks && txn.as_ref().is_none_or(|txn| txn.task.index() < tasks)
+    }
+
     fn defined_rare(&self, event: &Event) -> bool {
         let (tasks, partitions) = (self.topology.len(), self.topology.partitions);
         let p = event.process;
         let task = |t: &TaskId| t.index() < tasks;
         let key = |k: &StoreKey| task(&k.task);
-        let ledger = |p: TaskId| p.index() >= tasks + 2 && p < self.topology.environment();
+        let ledger = |p: TaskId| self.ledger(p);
         match &event.kind {
-            Kind::Read { partition, record } => {
-                task(&p)
-                    && partition.0 < partitions
-                    && record.id.partition == *partition
-                    && self.topology.subtasks[p.index()].partitions.contains(partition)
-            }
-            Kind::Visible { from, txn, .. } => ledger(p) && task(&from.task) && txn.iter().all(|t| task(&t.task)),
             Kind::Trigger { required, .. } => required.iter().all(task),
             Kind::Ack { .. }
             | Kind::Decline { .. }
@@ -106,23 +118,37 @@ impl WellFormed {
     /// The next line.
     #[inline]
     pub fn observe(&mut self, event: &Event) -> Seen {
-        if !self.defined(event) {
-            return Err(self.wrong(event, "the line names something that the job doesn't have"));
-        }
-        let lives = &mut self.next[event.process.index()];
-        match lives.last_mut() {
-            Some((attempt, next)) if *attempt == event.attempt && *next == event.n => *next += 1,
-            _ => self.number(event)?,
-        }
         match event.kind {
             Kind::Send { channel, m, .. } => self.send(event, channel, m),
             Kind::Apply { channel, m } => self.apply(event, channel, m),
-            Kind::Begin { job, base, outcome: Outcome::Ok, .. } => {
-                self.begun.add(job, base);
+            _ => {
+                if !self.defined(event) {
+                    return Err(self.undefined(event));
+                }
+                self.line(event)?;
+                if let Kind::Begin { job, base, outcome: Outcome::Ok, .. } = event.kind {
+                    self.begun.add(job, base);
+                }
                 Ok(())
             }
-            _ => Ok(()),
         }
+    }
+
+    /// Is the line the next one of its life?
+    #[inline]
+    fn line(&mut self, event: &Event) -> Seen {
+        match self.next[event.process.index()].last_mut() {
+            Some((attempt, next)) if *attempt == event.attempt && *next == event.n => {
+                *next += 1;
+                Ok(())
+            }
+            _ => self.number(event),
+        }
+    }
+
+    #[cold]
+    fn undefined(&self, event: &Event) -> Box<Violation> {
+        self.wrong(event, "the line names something that the job doesn't have")
     }
 
     #[cold]
@@ -159,32 +185,61 @@ impl WellFormed {
         self.counters.get(attempt, make).map(|list| &mut list[channel.index()])
     }
 
+    /// A line that reads.
     #[inline]
-    fn send(&mut self, event: &Event, channel: ChannelId, m: u64) -> Seen {
+    pub(super) fn read(&mut self, event: &Event, partition: PartitionId, id: RecordId) -> Seen {
+        if self.reads(event.process, partition, id) { self.line(event) } else { Err(self.undefined(event)) }
+    }
+
+    /// A line of a ledger that shows a record.
+    #[inline]
+    pub(super) fn visible(&mut self, event: &Event, from: Incarnation, txn: &Option<Txn>) -> Seen {
+        if self.shows(event.process, from, txn) { self.line(event) } else { Err(self.undefined(event)) }
+    }
+
+    /// A line that sends.
+    #[inline]
+    pub(super) fn send(&mut self, event: &Event, channel: ChannelId, m: u64) -> Seen {
+        if !self.owns(event.process, channel, true) {
+            return Err(self.undefined(event));
+        }
+        self.line(event)?;
         let Some(counter) = self.counter(event.attempt, channel) else { return Ok(()) };
         let expected = counter.sent.unwrap_or(m);
         counter.sent = Some(m.saturating_add(1));
-        if expected != m {
-            let what = format!("message {m} is sent where {expected} is next");
-            return Err(self.wrong(event, &what).witness(channel, event.attempt, m));
-        }
-        Ok(())
+        if expected == m { Ok(()) } else { Err(self.gap(event, channel, m, expected)) }
     }
 
+    #[cold]
+    fn gap(&self, event: &Event, channel: ChannelId, m: u64, expected: u64) -> Box<Violation> {
+        let what = format!("message {m} is sent where {expected} is next");
+        self.wrong(event, &what).witness(channel, event.attempt, m)
+    }
+
+    /// A line that applies.
     #[inline]
-    fn apply(&mut self, event: &Event, channel: ChannelId, m: u64) -> Seen {
+    pub(super) fn apply(&mut self, event: &Event, channel: ChannelId, m: u64) -> Seen {
+        if !self.owns(event.process, channel, false) {
+            return Err(self.undefined(event));
+        }
+        self.line(event)?;
         let Some(counter) = self.counter(event.attempt, channel) else { return Ok(()) };
         let (expected, sent) = (counter.rcvd.unwrap_or(m), counter.sent.unwrap_or(u64::MAX));
         counter.rcvd = Some(m.saturating_add(1));
         if expected == m && m < sent {
             return Ok(());
         }
+        Err(self.stray(event, channel, m, expected))
+    }
+
+    #[cold]
+    fn stray(&self, event: &Event, channel: ChannelId, m: u64, expected: u64) -> Box<Violation> {
         let what = if expected != m {
             format!("message {m} is applied where {expected} is next: not first in, first out")
         } else {
             format!("message {m} is applied and was never sent")
         };
-        Err(self.wrong(event, &what).witness(channel, event.attempt, m))
+        self.wrong(event, &what).witness(channel, event.attempt, m)
     }
 
     /// What is said at the end.
