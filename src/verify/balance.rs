@@ -44,36 +44,44 @@ impl Balance {
         }
     }
 
+    /// The same for integers.
     #[inline]
-    fn integers(&mut self, key: i64, value: i64, times: i32) -> i64 {
-        if self.taken * 2 >= self.entries.len() {
-            self.grow();
-        }
-        let group = value.div_euclid(NEIGHBOURS as i64);
-        let mask = self.entries.len() - 1;
-        let mut at = place(key, group) & mask;
+    pub fn integers(&mut self, key: i64, value: i64, times: i32) -> i64 {
+        let (group, member) = (value >> NEIGHBOURS.ilog2(), value as usize % NEIGHBOURS);
+        let (size, mut at) = (self.entries.len(), place(key, group));
         loop {
-            let entry = &mut self.entries[at];
+            at &= size.wrapping_sub(1);
+            // Not there: the table has no place at all yet.
+            let Some(entry) = self.entries.get_mut(at) else { return self.make_room(key, value, times) };
+            if entry.key == key && entry.group == group && entry.live > 0 {
+                let number = &mut entry.times[member];
+                let was = *number != 0;
+                *number += times;
+                let left = *number;
+                entry.live = entry.live + (left != 0) as u32 - was as u32;
+                if entry.live == 0 {
+                    self.close(at);
+                }
+                return left as i64;
+            }
             if entry.live == 0 {
-                (entry.key, entry.group) = (key, group);
+                if self.taken * 2 >= size {
+                    return self.make_room(key, value, times);
+                }
                 self.taken += 1;
-                break;
+                (entry.key, entry.group, entry.live) = (key, group, 1);
+                entry.times[member] = times;
+                return times as i64;
             }
-            if entry.key == key && entry.group == group {
-                break;
-            }
-            at = (at + 1) & mask;
+            at += 1;
         }
-        let entry = &mut self.entries[at];
-        let number = &mut entry.times[value.rem_euclid(NEIGHBOURS as i64) as usize];
-        let was = *number != 0;
-        *number += times;
-        let left = *number;
-        entry.live = entry.live + (left != 0) as u32 - was as u32;
-        if entry.live == 0 {
-            self.close(at);
-        }
-        left as i64
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, key: i64, value: i64, times: i32) -> i64 {
+        self.grow();
+        self.integers(key, value, times)
     }
 
     /// The place `gap` has become free: whoever can't be found past a gap moves into it.
@@ -96,7 +104,6 @@ impl Balance {
         self.entries[gap] = Entry::default();
     }
 
-    #[cold]
     fn grow(&mut self) {
         let size = (self.entries.len() * 2).max(16);
         let old = std::mem::replace(&mut self.entries, vec![Entry::default(); size]);
@@ -153,7 +160,7 @@ mod tests {
             let key = if word >> 60 & 7 == 0 { Datum::Text("t".into()) } else { Datum::Int(key) };
             let entry = map.entry((key.clone(), Datum::Int(value))).or_insert(0i64);
             *entry += times;
-            assert_eq!(flat.add(&key, &Datum::Int(value), times), *entry);
+            assert_eq!(flat.add(&key, &Datum::Int(value), times as i32), *entry);
             if i % 5_000 == 0 {
                 map.retain(|_, times| *times != 0);
                 let mut wrong = map.iter().filter(|(_, times)| **times > 0);

@@ -4,8 +4,10 @@
 //! multiset, what the reference run sent. A sum of hashes that commutes stands for the multiset.
 
 use super::balance::Balance;
-use super::lives::{Begun, Lives, Saved};
-use super::reference::{Reference, Shape, is_sink};
+use super::counts::Tally;
+use super::cut::Cut;
+use super::lives::{Begun, Saved};
+use super::reference::{Emitted, Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
@@ -21,35 +23,6 @@ pub enum Depth {
     Sums,
     /// Every record that is expected and not yet visible: names the record.
     Full,
-}
-
-/// A multiset, as a count and a commutative sum.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    count: u64,
-    sum: u64,
-}
-
-impl Tally {
-    #[inline]
-    fn add(&mut self, key: &Datum, value: &Datum) {
-        self.count += 1;
-        // For integers one round is enough: key and value come together before anything is mixed.
-        let word = match (key, value) {
-            (Datum::Int(key), Datum::Int(value)) => {
-                (*key as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ *value as u64
-            }
-            (key, value) => key.hash64().rotate_left(25) ^ value.hash64(),
-        };
-        // The shift after the multiplication is what keeps sums of hashes from being hashes of sums.
-        let word = (word ^ word >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.sum = self.sum.wrapping_add(word ^ word >> 29);
-    }
-
-    fn plus(&mut self, other: Tally, times: u64) {
-        self.count = self.count.wrapping_add(other.count.wrapping_mul(times));
-        self.sum = self.sum.wrapping_add(other.sum.wrapping_mul(times));
-    }
 }
 
 /// What one sink has shown and should show.
@@ -76,7 +49,6 @@ pub struct ExactlyOnce {
     next: Vec<u64>,
     sent_expected: Vec<Tally>,
     sinks: Vec<Option<Sink>>,
-    lives: Lives<Tally>,
     saved: Saved<Tally>,
     begun: Begun,
     failed: bool,
@@ -108,7 +80,6 @@ impl ExactlyOnce {
             next: vec![0; topology.partitions as usize],
             sent_expected: vec![Tally::default(); vertices.len()],
             sinks: vertices.iter().map(|v| &v.role).enumerate().map(sink).collect(),
-            lives: Lives::new(topology.len()),
             saved: Saved::new(topology.len()),
             begun: Begun::default(),
             failed: false,
@@ -117,31 +88,6 @@ impl ExactlyOnce {
             output: None,
             undecided: None,
             topology: topology.clone(),
-        }
-    }
-
-    /// The next line.
-    #[inline]
-    pub fn observe(&mut self, event: &Event) -> Seen {
-        match &event.kind {
-            Kind::Send { record, .. } => {
-                self.send(event, record);
-                Ok(())
-            }
-            Kind::Read { partition, record } => {
-                self.read(*partition, record);
-                Ok(())
-            }
-            Kind::Visible { record, .. } => self.visible(event, record),
-            _ => self.rare(event),
-        }
-    }
-
-    /// A line that sends.
-    #[inline]
-    pub(super) fn send(&mut self, event: &Event, record: &Record) {
-        if let Some(tally) = self.lives.get(event.process, event.attempt) {
-            tally.add(&record.key, &record.value);
         }
     }
 
@@ -154,9 +100,16 @@ impl ExactlyOnce {
         }
         *next = record.id.offset.0.saturating_add(1);
         let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
-        self.reference.read(partition, record, |v, key, value| match &mut sinks[v] {
-            Some(sink) => sink.expect(key, value, full),
-            None => sent[v].add(key, value),
+        self.reference.read(partition, record, |v, emitted| match (&mut sinks[v], emitted) {
+            (None, Emitted::Integers(key, value)) => sent[v].integers(key, value),
+            (None, Emitted::Data(key, value)) => sent[v].add(key, value),
+            (Some(sink), Emitted::Integers(key, value)) if full && sink.kind != SinkKind::Upsert => {
+                sink.balance.integers(key, value, 1);
+            }
+            (Some(sink), Emitted::Integers(key, value)) => {
+                sink.expect(&Datum::Int(key), &Datum::Int(value), full);
+            }
+            (Some(sink), Emitted::Data(key, value)) => sink.expect(key, value, full),
         });
     }
 
@@ -196,29 +149,30 @@ impl ExactlyOnce {
         Err(violation)
     }
 
-    fn rare(&mut self, event: &Event) -> Seen {
+    /// The next line, unless it is one of a record. What was sent is counted beside the cuts.
+    pub fn observe(&mut self, event: &Event, cut: &mut Cut) -> Seen {
         match &event.kind {
             Kind::Begin { job, base, outcome: Outcome::Ok, .. } => self.begun.add(*job, *base),
             Kind::Snap { checkpoint, .. } => {
                 let key = StoreKey { attempt: event.attempt, checkpoint: *checkpoint, task: event.process };
-                if let Some(tally) = self.lives.get(event.process, event.attempt) {
-                    self.saved.save(key, *tally);
+                if let Some(board) = cut.board(event.attempt) {
+                    board.before[event.process.index()].known = true;
+                    self.saved.save(key, board.tally(&self.topology, event.process).unwrap_or_default());
                 }
             }
             Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
-                let lives = &self.lives;
-                self.saved.complete(*checkpoint, *job, parts, |task| lives.known(task, *job).copied());
+                self.saved.complete(*checkpoint, *job, parts, |task| cut.tally(task, *job));
             }
             Kind::Restore { base, .. } => {
                 let tally = base.and_then(|base| self.saved.part(base, event.process)).copied();
-                if let Some(life) = self.lives.get(event.process, event.attempt) {
-                    *life = tally.unwrap_or_default();
+                if let Some(board) = cut.board(event.attempt) {
+                    board.begin(&self.topology, event.process, tally.unwrap_or_default());
                 }
             }
             Kind::Finish { complete: false } => self.failed = true,
             Kind::Quiesce if !self.failed => {
                 self.quiet = true;
-                self.judge_state(event);
+                self.judge_state(event, cut);
                 self.judge_output(event);
                 let found = [&self.state, &self.output].into_iter().flatten().next();
                 return found.map_or(Ok(()), |violation| Err(violation.clone()));
@@ -228,14 +182,14 @@ impl ExactlyOnce {
         Ok(())
     }
 
-    fn judge_state(&mut self, event: &Event) {
+    fn judge_state(&mut self, event: &Event, cut: &Cut) {
         let job = self.begun.newest().unwrap_or(Attempt(1));
         let base = self.begun.base(job).flatten();
         for v in (0..self.sinks.len()).filter(|v| self.sinks[*v].is_none()) {
             let mut sent = Tally::default();
             for task in self.topology.subtasks_of(VertexId(v as u32)).map(TaskId) {
-                let before = || base.and_then(|base| self.saved.part(base, task));
-                sent.plus(self.lives.known(task, job).or_else(before).copied().unwrap_or_default(), 1);
+                let before = || base.and_then(|base| self.saved.part(base, task)).copied();
+                sent.plus(cut.tally(task, job).or_else(before).unwrap_or_default(), 1);
             }
             let mut expected = Tally::default();
             for edge in self.topology.graph.edges.iter().filter(|e| e.from.index() == v) {
@@ -305,7 +259,7 @@ impl ExactlyOnce {
 }
 
 impl Sink {
-    #[inline]
+    #[inline(never)]
     fn expect(&mut self, key: &Datum, value: &Datum, full: bool) {
         if self.kind == SinkKind::Upsert {
             self.last.entry(key.clone()).or_default()[0] = Some(value.clone());

@@ -22,6 +22,12 @@ impl Fencing {
         Fencing { topology: topology.clone(), token: FencingToken(0), job: None, fences: BTreeMap::new() }
     }
 
+    /// Is anything fenced off?
+    #[inline]
+    pub(super) fn fences(&self) -> bool {
+        !self.fences.is_empty()
+    }
+
     /// The next line.
     #[inline]
     pub fn observe(&mut self, event: &Event) -> Seen {
@@ -77,7 +83,7 @@ impl Fencing {
 
     #[inline]
     fn fenced(&self, event: &Event, task: TaskId, attempt: Attempt) -> bool {
-        !self.fences.is_empty() && self.fences.get(&(event.process, task)).is_some_and(|fence| attempt < *fence)
+        self.fences.get(&(event.process, task)).is_some_and(|fence| attempt < *fence)
     }
 
     /// What is said at the end.

@@ -5,10 +5,12 @@
 
 pub(crate) mod balance;
 pub mod clocks;
+pub(crate) mod counts;
 pub mod cut;
 pub mod durability;
 pub mod exactly_once;
 pub mod fencing;
+mod hot;
 pub mod identity;
 pub(crate) mod lives;
 pub mod offsets;
@@ -25,9 +27,7 @@ pub mod wellformed;
 pub use exactly_once::Depth;
 pub use verdict::{At, Invariant, Message, Report, Seen, Verdict, Violation, Wait, required};
 
-use crate::ids::*;
 use crate::topology::{Mode, Topology};
-use crate::trace::{Record, Txn};
 use crate::trace::event::{Event, Guarantee, Kind, Meta};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,6 +61,11 @@ pub struct Verifier {
     violations: BTreeMap<Invariant, Box<Violation>>,
     seen: [bool; TIERS],
     events: u64,
+    undefined: u64,
+    /// Output is judged by a reference run.
+    reference: bool,
+    /// Some fold wants to see every message.
+    slow: bool,
 }
 
 impl Verifier {
@@ -82,11 +87,15 @@ impl Verifier {
         } else {
             Output::Replay(Box::new(replay::Replay::new(topology, &shape, meta.guarantee)))
         };
+        let reference = matches!(output, Output::Reference(_));
+        let cut = cut::Cut::new(topology, meta.mode);
         Verifier {
+            reference,
+            slow: !reference || cut.logs(),
             guarantee: meta.guarantee,
             mode: meta.mode,
             wellformed: wellformed::WellFormed::new(topology),
-            cut: cut::Cut::new(topology, meta.mode),
+            cut,
             offsets: offsets::Offsets::new(topology),
             durability: durability::Durability::new(topology),
             restore: restore::Restores::new(topology),
@@ -99,6 +108,7 @@ impl Verifier {
             violations: BTreeMap::new(),
             seen: [false; TIERS],
             events: 0,
+            undefined: 0,
         }
     }
 
@@ -106,120 +116,54 @@ impl Verifier {
     #[inline]
     pub fn observe(&mut self, event: &Event) -> bool {
         self.events += 1;
-        let known = self.violations.len();
         match &event.kind {
-            Kind::Send { channel, m, record } => {
-                let sound = self.wellformed.send(event, *channel, *m);
-                if self.sound(event, sound) {
-                    self.seen[2] = true;
-                    self.progress.tick();
-                    self.cut.send(event.attempt, *channel, *m, record.id);
-                    match &mut self.output {
-                        Output::Reference(fold) => fold.send(event, record),
-                        Output::Replay(_) => self.output(event),
-                    }
-                }
-            }
-            Kind::Apply { channel, m } => {
-                let sound = self.wellformed.apply(event, *channel, *m);
-                if self.sound(event, sound) {
-                    self.seen[2] = true;
-                    self.progress.tick();
-                    self.cut.apply(event.attempt, *channel, *m);
-                    if let Output::Replay(_) = self.output {
-                        self.output(event); // a reference run isn't interested in who applies what
-                    }
-                }
-            }
+            Kind::Send { channel, m, record } => self.send(event, *channel, *m, record),
+            Kind::Apply { channel, m } => self.apply(event, *channel, *m),
             Kind::Read { partition, record } => self.read(event, *partition, record),
-            Kind::Visible { from, txn, record, .. } => self.visible(event, *from, txn, record),
-            _ => {
-                let sound = self.wellformed.observe(event);
-                if self.sound(event, sound) {
-                    self.rare(event);
-                }
-            }
-        }
-        self.violations.len() > known
-    }
-
-    /// Can the other folds look at the line?
-    #[inline]
-    fn sound(&mut self, event: &Event, seen: Seen) -> bool {
-        match seen {
-            Ok(()) => true,
-            Err(violation) => self.malformed(event, violation),
+            Kind::Visible { position, from, record, txn } => self.visible(event, *position, *from, txn, record),
+            _ => self.rare(event),
         }
     }
 
+    /// The line names something that no table has a place for: no other fold sees it.
     #[cold]
-    fn malformed(&mut self, event: &Event, violation: Box<Violation>) -> bool {
-        self.keep(violation);
-        self.wellformed.defined(event) // otherwise no table has a place for it
-    }
-
-    #[inline]
-    fn read(&mut self, event: &Event, partition: PartitionId, record: &Record) {
-        let sound = self.wellformed.read(event, partition, record.id);
-        if !self.sound(event, sound) {
-            return;
-        }
-        self.seen[0] = true;
-        self.progress.tick();
-        let offsets = self.offsets.read(event, partition, record.id);
-        self.note(offsets);
-        match &mut self.output {
-            Output::Reference(fold) => fold.read(partition, record),
-            Output::Replay(_) => self.output(event),
-        }
-    }
-
-    #[inline]
-    fn visible(&mut self, event: &Event, from: Incarnation, txn: &Option<Txn>, record: &Record) {
-        let sound = self.wellformed.visible(event, from, txn);
-        if !self.sound(event, sound) {
-            return;
-        }
-        self.seen[0] = true;
-        self.progress.tick();
-        let visible = self.visible.observe(event);
-        self.note(visible);
-        let transactions = self.transactions.visible(event, *txn, from, record.id);
-        self.note(transactions);
-        let fencing = self.fencing.observe(event);
-        self.note(fencing);
-        match &mut self.output {
-            Output::Reference(fold) => {
-                let output = fold.visible(event, record);
-                self.note(output);
-            }
-            Output::Replay(_) => self.output(event),
-        }
+    fn undefined(&mut self, violation: Box<Violation>) -> bool {
+        self.undefined += 1;
+        self.keep(violation)
     }
 
     #[inline(never)]
-    fn output(&mut self, event: &Event) {
+    fn output(&mut self, event: &Event) -> bool {
         let seen = match &mut self.output {
-            Output::Reference(fold) => fold.observe(event),
+            Output::Reference(fold) => fold.observe(event, &mut self.cut),
             Output::Replay(fold) => fold.observe(event),
         };
-        self.note(seen);
+        self.note(seen)
     }
 
-    #[inline]
-    fn note(&mut self, seen: Seen) {
-        if let Err(violation) = seen {
-            self.keep(violation);
+    /// What a fold says is kept. True if it is a violation of an invariant that was not known to be violated.
+    #[inline(always)]
+    fn note(&mut self, seen: Seen) -> bool {
+        match seen {
+            Ok(()) => false,
+            Err(violation) => self.keep(violation),
         }
     }
 
     #[cold]
-    fn keep(&mut self, violation: Box<Violation>) {
+    fn keep(&mut self, violation: Box<Violation>) -> bool {
+        let known = self.violations.len();
         self.violations.entry(violation.invariant).or_insert(violation);
+        self.violations.len() > known
     }
 
-    fn rare(&mut self, event: &Event) {
+    #[cold]
+    fn rare(&mut self, event: &Event) -> bool {
         use Invariant::*;
+        let mut new = match self.wellformed.observe(event) {
+            Err(violation) if !self.wellformed.defined(event) => return self.undefined(violation),
+            seen => self.note(seen),
+        };
         match &event.kind {
             Kind::Quiesce => self.seen[0] = true,
             Kind::Fault { .. } | Kind::Clear => {}
@@ -235,16 +179,17 @@ impl Verifier {
                 found.push(violation);
             }
         };
-        run(self.cut.over(), &mut |e| self.cut.observe(e));
+        let line = self.events - self.undefined;
+        run(false, &mut |e| self.cut.observe(e)); // others count with it
         run(stopped(I3), &mut |e| self.offsets.observe(e));
         run(self.durability.over(), &mut |e| self.durability.observe(e));
         run(stopped(I6), &mut |e| self.restore.observe(e));
         run(stopped(I11), &mut |e| self.transactions.observe(e));
-        run(stopped(I12), &mut |e| self.progress.observe(e));
+        run(stopped(I12), &mut |e| self.progress.observe(e, line));
         run(stopped(I14), &mut |e| self.fencing.observe(e));
         run(stopped(I15), &mut |e| self.identity.observe(e));
-        found.into_iter().for_each(|violation| self.keep(violation));
-        self.output(event);
+        found.into_iter().for_each(|violation| new |= self.keep(violation));
+        self.output(event) || new
     }
 
     /// What is said at the end. Violations that were seen stand; the rest is what each fold says, unless lines of
@@ -263,7 +208,7 @@ impl Verifier {
         said.extend(output);
         said.extend(self.visible.finish());
         said.extend(self.transactions.finish());
-        said.extend(self.progress.finish());
+        said.extend(self.progress.finish(self.events - self.undefined));
         said.extend(self.fencing.finish());
         said.extend(self.identity.finish());
         for (invariant, verdict) in &mut said {

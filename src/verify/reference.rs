@@ -318,6 +318,15 @@ pub fn shape(graph: &JobGraph) -> Shape {
     Shape { insensitive, chooses, rising }
 }
 
+/// Key and value of a record that a vertex emits. Integers are handed over as they are.
+#[derive(Clone, Copy, Debug)]
+pub enum Emitted<'a> {
+    /// Two integers.
+    Integers(i64, i64),
+    /// Anything else.
+    Data(&'a Datum, &'a Datum),
+}
+
 /// A failure-free run of an order-insensitive job: every source record once, all the way down.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -371,7 +380,7 @@ impl Reference {
 
     /// The record is read. `out` gets key and value of everything that any vertex emits because of it.
     #[inline]
-    pub fn read(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, &Datum, &Datum)) {
+    pub fn read(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, Emitted<'_>)) {
         let line = &self.lines[partition.index()];
         match (&record.key, &record.value) {
             (Datum::Int(key), Datum::Int(value)) if (*key as u64) < DENSE_KEYS as u64 && !line.is_empty() => {
@@ -383,19 +392,20 @@ impl Reference {
                             None => return,
                         }
                     }
-                    out(*v, &Datum::Int(*key), &Datum::Int(value));
+                    out(*v, Emitted::Integers(*key, value));
                 }
             }
-            _ => self.general(partition, record, out),
+            _ => self.general(partition, record, &mut out),
         }
     }
 
-    fn general(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, &Datum, &Datum)) {
+    #[inline(never)]
+    fn general(&mut self, partition: PartitionId, record: &Record, out: &mut dyn FnMut(usize, Emitted<'_>)) {
         let mut next = Some((self.sources[partition.index()], 0, record.clone()));
         while let Some((v, side, record)) = next.take() {
             let (edges, work) = (&self.edges[v], &mut self.work);
             self.chains[v].take(side, record, |record| {
-                out(v, &record.key, &record.value);
+                out(v, Emitted::Data(&record.key, &record.value));
                 if let Some(((to, side), rest)) = edges.split_last() {
                     rest.iter().for_each(|(to, side)| work.push((*to, *side, record.clone())));
                     // Nearly always there is one edge and one record: no need to go through the list.
