@@ -78,7 +78,8 @@ pub fn meta(setup: &Setup, seed: Option<u64>) -> Meta {
 
 /// Runs a plan. The same arguments give the same run, byte for byte.
 pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> Run {
-    let verifier = (!keep.unjudged).then(|| Verifier::for_topology(&setup.topology, &meta(setup, Some(seed)), Depth::Full));
+    let meta = || meta(setup, Some(seed));
+    let verifier = (!keep.unjudged).then(|| Verifier::for_topology(&setup.topology, &meta(), Depth::Full));
     let mut driver = Driver::new(setup, plan, seed, verifier);
     driver.capture = keep.trace.then(Vec::new);
     let mut sim = Sim {

@@ -156,7 +156,8 @@ mod tests {
         let (mut flat, mut map) = (Balance::default(), BTreeMap::new());
         for i in 0..200_000u64 {
             let word = mix(i);
-            let (key, value, times) = (word as i64 % 40, (word >> 20) as i64 % 400 - 200, if word >> 63 == 1 { 1 } else { -1 });
+            let (key, value, times) =
+                (word as i64 % 40, (word >> 20) as i64 % 400 - 200, if word >> 63 == 1 { 1 } else { -1 });
             let key = if word >> 60 & 7 == 0 { Datum::Text("t".into()) } else { Datum::Int(key) };
             let entry = map.entry((key.clone(), Datum::Int(value))).or_insert(0i64);
             *entry += times;

@@ -294,7 +294,12 @@ impl Sink {
         };
         let ((key, value), n, more) = self.balance.first(wrong)?;
         let what = if n > 0 { "is missing" } else { "is too many" };
-        Some(format!("{} with {} {what} {} times, and {more} others are wrong", say(&key), say(&value), n.unsigned_abs()))
+        Some(format!(
+            "{} with {} {what} {} times, and {more} others are wrong",
+            say(&key),
+            say(&value),
+            n.unsigned_abs()
+        ))
     }
 
     fn sum_problem(&self, guarantee: Guarantee) -> Result<Option<String>, &'static str> {

@@ -66,11 +66,11 @@ impl Fencing {
                 let fence = self.fences.entry((event.process, by.task)).or_insert(by.attempt);
                 *fence = by.attempt.max(*fence);
             }
-            Kind::Txn { op: op @ (TxnOp::Begin | TxnOp::Prepare), txn, outcome: Outcome::Ok, .. } => {
-                if self.fenced(event, txn.task, txn.attempt) {
-                    let what = format!("{:?} of a transaction of {} takes effect after its fence", op, txn.attempt);
-                    return wrong(what.to_lowercase());
-                }
+            Kind::Txn { op: op @ (TxnOp::Begin | TxnOp::Prepare), txn, outcome: Outcome::Ok, .. }
+                if self.fenced(event, txn.task, txn.attempt) =>
+            {
+                let what = format!("{:?} of a transaction of {} takes effect after its fence", op, txn.attempt);
+                return wrong(what.to_lowercase());
             }
             Kind::Visible { from, txn: None, record, .. } if self.fenced(event, from.task, from.attempt) => {
                 let name = self.topology.name(from.task);

@@ -147,7 +147,7 @@ impl Verifier {
         new |= self.note(visible);
         let transactions = self.transactions.visible(event, *txn, from, record.id);
         new |= self.note(transactions);
-        if self.fencing.fences() {
+        if txn.is_none() && self.fencing.fences() {
             let fencing = self.fencing.observe(event);
             new |= self.note(fencing);
         }

@@ -220,7 +220,7 @@ impl Transactions {
         if self.failed {
             return Ok(());
         }
-        for (txn, known) in self.known.iter().filter(|(_, known)| known.state != State::Aborted) {
+        if let Some((txn, known)) = self.known.iter().find(|(_, known)| known.state != State::Aborted) {
             let old = self.job.is_some_and(|job| txn.attempt < job);
             let (letter, what) = match (known.covered, known.state, old) {
                 (Some(id), _, _) => ('b', format!("belongs to {id}, which is complete, and was never committed")),

@@ -4,8 +4,8 @@ use super::counts::{ANY, Lane};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::Topology;
-use crate::trace::{StoreKey, Txn};
 use crate::trace::event::{Event, Kind};
+use crate::trace::{StoreKey, Txn};
 use std::sync::Arc;
 
 /// A life and the number of its next line.
