@@ -8,7 +8,7 @@ use crate::engine::message::Request;
 use crate::ids::*;
 use crate::topology::Mode;
 use crate::trace::event::{Event, Kind, Meta};
-use crate::verify::{Report, Verifier};
+use crate::verify::{Depth, Report, Verifier};
 use crate::world::choice::{Choice, Fault, Step};
 use crate::world::fast::Offered;
 use crate::world::menu::OUTCOMES;
@@ -80,7 +80,8 @@ pub fn meta(setup: &Setup, seed: Option<u64>) -> Meta {
 
 /// Runs a plan. The same arguments give the same run, byte for byte.
 pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> Run {
-    let verifier = (!keep.unjudged).then(|| Verifier::new(&meta(setup, Some(seed))));
+    let meta = || meta(setup, Some(seed));
+    let verifier = (!keep.unjudged).then(|| Verifier::for_topology(&setup.topology, &meta(), Depth::Full));
     let mut driver = Driver::new(setup, plan, seed, verifier);
     driver.capture = keep.trace.then(Vec::new);
     let mut sim = Sim {

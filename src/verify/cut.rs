@@ -4,6 +4,7 @@
 //! comparison of two numbers for each channel (Chandy & Lamport 1985; Mattern 1989). Which records are in flight
 //! is remembered only in modes that have channel state.
 
+use super::counts::{ANY, Board, Lane, Tally};
 use super::lives::{Begun, Done, Rings, Saved, Slots, without_part};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
@@ -11,12 +12,6 @@ use crate::topology::{Mode, Topology};
 use crate::trace::StoreKey;
 use crate::trace::event::{Event, Kappa, Kind, Outcome};
 use std::sync::Arc;
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Counter {
-    sent: u64,
-    rcvd: u64,
-}
 
 /// One subtask's side of a cut.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +25,7 @@ struct Part {
 #[derive(Clone, Debug)]
 pub struct Cut {
     topology: Arc<Topology>,
-    counters: Slots<Box<[Counter]>>,
+    boards: Slots<Board>,
     rings: Option<Slots<Rings<RecordId>>>,
     saved: Saved<Part>,
     begun: Begun,
@@ -45,7 +40,7 @@ impl Cut {
         let logs = matches!(mode, Mode::Unaligned | Mode::AlignedThenUnaligned);
         Cut {
             topology: topology.clone(),
-            counters: Slots::new(),
+            boards: Slots::new(),
             rings: logs.then(Slots::new),
             saved: Saved::new(topology.len()),
             begun: Begun::default(),
@@ -55,39 +50,46 @@ impl Cut {
         }
     }
 
-    /// The next line.
-    #[inline]
-    pub fn observe(&mut self, event: &Event) -> Seen {
-        match &event.kind {
-            Kind::Send { channel, m, record } => {
-                self.at(event.attempt, *channel, |c| c.sent = m.saturating_add(1));
-                if let Some(rings) = self.rings(event.attempt) {
-                    rings.send(*channel, *m, record.id);
-                }
-                Ok(())
-            }
-            Kind::Apply { channel, m } => {
-                self.at(event.attempt, *channel, |c| c.rcvd = m.saturating_add(1));
-                if let Some(rings) = self.rings(event.attempt) {
-                    rings.apply(*channel, *m);
-                }
-                Ok(())
-            }
-            _ => self.rare(event),
+    /// Must it see every message?
+    pub(super) fn logs(&self) -> bool {
+        self.rings.is_some()
+    }
+
+    /// A message was sent; it is counted already.
+    pub(super) fn send(&mut self, attempt: Attempt, channel: ChannelId, m: u64, id: RecordId) {
+        if let Some(rings) = self.rings(attempt) {
+            rings.send(channel, m, id);
         }
     }
 
-    #[inline]
-    fn at(&mut self, attempt: Attempt, channel: ChannelId, set: impl FnOnce(&mut Counter)) {
-        if let Some(counters) = self.table(attempt) {
-            set(&mut counters[channel.index()]);
+    /// A message was applied; it is counted already.
+    pub(super) fn apply(&mut self, attempt: Attempt, channel: ChannelId, m: u64) {
+        if let Some(rings) = self.rings(attempt) {
+            rings.apply(channel, m);
         }
     }
 
-    #[inline]
-    fn table(&mut self, attempt: Attempt) -> Option<&mut [Counter]> {
+    /// The channel, if this attempt is the newest that was heard of.
+    #[inline(always)]
+    pub(super) fn newest(&mut self, attempt: Attempt, channel: ChannelId) -> Option<&mut Lane> {
+        self.boards.newest(attempt)?.lanes.get_mut(channel.index())
+    }
+
+    /// Everything that is counted in an attempt; nothing if it is too old.
+    pub(super) fn board(&mut self, attempt: Attempt) -> Option<&mut Board> {
         let (topology, saved, begun) = (&self.topology, &self.saved, &self.begun);
-        self.counters.get(attempt, || base_counters(topology, saved, begun, attempt)).map(|list| &mut list[..])
+        self.boards.get(attempt, || base_board(topology, saved, begun, attempt))
+    }
+
+    /// What a subtask has sent along the surviving history, if it was heard of in this attempt.
+    pub(super) fn tally(&self, task: TaskId, attempt: Attempt) -> Option<Tally> {
+        self.boards.known(attempt)?.tally(&self.topology, task)
+    }
+
+    fn at(&mut self, attempt: Attempt, channel: ChannelId, set: impl FnOnce(&mut Lane)) {
+        if let Some(board) = self.board(attempt) {
+            set(&mut board.lanes[channel.index()]);
+        }
     }
 
     #[inline]
@@ -96,7 +98,8 @@ impl Cut {
         self.rings.as_mut()?.get(attempt, || Rings::new(channels))
     }
 
-    fn rare(&mut self, event: &Event) -> Seen {
+    /// The next line, unless it is one of a message.
+    pub fn observe(&mut self, event: &Event) -> Seen {
         match &event.kind {
             Kind::Begin { job, base, outcome: Outcome::Ok, .. } => {
                 self.begun.add(*job, *base);
@@ -150,10 +153,10 @@ impl Cut {
     fn part(&mut self, task: TaskId, attempt: Attempt) -> Option<Part> {
         let topology = self.topology.clone();
         let subtask = &topology.subtasks[task.index()];
-        let counters = self.table(attempt)?;
+        let lanes = &self.board(attempt)?.lanes;
         Some(Part {
-            sent: subtask.outputs.iter().map(|c| counters[c.index()].sent).collect(),
-            rcvd: subtask.inputs.iter().map(|c| counters[c.index()].rcvd).collect(),
+            sent: subtask.outputs.iter().map(|c| lanes[c.index()].sent).collect(),
+            rcvd: subtask.inputs.iter().map(|c| lanes[c.index()].rcvd).collect(),
             kappa: None,
         })
     }
@@ -232,11 +235,6 @@ impl Cut {
         first.map_or(Ok(()), Err)
     }
 
-    /// Is nothing left to find?
-    pub(crate) fn over(&self) -> bool {
-        self.orphan.is_some() && self.state.is_some()
-    }
-
     /// What is said at the end.
     pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
         let say = |found: &Option<Box<Violation>>| match (found, &self.unknown) {
@@ -276,16 +274,17 @@ fn sent_at(topology: &Topology, done: &Done<Part>, channel: ChannelId) -> Option
 
 /// Where the channels of an attempt stand before anything has happened in it.
 #[cold]
-fn base_counters(topology: &Topology, saved: &Saved<Part>, begun: &Begun, attempt: Attempt) -> Box<[Counter]> {
-    let mut list = vec![Counter::default(); topology.channels.len()];
-    let done = begun.base(attempt).flatten().and_then(|base| saved.done(base));
-    if let Some(done) = done {
-        for (i, counter) in list.iter_mut().enumerate() {
-            counter.sent = sent_at(topology, done, ChannelId(i as u32)).unwrap_or(0);
+fn base_board(topology: &Topology, saved: &Saved<Part>, begun: &Begun, attempt: Attempt) -> Board {
+    let base = begun.base(attempt);
+    // Without a base both sides count from 0; after one they go on from wherever its cut was.
+    let mut board = Board::new(topology, if base == Some(None) { 0 } else { ANY });
+    if let Some(done) = base.flatten().and_then(|base| saved.done(base)) {
+        for (i, lane) in board.lanes.iter_mut().enumerate() {
+            lane.sent = sent_at(topology, done, ChannelId(i as u32)).unwrap_or(0);
             let ends = topology.channels[i];
             let rcvd = done.parts[ends.to.index()].as_ref().map_or(0, |part| part.rcvd[ends.input.index()]);
-            counter.rcvd = rcvd.min(counter.sent);
+            lane.rcvd = rcvd.min(lane.sent);
         }
     }
-    list.into()
+    board
 }

@@ -3,10 +3,12 @@
 //! I8 is decided by sums: what the subtasks of a vertex sent along their surviving history must be, as a
 //! multiset, what the reference run sent. A sum of hashes that commutes stands for the multiset.
 
-use super::lives::{Begun, Lives, Saved};
-use super::reference::{Reference, Shape, is_sink};
+use super::balance::Balance;
+use super::counts::Tally;
+use super::cut::Cut;
+use super::lives::{Begun, Saved};
+use super::reference::{Emitted, Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
-use crate::digest::mix;
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
 use crate::trace::event::{Event, Guarantee, Kind, Outcome};
@@ -23,42 +25,16 @@ pub enum Depth {
     Full,
 }
 
-/// A multiset, as a count and a commutative sum.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    count: u64,
-    sum: u64,
-}
-
-impl Tally {
-    #[inline]
-    fn add(&mut self, record: &Record) {
-        self.count += 1;
-        // For integers one round is enough: key and value come together before anything is mixed.
-        let hash = match (&record.key, &record.value) {
-            (Datum::Int(key), Datum::Int(value)) => {
-                mix((*key as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ *value as u64)
-            }
-            (key, value) => mix(key.hash64().rotate_left(25) ^ value.hash64()),
-        };
-        self.sum = self.sum.wrapping_add(hash);
-    }
-
-    fn plus(&mut self, other: Tally, times: u64) {
-        self.count = self.count.wrapping_add(other.count.wrapping_mul(times));
-        self.sum = self.sum.wrapping_add(other.sum.wrapping_mul(times));
-    }
-}
-
 /// What one sink has shown and should show.
 #[derive(Clone, Debug)]
 struct Sink {
     kind: SinkKind,
     rising: bool,
+    /// Sums: both sides.
     expected: Tally,
     visible: Tally,
-    /// Full: expected minus visible; entries of 0 are taken out.
-    balance: BTreeMap<(Datum, Datum), i64>,
+    /// Full: expected minus visible.
+    balance: Balance,
     /// Upsert: the newest value of each key, expected and visible.
     last: BTreeMap<Datum, [Option<Datum>; 2]>,
 }
@@ -73,7 +49,6 @@ pub struct ExactlyOnce {
     next: Vec<u64>,
     sent_expected: Vec<Tally>,
     sinks: Vec<Option<Sink>>,
-    lives: Lives<Tally>,
     saved: Saved<Tally>,
     begun: Begun,
     failed: bool,
@@ -93,7 +68,7 @@ impl ExactlyOnce {
                 rising: shape.rising[v],
                 expected: Tally::default(),
                 visible: Tally::default(),
-                balance: BTreeMap::new(),
+                balance: Balance::default(),
                 last: BTreeMap::new(),
             }),
             _ => None,
@@ -105,7 +80,6 @@ impl ExactlyOnce {
             next: vec![0; topology.partitions as usize],
             sent_expected: vec![Tally::default(); vertices.len()],
             sinks: vertices.iter().map(|v| &v.role).enumerate().map(sink).collect(),
-            lives: Lives::new(topology.len()),
             saved: Saved::new(topology.len()),
             begun: Begun::default(),
             failed: false,
@@ -117,55 +91,53 @@ impl ExactlyOnce {
         }
     }
 
-    /// The next line.
+    /// A line that reads.
     #[inline]
-    pub fn observe(&mut self, event: &Event) -> Seen {
-        match &event.kind {
-            Kind::Send { record, .. } => {
-                if let Some(tally) = self.lives.get(event.process, event.attempt) {
-                    tally.add(record);
-                }
-                Ok(())
-            }
-            Kind::Read { partition, record } => {
-                self.read(*partition, record);
-                Ok(())
-            }
-            Kind::Visible { record, .. } => self.visible(event, record),
-            _ => self.rare(event),
-        }
-    }
-
-    #[inline]
-    fn read(&mut self, partition: PartitionId, record: &Record) {
+    pub(super) fn read(&mut self, partition: PartitionId, record: &Record) {
         let next = &mut self.next[partition.index()];
         if record.id.offset.0 < *next {
             return; // read before, in an abandoned history
         }
         *next = record.id.offset.0.saturating_add(1);
         let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
-        self.reference.read(partition, record, |v, record| match &mut sinks[v] {
-            Some(sink) => sink.expect(record, full),
-            None => sent[v].add(record),
+        self.reference.read(partition, record, |v, emitted| match (&mut sinks[v], emitted) {
+            (None, Emitted::Integers(key, value)) => sent[v].integers(key, value),
+            (None, Emitted::Data(key, value)) => sent[v].add(key, value),
+            (Some(sink), Emitted::Integers(key, value)) if full && sink.kind != SinkKind::Upsert => {
+                sink.balance.integers(key, value, 1);
+            }
+            (Some(sink), Emitted::Integers(key, value)) => {
+                sink.expect(&Datum::Int(key), &Datum::Int(value), full);
+            }
+            (Some(sink), Emitted::Data(key, value)) => sink.expect(key, value, full),
         });
     }
 
+    /// A line of a ledger that shows a record.
     #[inline]
-    fn visible(&mut self, event: &Event, record: &Record) -> Seen {
+    pub(super) fn visible(&mut self, event: &Event, record: &Record) -> Seen {
         let v = event.process.index().wrapping_sub(self.topology.len() + 2);
         let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
-        sink.visible.add(record);
         if sink.kind == SinkKind::Upsert {
             sink.last.entry(record.key.clone()).or_default()[1] = Some(record.value.clone());
             return Ok(());
         }
-        if self.depth == Depth::Sums || self.output.is_some() {
+        if self.depth == Depth::Sums {
+            sink.visible.add(&record.key, &record.value);
             return Ok(());
         }
-        let left = add(&mut sink.balance, record, -1);
+        if self.output.is_some() {
+            return Ok(());
+        }
+        let left = sink.balance.add(&record.key, &record.value, -1);
         if left >= 0 || self.guarantee == Guarantee::AtLeastOnce {
             return Ok(());
         }
+        self.once_more(event, record)
+    }
+
+    #[cold]
+    fn once_more(&mut self, event: &Event, record: &Record) -> Seen {
         let what = format!(
             "{} with {} and {} is visible once more than in a failure-free run",
             record.id,
@@ -177,29 +149,30 @@ impl ExactlyOnce {
         Err(violation)
     }
 
-    fn rare(&mut self, event: &Event) -> Seen {
+    /// The next line, unless it is one of a record. What was sent is counted beside the cuts.
+    pub fn observe(&mut self, event: &Event, cut: &mut Cut) -> Seen {
         match &event.kind {
             Kind::Begin { job, base, outcome: Outcome::Ok, .. } => self.begun.add(*job, *base),
             Kind::Snap { checkpoint, .. } => {
                 let key = StoreKey { attempt: event.attempt, checkpoint: *checkpoint, task: event.process };
-                if let Some(tally) = self.lives.get(event.process, event.attempt) {
-                    self.saved.save(key, *tally);
+                if let Some(board) = cut.board(event.attempt) {
+                    board.before[event.process.index()].known = true;
+                    self.saved.save(key, board.tally(&self.topology, event.process).unwrap_or_default());
                 }
             }
             Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
-                let lives = &self.lives;
-                self.saved.complete(*checkpoint, *job, parts, |task| lives.known(task, *job).copied());
+                self.saved.complete(*checkpoint, *job, parts, |task| cut.tally(task, *job));
             }
             Kind::Restore { base, .. } => {
                 let tally = base.and_then(|base| self.saved.part(base, event.process)).copied();
-                if let Some(life) = self.lives.get(event.process, event.attempt) {
-                    *life = tally.unwrap_or_default();
+                if let Some(board) = cut.board(event.attempt) {
+                    board.begin(&self.topology, event.process, tally.unwrap_or_default());
                 }
             }
             Kind::Finish { complete: false } => self.failed = true,
             Kind::Quiesce if !self.failed => {
                 self.quiet = true;
-                self.judge_state(event);
+                self.judge_state(event, cut);
                 self.judge_output(event);
                 let found = [&self.state, &self.output].into_iter().flatten().next();
                 return found.map_or(Ok(()), |violation| Err(violation.clone()));
@@ -209,14 +182,14 @@ impl ExactlyOnce {
         Ok(())
     }
 
-    fn judge_state(&mut self, event: &Event) {
+    fn judge_state(&mut self, event: &Event, cut: &Cut) {
         let job = self.begun.newest().unwrap_or(Attempt(1));
         let base = self.begun.base(job).flatten();
         for v in (0..self.sinks.len()).filter(|v| self.sinks[*v].is_none()) {
             let mut sent = Tally::default();
             for task in self.topology.subtasks_of(VertexId(v as u32)).map(TaskId) {
-                let before = || base.and_then(|base| self.saved.part(base, task));
-                sent.plus(self.lives.known(task, job).or_else(before).copied().unwrap_or_default(), 1);
+                let before = || base.and_then(|base| self.saved.part(base, task)).copied();
+                sent.plus(cut.tally(task, job).or_else(before).unwrap_or_default(), 1);
             }
             let mut expected = Tally::default();
             for edge in self.topology.graph.edges.iter().filter(|e| e.from.index() == v) {
@@ -286,13 +259,14 @@ impl ExactlyOnce {
 }
 
 impl Sink {
-    #[inline]
-    fn expect(&mut self, record: &Record, full: bool) {
-        self.expected.add(record);
+    #[inline(never)]
+    fn expect(&mut self, key: &Datum, value: &Datum, full: bool) {
         if self.kind == SinkKind::Upsert {
-            self.last.entry(record.key.clone()).or_default()[0] = Some(record.value.clone());
+            self.last.entry(key.clone()).or_default()[0] = Some(value.clone());
         } else if full {
-            add(&mut self.balance, record, 1);
+            self.balance.add(key, value, 1);
+        } else {
+            self.expected.add(key, value);
         }
     }
 
@@ -313,16 +287,19 @@ impl Sink {
     }
 
     fn balance_problem(&self, guarantee: Guarantee) -> Option<String> {
-        let wrong = |n: &i64| match guarantee {
-            Guarantee::AtLeastOnce => *n > 0,
-            Guarantee::AtMostOnce => *n < 0,
-            _ => *n != 0,
+        let wrong = |n: i64| match guarantee {
+            Guarantee::AtLeastOnce => n > 0,
+            Guarantee::AtMostOnce => n < 0,
+            _ => n != 0,
         };
-        let mut bad = self.balance.iter().filter(|(_, n)| wrong(n));
-        let ((key, value), n) = bad.next()?;
-        let more = bad.count();
-        let what = if *n > 0 { "is missing" } else { "is too many" };
-        Some(format!("{} with {} {what} {} times, and {more} others are wrong", say(key), say(value), n.unsigned_abs()))
+        let ((key, value), n, more) = self.balance.first(wrong)?;
+        let what = if n > 0 { "is missing" } else { "is too many" };
+        Some(format!(
+            "{} with {} {what} {} times, and {more} others are wrong",
+            say(&key),
+            say(&value),
+            n.unsigned_abs()
+        ))
     }
 
     fn sum_problem(&self, guarantee: Guarantee) -> Result<Option<String>, &'static str> {
@@ -337,18 +314,6 @@ impl Sink {
             _ => Ok(problem),
         }
     }
-}
-
-/// Adds to a balance and gives what it was after; zero entries are dropped.
-fn add(balance: &mut BTreeMap<(Datum, Datum), i64>, record: &Record, n: i64) -> i64 {
-    let key = (record.key.clone(), record.value.clone());
-    let entry = balance.entry(key.clone()).or_insert(0);
-    *entry += n;
-    let left = *entry;
-    if left == 0 {
-        balance.remove(&key);
-    }
-    left
 }
 
 /// A datum in words.

@@ -22,6 +22,12 @@ impl Fencing {
         Fencing { topology: topology.clone(), token: FencingToken(0), job: None, fences: BTreeMap::new() }
     }
 
+    /// Is anything fenced off?
+    #[inline]
+    pub(super) fn fences(&self) -> bool {
+        !self.fences.is_empty()
+    }
+
     /// The next line.
     #[inline]
     pub fn observe(&mut self, event: &Event) -> Seen {
@@ -34,7 +40,7 @@ impl Fencing {
                 }
             }
             Kind::Begin { job, token, outcome: Outcome::Ok, .. } => {
-                if *token < self.token {
+                if self.foreign(*token) {
                     return wrong(format!("{token} begins {job}, and {} leads", self.token));
                 }
                 let before = self.job.replace(*job);
@@ -43,7 +49,7 @@ impl Fencing {
                 }
             }
             Kind::Complete { checkpoint, job, token, parts, outcome: Outcome::Ok } => {
-                if *token < self.token {
+                if self.foreign(*token) {
                     let what = format!("{token} completes {checkpoint}, and {} leads", self.token);
                     return Err(Violation::new(Invariant::I14, event, what).checkpoint(*checkpoint));
                 }
@@ -60,11 +66,11 @@ impl Fencing {
                 let fence = self.fences.entry((event.process, by.task)).or_insert(by.attempt);
                 *fence = by.attempt.max(*fence);
             }
-            Kind::Txn { op: op @ (TxnOp::Begin | TxnOp::Prepare), txn, outcome: Outcome::Ok, .. } => {
-                if self.fenced(event, txn.task, txn.attempt) {
-                    let what = format!("{:?} of a transaction of {} takes effect after its fence", op, txn.attempt);
-                    return wrong(what.to_lowercase());
-                }
+            Kind::Txn { op: op @ (TxnOp::Begin | TxnOp::Prepare), txn, outcome: Outcome::Ok, .. }
+                if self.fenced(event, txn.task, txn.attempt) =>
+            {
+                let what = format!("{:?} of a transaction of {} takes effect after its fence", op, txn.attempt);
+                return wrong(what.to_lowercase());
             }
             Kind::Visible { from, txn: None, record, .. } if self.fenced(event, from.task, from.attempt) => {
                 let name = self.topology.name(from.task);
@@ -75,9 +81,14 @@ impl Fencing {
         Ok(())
     }
 
+    /// Is this not the token that leads? An older one was replaced, a newer one never took the lead.
+    fn foreign(&self, token: FencingToken) -> bool {
+        self.token != FencingToken(0) && token != self.token
+    }
+
     #[inline]
     fn fenced(&self, event: &Event, task: TaskId, attempt: Attempt) -> bool {
-        !self.fences.is_empty() && self.fences.get(&(event.process, task)).is_some_and(|fence| attempt < *fence)
+        self.fences.get(&(event.process, task)).is_some_and(|fence| attempt < *fence)
     }
 
     /// What is said at the end.

@@ -36,6 +36,12 @@ impl<S> Slots<S> {
         Some(&mut self.list[i].1)
     }
 
+    /// The value of an attempt, if none is newer.
+    #[inline(always)]
+    pub fn newest(&mut self, attempt: Attempt) -> Option<&mut S> {
+        self.list.last_mut().filter(|(a, _)| *a == attempt).map(|(_, value)| value)
+    }
+
     #[cold]
     fn find(&mut self, attempt: Attempt, make: impl FnOnce() -> S) -> Option<usize> {
         match self.list.binary_search_by_key(&attempt, |(a, _)| *a) {
@@ -72,10 +78,6 @@ impl<S: Default> Lives<S> {
     #[inline]
     pub fn get(&mut self, task: TaskId, attempt: Attempt) -> Option<&mut S> {
         self.tasks[task.index()].get(attempt, S::default)
-    }
-
-    pub fn known(&self, task: TaskId, attempt: Attempt) -> Option<&S> {
-        self.tasks[task.index()].known(attempt)
     }
 }
 

@@ -3,11 +3,14 @@
 //! Every property is a fold over events, alone in its file. [`Verifier`] is all of them, wired so that the three
 //! kinds of line that make up nearly all of a trace (`read`, `send`, `apply`) touch only the folds that need them.
 
+pub(crate) mod balance;
 pub mod clocks;
+pub(crate) mod counts;
 pub mod cut;
 pub mod durability;
 pub mod exactly_once;
 pub mod fencing;
+mod hot;
 pub mod identity;
 pub(crate) mod lives;
 pub mod offsets;
@@ -24,8 +27,8 @@ pub mod wellformed;
 pub use exactly_once::Depth;
 pub use verdict::{At, Invariant, Message, Report, Seen, Verdict, Violation, Wait, required};
 
-use crate::topology::Topology;
-use crate::trace::event::{Event, Kind, Meta};
+use crate::topology::{Mode, Topology};
+use crate::trace::event::{Event, Guarantee, Kind, Meta};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,7 +45,8 @@ enum Output {
 /// All folds.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    meta: Arc<Meta>,
+    guarantee: Guarantee,
+    mode: Mode,
     wellformed: wellformed::WellFormed,
     cut: cut::Cut,
     offsets: offsets::Offsets,
@@ -57,6 +61,11 @@ pub struct Verifier {
     violations: BTreeMap<Invariant, Box<Violation>>,
     seen: [bool; TIERS],
     events: u64,
+    undefined: u64,
+    /// Output is judged by a reference run.
+    reference: bool,
+    /// Some fold wants to see every message.
+    slow: bool,
 }
 
 impl Verifier {
@@ -67,29 +76,39 @@ impl Verifier {
 
     /// Folds that have seen nothing. `Depth::Sums` is for long runs that are expected to hold.
     pub fn with_depth(meta: &Meta, depth: Depth) -> Self {
-        let topology = Arc::new(Topology::build(meta.graph.clone()));
+        Self::for_topology(&Arc::new(Topology::build(meta.graph.clone())), meta, depth)
+    }
+
+    /// The same for a caller that has the tables of `meta.graph` already.
+    pub fn for_topology(topology: &Arc<Topology>, meta: &Meta, depth: Depth) -> Self {
         let shape = reference::shape(&meta.graph);
-        let output = if exactly_once::ExactlyOnce::judges(&shape, &topology) {
-            Output::Reference(Box::new(exactly_once::ExactlyOnce::new(&topology, &shape, meta.guarantee, depth)))
+        let output = if exactly_once::ExactlyOnce::judges(&shape, topology) {
+            Output::Reference(Box::new(exactly_once::ExactlyOnce::new(topology, &shape, meta.guarantee, depth)))
         } else {
-            Output::Replay(Box::new(replay::Replay::new(&topology, &shape, meta.guarantee)))
+            Output::Replay(Box::new(replay::Replay::new(topology, &shape, meta.guarantee)))
         };
+        let reference = matches!(output, Output::Reference(_));
+        let cut = cut::Cut::new(topology, meta.mode);
         Verifier {
-            meta: Arc::new(meta.clone()),
-            wellformed: wellformed::WellFormed::new(&topology),
-            cut: cut::Cut::new(&topology, meta.mode),
-            offsets: offsets::Offsets::new(&topology),
-            durability: durability::Durability::new(&topology),
-            restore: restore::Restores::new(&topology),
+            reference,
+            slow: !reference || cut.logs(),
+            guarantee: meta.guarantee,
+            mode: meta.mode,
+            wellformed: wellformed::WellFormed::new(topology),
+            cut,
+            offsets: offsets::Offsets::new(topology),
+            durability: durability::Durability::new(topology),
+            restore: restore::Restores::new(topology),
             output,
-            visible: visible::Visible::new(&topology),
-            transactions: transactions::Transactions::new(&topology),
-            progress: progress::Progress::new(&topology, meta.healed_events_max),
-            fencing: fencing::Fencing::new(&topology),
+            visible: visible::Visible::new(topology),
+            transactions: transactions::Transactions::new(topology),
+            progress: progress::Progress::new(topology, meta.healed_events_max),
+            fencing: fencing::Fencing::new(topology),
             identity: identity::Identity::default(),
             violations: BTreeMap::new(),
             seen: [false; TIERS],
             events: 0,
+            undefined: 0,
         }
     }
 
@@ -97,67 +116,54 @@ impl Verifier {
     #[inline]
     pub fn observe(&mut self, event: &Event) -> bool {
         self.events += 1;
-        let known = self.violations.len();
-        if let Err(violation) = self.wellformed.observe(event) {
-            self.keep(violation);
-            if !self.wellformed.defined(event) {
-                return self.violations.len() > known; // no table has a place for it
-            }
-        }
         match &event.kind {
-            Kind::Send { .. } | Kind::Apply { .. } => {
-                self.seen[2] = true;
-                self.progress.tick();
-                let cut = self.cut.observe(event);
-                self.note(cut);
-                self.output(event);
-            }
-            Kind::Read { .. } => {
-                self.seen[0] = true;
-                self.progress.tick();
-                let offsets = self.offsets.observe(event);
-                self.note(offsets);
-                self.output(event);
-            }
-            Kind::Visible { .. } => {
-                self.seen[0] = true;
-                self.progress.tick();
-                self.visible_line(event);
-            }
+            Kind::Send { channel, m, record } => self.send(event, *channel, *m, record),
+            Kind::Apply { channel, m } => self.apply(event, *channel, *m),
+            Kind::Read { partition, record } => self.read(event, *partition, record),
+            Kind::Visible { position, from, record, txn } => self.visible(event, *position, *from, txn, record),
             _ => self.rare(event),
         }
-        self.violations.len() > known
     }
 
-    #[inline]
-    fn output(&mut self, event: &Event) {
+    /// The line names something that no table has a place for: no other fold sees it.
+    #[cold]
+    fn undefined(&mut self, violation: Box<Violation>) -> bool {
+        self.undefined += 1;
+        self.keep(violation)
+    }
+
+    #[inline(never)]
+    fn output(&mut self, event: &Event) -> bool {
         let seen = match &mut self.output {
-            Output::Reference(fold) => fold.observe(event),
+            Output::Reference(fold) => fold.observe(event, &mut self.cut),
             Output::Replay(fold) => fold.observe(event),
         };
-        self.note(seen);
+        self.note(seen)
     }
 
-    #[inline]
-    fn note(&mut self, seen: Seen) {
-        if let Err(violation) = seen {
-            self.keep(violation);
+    /// What a fold says is kept. True if it is a violation of an invariant that was not known to be violated.
+    #[inline(always)]
+    fn note(&mut self, seen: Seen) -> bool {
+        match seen {
+            Ok(()) => false,
+            Err(violation) => self.keep(violation),
         }
     }
 
     #[cold]
-    fn keep(&mut self, violation: Box<Violation>) {
+    fn keep(&mut self, violation: Box<Violation>) -> bool {
+        let known = self.violations.len();
         self.violations.entry(violation.invariant).or_insert(violation);
+        self.violations.len() > known
     }
 
-    fn visible_line(&mut self, event: &Event) {
-        let seen = [self.visible.observe(event), self.transactions.observe(event), self.fencing.observe(event)];
-        seen.into_iter().for_each(|seen| self.note(seen));
-        self.output(event);
-    }
-
-    fn rare(&mut self, event: &Event) {
+    #[cold]
+    fn rare(&mut self, event: &Event) -> bool {
         use Invariant::*;
+        let mut new = match self.wellformed.observe(event) {
+            Err(violation) if !self.wellformed.defined(event) => return self.undefined(violation),
+            seen => self.note(seen),
+        };
         match &event.kind {
             Kind::Quiesce => self.seen[0] = true,
             Kind::Fault { .. } | Kind::Clear => {}
@@ -173,16 +179,17 @@ impl Verifier {
                 found.push(violation);
             }
         };
-        run(self.cut.over(), &mut |e| self.cut.observe(e));
+        let line = self.events - self.undefined;
+        run(false, &mut |e| self.cut.observe(e)); // others count with it
         run(stopped(I3), &mut |e| self.offsets.observe(e));
         run(self.durability.over(), &mut |e| self.durability.observe(e));
         run(stopped(I6), &mut |e| self.restore.observe(e));
         run(stopped(I11), &mut |e| self.transactions.observe(e));
-        run(stopped(I12), &mut |e| self.progress.observe(e));
+        run(stopped(I12), &mut |e| self.progress.observe(e, line));
         run(stopped(I14), &mut |e| self.fencing.observe(e));
         run(stopped(I15), &mut |e| self.identity.observe(e));
-        found.into_iter().for_each(|violation| self.keep(violation));
-        self.output(event);
+        found.into_iter().for_each(|violation| new |= self.keep(violation));
+        self.output(event) || new
     }
 
     /// Is any invariant known to be violated by now?
@@ -206,7 +213,7 @@ impl Verifier {
         said.extend(output);
         said.extend(self.visible.finish());
         said.extend(self.transactions.finish());
-        said.extend(self.progress.finish());
+        said.extend(self.progress.finish(self.events - self.undefined));
         said.extend(self.fencing.finish());
         said.extend(self.identity.finish());
         for (invariant, verdict) in &mut said {
@@ -218,7 +225,7 @@ impl Verifier {
                 (None, None) => {}
             }
         }
-        let required = |invariant: &Invariant| required(*invariant, self.meta.guarantee, self.meta.mode);
+        let required = |invariant: &Invariant| required(*invariant, self.guarantee, self.mode);
         Report {
             required: said.keys().map(required).collect(),
             verdicts: said.into_iter().collect(),

@@ -1,6 +1,7 @@
 //! I3: stored source positions.
 
-use super::lives::Lives;
+use super::counts::{ANY, Lane};
+use super::lives::Slots;
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Role, SourceKind, Topology};
@@ -9,60 +10,52 @@ use crate::trace::event::{Event, Kind, Outcome};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The next offset of each of a subtask's partitions.
-#[derive(Clone, Debug, Default)]
-struct Positions {
-    next: Vec<(PartitionId, u64)>,
-    /// Its `restore` line was seen: what is not listed is at 0.
-    known: bool,
-}
-
-impl Positions {
-    #[inline]
-    fn of(&mut self, partition: PartitionId, otherwise: u64) -> &mut u64 {
-        let i = self.next.iter().position(|(p, _)| *p == partition).unwrap_or_else(|| {
-            self.next.push((partition, if self.known { 0 } else { otherwise }));
-            self.next.len() - 1
-        });
-        &mut self.next[i].1
-    }
-}
-
 /// The fold.
 #[derive(Clone, Debug)]
 pub struct Offsets {
     topology: Arc<Topology>,
-    lives: Lives<Positions>,
-    open: BTreeMap<StoreKey, Positions>,
+    /// For each attempt the next offset of every partition, or `ANY`. A partition has one reader.
+    next: Slots<Box<[u64]>>,
+    /// The same as of a cut, for the partitions of one subtask.
+    open: BTreeMap<StoreKey, Box<[u64]>>,
     unknown: Option<String>,
 }
 
 impl Offsets {
     /// A fold that has seen nothing.
     pub fn new(topology: &Arc<Topology>) -> Self {
-        Offsets { topology: topology.clone(), lives: Lives::new(topology.len()), open: BTreeMap::new(), unknown: None }
+        Offsets { topology: topology.clone(), next: Slots::new(), open: BTreeMap::new(), unknown: None }
+    }
+
+    fn next(&mut self, attempt: Attempt) -> Option<&mut [u64]> {
+        let partitions = self.topology.partitions as usize;
+        self.next.get(attempt, || vec![ANY; partitions].into()).map(|next| &mut next[..])
     }
 
     fn log(&self, task: TaskId) -> bool {
         matches!(self.topology.vertex(task).role, Role::Source { kind: SourceKind::Log, .. })
     }
 
-    /// The next line.
-    #[inline]
+    /// The next line, unless it is one of a record.
     pub fn observe(&mut self, event: &Event) -> Seen {
         match &event.kind {
-            Kind::Read { partition, record } => self.read(event, *partition, record.id),
             Kind::Restore { offsets, .. } => {
-                if let Some(positions) = self.lives.get(event.process, event.attempt) {
-                    positions.known = true;
-                    positions.next = offsets.iter().map(|(p, o)| (*p, o.0)).collect();
+                let topology = self.topology.clone();
+                let own = &topology.subtasks[event.process.index()].partitions;
+                let Some(next) = self.next(event.attempt) else { return Ok(()) };
+                for partition in own {
+                    // What is not listed is at 0.
+                    next[partition.index()] = offsets.iter().find(|(p, _)| p == partition).map_or(0, |(_, o)| o.0);
                 }
                 Ok(())
             }
             Kind::Snap { checkpoint, .. } if self.log(event.process) => {
                 let key = StoreKey { attempt: event.attempt, checkpoint: *checkpoint, task: event.process };
-                if let Some(positions) = self.lives.get(event.process, event.attempt) {
-                    self.open.insert(key, positions.clone());
+                let topology = self.topology.clone();
+                let own = &topology.subtasks[event.process.index()].partitions;
+                if let Some(next) = self.next(event.attempt) {
+                    let next = own.iter().map(|partition| next[partition.index()]).collect();
+                    self.open.insert(key, next);
                 }
                 if self.open.len() > 64 * self.topology.len() {
                     self.open.pop_first();
@@ -74,29 +67,42 @@ impl Offsets {
         }
     }
 
-    #[inline]
-    fn read(&mut self, event: &Event, partition: PartitionId, id: RecordId) -> Seen {
-        let Some(positions) = self.lives.get(event.process, event.attempt) else { return Ok(()) };
-        let next = positions.of(partition, id.offset.0);
-        let expected = std::mem::replace(next, id.offset.0.saturating_add(1));
-        if expected == id.offset.0 || (!self.log(event.process) && id.offset.0 > expected) {
-            return Ok(());
+    /// Is this the record that is expected next, in the newest attempt? Then it is counted.
+    #[inline(always)]
+    pub(super) fn follows(&mut self, attempt: Attempt, partition: PartitionId, offset: Offset) -> bool {
+        match self.next.newest(attempt).and_then(|next| next.get_mut(partition.index())) {
+            Some(next) if *next == offset.0 && offset.0 < ANY - 1 => {
+                *next += 1;
+                true
+            }
+            _ => false,
         }
+    }
+
+    /// A line that reads.
+    pub(super) fn read(&mut self, event: &Event, partition: PartitionId, id: RecordId) -> Seen {
+        let Some(next) = self.next(event.attempt) else { return Ok(()) };
+        let expected = std::mem::replace(&mut next[partition.index()], Lane::after(id.offset.0));
+        let skips = !self.log(event.process) && id.offset.0 > expected;
+        if expected == id.offset.0 || expected == ANY || skips { Ok(()) } else { Err(self.jump(event, id, expected)) }
+    }
+
+    #[cold]
+    fn jump(&self, event: &Event, id: RecordId, expected: u64) -> Box<Violation> {
         let what = format!("{} reads {id} where offset {expected} is next", self.topology.name(event.process));
-        Err(Violation::new(Invariant::I3, event, what).record(id))
+        Violation::new(Invariant::I3, event, what).record(id)
     }
 
     fn put(&mut self, event: &Event, key: &StoreKey, offsets: &[(PartitionId, Offset)]) -> Seen {
         // Kept: a write that is asked again can land again after its key was deleted.
-        let Some(mut positions) = self.open.get(key).cloned() else {
+        let Some(positions) = self.open.get(key).cloned() else {
             let name = self.topology.name(key.task);
             self.unknown = Some(format!("{name} stored {} and no line says where its cut was", key.checkpoint));
             return Ok(());
         };
-        for partition in &self.topology.subtasks[key.task.index()].partitions {
+        for (partition, read) in self.topology.subtasks[key.task.index()].partitions.iter().zip(positions) {
             let stored = offsets.iter().find(|(p, _)| p == partition).map_or(0, |(_, o)| o.0);
-            let read = *positions.of(*partition, stored);
-            if read != stored {
+            if read != stored && read != ANY {
                 let name = self.topology.name(key.task);
                 let what =
                     format!("{name} had read {read} records of {partition} at its cut and stored offset {stored}");

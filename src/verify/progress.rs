@@ -19,7 +19,8 @@ struct Pending {
 pub struct Progress {
     topology: Arc<Topology>,
     bound: u64,
-    since_clear: Option<u64>,
+    /// The number of the line `clear`.
+    cleared: Option<u64>,
     quiet: bool,
     pending: BTreeMap<(Attempt, CheckpointId), Pending>,
     held: BTreeMap<(TaskId, Attempt), BTreeSet<ChannelId>>,
@@ -36,7 +37,7 @@ impl Progress {
         Progress {
             topology: topology.clone(),
             bound,
-            since_clear: None,
+            cleared: None,
             quiet: false,
             pending: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -48,20 +49,11 @@ impl Progress {
         }
     }
 
-    /// Counts a line that `observe` need not see.
-    #[inline]
-    pub fn tick(&mut self) {
-        if let Some(n) = &mut self.since_clear {
-            *n += 1;
-        }
-    }
-
-    /// The next line.
-    pub fn observe(&mut self, event: &Event) -> Seen {
-        self.tick();
+    /// The next line, which is the `line`th of all.
+    pub fn observe(&mut self, event: &Event, line: u64) -> Seen {
         let life = (event.process, event.attempt);
         match &event.kind {
-            Kind::Clear => self.since_clear = Some(0),
+            Kind::Clear => self.cleared = Some(line),
             Kind::Trigger { checkpoint, required, job } => {
                 let (coordinator, required) = (event.attempt, required.clone());
                 self.pending.insert((*job, *checkpoint), Pending { coordinator, required, acked: BTreeSet::new() });
@@ -190,9 +182,9 @@ impl Progress {
         (waits, what)
     }
 
-    /// What is said at the end.
-    pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
-        let verdict = match (&self.violation, self.ended, self.quiet, self.since_clear) {
+    /// What is said at the end, after so many lines.
+    pub fn finish(&self, lines: u64) -> Vec<(Invariant, Verdict)> {
+        let verdict = match (&self.violation, self.ended, self.quiet, self.cleared.map(|clear| lines - clear)) {
             (_, Some(false), _, _) => Verdict::Inconclusive("the job failed for good".to_string()),
             (Some(violation), ..) => Verdict::Violated(violation.clone()),
             (None, _, true, _) => Verdict::Holds,

@@ -63,16 +63,35 @@ impl Operator {
         if let Datum::Int(k) = key
             && (*k as u64) < DENSE_KEYS as u64
         {
-            let k = *k as usize;
-            if self.dense.len() <= k {
-                self.dense.resize((k + 1).next_power_of_two(), 0);
-            }
-            self.dense[k] += 1;
-            return self.dense[k];
+            return self.dense_count(*k as usize);
         }
         let n = self.keyed.get(key).map_or(0, int) + 1;
         self.keyed.insert(key.clone(), Datum::Int(n));
         n
+    }
+
+    /// What a record of integers becomes; nothing: it is dropped. Only for kinds that `plain` names, and keys that
+    /// have their counter in the table.
+    #[inline]
+    fn integers(&mut self, key: i64, value: i64) -> Option<i64> {
+        match &self.kind {
+            OperatorKind::Map { add } => Some(value.wrapping_add(*add)),
+            OperatorKind::Filter { drop_multiples_of } => {
+                (key.checked_rem(*drop_multiples_of).unwrap_or(0) != 0).then_some(value)
+            }
+            OperatorKind::KeyedCount => Some(self.dense_count(key as usize)),
+            OperatorKind::Distinct => (self.dense_count(key as usize) == 1).then_some(1),
+            _ => Some(value),
+        }
+    }
+
+    #[inline]
+    fn dense_count(&mut self, key: usize) -> i64 {
+        if self.dense.len() <= key {
+            self.dense.resize((key + 1).next_power_of_two(), 0);
+        }
+        self.dense[key] += 1;
+        self.dense[key]
     }
 
     #[inline]
@@ -300,13 +319,45 @@ pub fn shape(graph: &JobGraph) -> Shape {
     Shape { insensitive, chooses, rising }
 }
 
+/// Key and value of a record that a vertex emits. Integers are handed over as they are.
+#[derive(Clone, Copy, Debug)]
+pub enum Emitted<'a> {
+    /// Two integers.
+    Integers(i64, i64),
+    /// Anything else.
+    Data(&'a Datum, &'a Datum),
+}
+
 /// A failure-free run of an order-insensitive job: every source record once, all the way down.
 #[derive(Clone, Debug)]
 pub struct Reference {
     chains: Vec<Chain>,
     edges: Vec<Vec<(usize, u32)>>,
     sources: Vec<usize>,
+    /// For each partition the vertices that its records pass one after another, if they pass in single file.
+    lines: Vec<Box<[usize]>>,
     work: Vec<(usize, u32, Record)>,
+}
+
+/// Does this operator make at most one record of integers out of one, whatever side it comes from?
+fn plain(kind: &OperatorKind) -> bool {
+    use OperatorKind::*;
+    matches!(kind, Map { .. } | Filter { .. } | KeyedCount | Distinct | Union)
+}
+
+/// The vertices from `v` on, if each feeds at most one other and all their operators are plain; otherwise none.
+fn line(graph: &JobGraph, edges: &[Vec<(usize, u32)>], mut v: usize) -> Box<[usize]> {
+    let mut line = Vec::new();
+    loop {
+        if edges[v].len() > 1 || !graph.vertices[v].chain.iter().all(plain) {
+            return Box::default();
+        }
+        line.push(v);
+        match edges[v].first() {
+            Some((to, _)) => v = *to,
+            None => return line.into(),
+        }
+    }
 }
 
 impl Reference {
@@ -324,17 +375,38 @@ impl Reference {
             subtask.partitions.iter().for_each(|p| sources[p.index()] = subtask.vertex.index());
         }
         let chains = graph.vertices.iter().map(|v| Chain::new(&v.chain)).collect();
-        Reference { chains, edges, sources, work: Vec::new() }
+        let lines = sources.iter().map(|v| line(graph, &edges, *v)).collect();
+        Reference { chains, edges, sources, lines, work: Vec::new() }
     }
 
-    /// The record is read. `out` gets everything that any vertex emits because of it.
+    /// The record is read. `out` gets key and value of everything that any vertex emits because of it.
     #[inline]
-    pub fn read(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, &Record)) {
+    pub fn read(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, Emitted<'_>)) {
+        let line = &self.lines[partition.index()];
+        match (&record.key, &record.value) {
+            (Datum::Int(key), Datum::Int(value)) if (*key as u64) < DENSE_KEYS as u64 && !line.is_empty() => {
+                let mut value = *value;
+                for v in line {
+                    for operator in &mut self.chains[*v].operators {
+                        match operator.integers(*key, value) {
+                            Some(new) => value = new,
+                            None => return,
+                        }
+                    }
+                    out(*v, Emitted::Integers(*key, value));
+                }
+            }
+            _ => self.general(partition, record, &mut out),
+        }
+    }
+
+    #[inline(never)]
+    fn general(&mut self, partition: PartitionId, record: &Record, out: &mut dyn FnMut(usize, Emitted<'_>)) {
         let mut next = Some((self.sources[partition.index()], 0, record.clone()));
         while let Some((v, side, record)) = next.take() {
             let (edges, work) = (&self.edges[v], &mut self.work);
             self.chains[v].take(side, record, |record| {
-                out(v, &record);
+                out(v, Emitted::Data(&record.key, &record.value));
                 if let Some(((to, side), rest)) = edges.split_last() {
                     rest.iter().for_each(|(to, side)| work.push((*to, *side, record.clone())));
                     // Nearly always there is one edge and one record: no need to go through the list.

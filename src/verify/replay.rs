@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// One life of a subtask, re-executed.
 #[derive(Clone, Debug, Default)]
 struct Life {
-    chain: Option<Chain>,
+    chain: Option<Box<Chain>>,
     /// For each route what must be sent next; no channel: any of the route's.
     due: Vec<VecDeque<(Option<ChannelId>, Record)>>,
     sent: Vec<u64>,
@@ -30,7 +30,7 @@ struct Life {
 /// A subtask as of a cut.
 #[derive(Clone, Debug)]
 struct Part {
-    chain: Option<Chain>,
+    chain: Option<Box<Chain>>,
     sent: Vec<u64>,
     rcvd: Vec<u64>,
     written: u64,
@@ -161,11 +161,11 @@ impl Replay {
     }
 
     fn take(&mut self, event: &Event, side: u32, record: Record) {
-        let topology = self.topology.clone();
-        let Some(life) = life(&mut self.lives, &topology, event.process, event.attempt) else { return };
+        let topology = &self.topology;
+        let Some(life) = life(&mut self.lives, topology, event.process, event.attempt) else { return };
         let mut chain = life.chain.take().expect("a life has a chain");
         chain.choices.clear();
-        chain.take(side, record, |record| life.emit(&topology, event.process, record));
+        chain.take(side, record, |record| life.emit(topology, event.process, record));
         life.chain = Some(chain);
     }
 
@@ -173,8 +173,8 @@ impl Replay {
         self.nothing_due(event)?;
         let ends = self.topology.channels[channel.index()];
         let record = self.rings(event.attempt).and_then(|rings| rings.apply(channel, m));
-        let topology = self.topology.clone();
-        if let Some(life) = life(&mut self.lives, &topology, event.process, event.attempt) {
+        let topology = &self.topology;
+        if let Some(life) = life(&mut self.lives, topology, event.process, event.attempt) {
             life.rcvd[ends.input.index()] = m.saturating_add(1);
         }
         match record {
@@ -191,9 +191,9 @@ impl Replay {
         if let Some(rings) = self.rings(event.attempt) {
             rings.send(channel, m, record.clone());
         }
-        let topology = self.topology.clone();
+        let topology = &self.topology;
         let output = topology.channels[channel.index()].output;
-        let Some(life) = life(&mut self.lives, &topology, event.process, event.attempt) else { return Ok(()) };
+        let Some(life) = life(&mut self.lives, topology, event.process, event.attempt) else { return Ok(()) };
         life.sent[output as usize] = m.saturating_add(1);
         let routes = &topology.subtasks[event.process.index()].routes;
         let route = routes.iter().position(|r| (r.first..r.first + r.count).contains(&output)).unwrap_or(0);
@@ -402,7 +402,7 @@ fn life<'a>(lives: &'a mut Lives<Life>, topology: &Topology, task: TaskId, attem
     let life = lives.get(task, attempt)?;
     if life.chain.is_none() {
         let subtask = &topology.subtasks[task.index()];
-        life.chain = Some(Chain::new(&topology.vertex(task).chain));
+        life.chain = Some(Box::new(Chain::new(&topology.vertex(task).chain)));
         life.due = vec![VecDeque::new(); subtask.routes.len()];
         life.sent = vec![0; subtask.outputs.len()];
         life.rcvd = vec![0; subtask.inputs.len()];

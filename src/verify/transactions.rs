@@ -106,8 +106,9 @@ impl Transactions {
         }
     }
 
+    /// A line of a ledger that shows a record.
     #[inline]
-    fn visible(&mut self, event: &Event, txn: Option<Txn>, from: Incarnation, record: RecordId) -> Seen {
+    pub(super) fn visible(&mut self, event: &Event, txn: Option<Txn>, from: Incarnation, record: RecordId) -> Seen {
         if !self.two_phase[event.process.index()] {
             return Ok(());
         }
@@ -219,7 +220,7 @@ impl Transactions {
         if self.failed {
             return Ok(());
         }
-        for (txn, known) in self.known.iter().filter(|(_, known)| known.state != State::Aborted) {
+        if let Some((txn, known)) = self.known.iter().find(|(_, known)| known.state != State::Aborted) {
             let old = self.job.is_some_and(|job| txn.attempt < job);
             let (letter, what) = match (known.covered, known.state, old) {
                 (Some(id), _, _) => ('b', format!("belongs to {id}, which is complete, and was never committed")),

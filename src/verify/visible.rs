@@ -3,8 +3,8 @@
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Role, SinkKind, Topology};
-use crate::trace::Datum;
-use crate::trace::event::{Event, Kind};
+use crate::trace::event::Event;
+use crate::trace::{Datum, Record};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,14 +28,12 @@ impl Visible {
         Visible { next: vec![0; topology.processes()], upsert, newest: BTreeMap::new(), stale: 0, first_stale: None }
     }
 
-    /// The next line.
+    /// A record becomes visible.
     #[inline]
-    pub fn observe(&mut self, event: &Event) -> Seen {
-        let Kind::Visible { position, record, .. } = &event.kind else { return Ok(()) };
+    pub(super) fn show(&mut self, event: &Event, position: u64, record: &Record) -> Seen {
         let expected = std::mem::replace(&mut self.next[event.process.index()], position.saturating_add(1));
-        if expected != *position {
-            let what = format!("{} appears at position {position} where {expected} is next", record.id);
-            return Err(Violation::new(Invariant::I10, event, what).record(record.id));
+        if expected != position {
+            return Err(jump(event, position, expected, record.id));
         }
         if self.upsert[event.process.index()] {
             self.upsert(event.process, &record.key, record.id);
@@ -71,4 +69,10 @@ impl Visible {
     pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
         vec![(Invariant::I10, Verdict::Holds)]
     }
+}
+
+#[cold]
+fn jump(event: &Event, position: u64, expected: u64, id: RecordId) -> Box<Violation> {
+    let what = format!("{id} appears at position {position} where {expected} is next");
+    Violation::new(Invariant::I10, event, what).record(id)
 }

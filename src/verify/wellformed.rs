@@ -1,48 +1,56 @@
 //! The trace itself: lives are numbered densely, ids are defined, and channels keep the order.
 
-use super::lives::{Begun, Slots};
+use super::counts::{ANY, Lane};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::Topology;
-use crate::trace::StoreKey;
-use crate::trace::event::{Event, Kind, Outcome};
+use crate::trace::event::{Event, Kind};
+use crate::trace::{StoreKey, Txn};
 use std::sync::Arc;
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Counter {
-    /// The number of the next message to be sent; none: anything goes.
-    sent: Option<u64>,
-    /// The number of the next message to be applied; none: anything that was sent.
-    rcvd: Option<u64>,
+/// A life and the number of its next line.
+#[derive(Clone, Copy, Debug)]
+struct Cursor {
+    attempt: Attempt,
+    next: u32,
 }
 
 /// The fold.
 #[derive(Clone, Debug)]
 pub struct WellFormed {
     topology: Arc<Topology>,
-    next: Vec<Vec<(Attempt, u32)>>,
-    counters: Slots<Box<[Counter]>>,
-    begun: Begun,
+    /// The life of each process that was heard of last.
+    last: Vec<Cursor>,
+    /// All other lives of each process.
+    others: Vec<Vec<(Attempt, u32)>>,
+    /// Who reads each partition.
+    readers: Vec<TaskId>,
 }
 
 impl WellFormed {
     /// A fold that has seen nothing.
     pub fn new(topology: &Arc<Topology>) -> Self {
+        let mut readers = vec![TaskId(0); topology.partitions as usize];
+        for (task, subtask) in topology.subtasks.iter().enumerate() {
+            subtask.partitions.iter().for_each(|p| readers[p.index()] = TaskId(task as u32));
+        }
         WellFormed {
-            next: vec![Vec::new(); topology.processes()],
+            last: vec![Cursor { attempt: Attempt(0), next: 0 }; topology.processes()],
+            others: vec![Vec::new(); topology.processes()],
+            readers,
             topology: topology.clone(),
-            counters: Slots::new(),
-            begun: Begun::default(),
         }
     }
 
     /// Does every id in the line name something? The other folds rely on it.
     #[inline]
     pub fn defined(&self, event: &Event) -> bool {
-        event.process.index() < self.next.len()
+        event.process.index() < self.last.len()
             && match &event.kind {
                 Kind::Send { channel, .. } => self.owns(event.process, *channel, true),
                 Kind::Apply { channel, .. } => self.owns(event.process, *channel, false),
+                Kind::Read { partition, record } => self.reads(event.process, *partition, record.id),
+                Kind::Visible { from, txn, .. } => self.shows(event.process, *from, txn),
                 _ => self.defined_rare(event),
             }
     }
@@ -52,20 +60,31 @@ impl WellFormed {
         self.topology.channels.get(channel.index()).is_some_and(|c| if sends { c.from == task } else { c.to == task })
     }
 
+    /// Does this subtask read this partition, and is the record one of it?
+    #[inline]
+    pub(super) fn reads(&self, task: TaskId, partition: PartitionId, id: RecordId) -> bool {
+        id.partition == partition && self.readers.get(partition.index()) == Some(&task)
+    }
+
+    #[inline]
+    fn ledger(&self, process: TaskId) -> bool {
+        process.index() >= self.topology.len() + 2 && process < self.topology.environment()
+    }
+
+    /// Is this a ledger, and are these subtasks?
+    #[inline]
+    pub(super) fn shows(&self, ledger: TaskId, from: Incarnation, txn: &Option<Txn>) -> bool {
+        let tasks = self.topology.len();
+        self.ledger(ledger) && from.task.index() < tasks && txn.as_ref().is_none_or(|txn| txn.task.index() < tasks)
+    }
+
     fn defined_rare(&self, event: &Event) -> bool {
         let (tasks, partitions) = (self.topology.len(), self.topology.partitions);
         let p = event.process;
         let task = |t: &TaskId| t.index() < tasks;
         let key = |k: &StoreKey| task(&k.task);
-        let ledger = |p: TaskId| p.index() >= tasks + 2 && p < self.topology.environment();
+        let ledger = |p: TaskId| self.ledger(p);
         match &event.kind {
-            Kind::Read { partition, record } => {
-                task(&p)
-                    && partition.0 < partitions
-                    && record.id.partition == *partition
-                    && self.topology.subtasks[p.index()].partitions.contains(partition)
-            }
-            Kind::Visible { from, txn, .. } => ledger(p) && task(&from.task) && txn.iter().all(|t| task(&t.task)),
             Kind::Trigger { required, .. } => required.iter().all(task),
             Kind::Ack { .. }
             | Kind::Decline { .. }
@@ -103,26 +122,51 @@ impl WellFormed {
         }
     }
 
-    /// The next line.
-    #[inline]
+    /// The next line, unless it is one of a message.
     pub fn observe(&mut self, event: &Event) -> Seen {
         if !self.defined(event) {
-            return Err(self.wrong(event, "the line names something that the job doesn't have"));
+            return Err(self.undefined(event));
         }
-        let lives = &mut self.next[event.process.index()];
-        match lives.last_mut() {
-            Some((attempt, next)) if *attempt == event.attempt && *next == event.n => *next += 1,
-            _ => self.number(event)?,
+        self.line(event)
+    }
+
+    /// Is the line the next one of the life that was heard of last? Then it is counted.
+    #[inline(always)]
+    pub(super) fn follows(&mut self, event: &Event) -> bool {
+        let cursor = &mut self.last[event.process.index()];
+        let next = cursor.attempt == event.attempt && cursor.next == event.n;
+        cursor.next = cursor.next.wrapping_add(next as u32);
+        next
+    }
+
+    /// Is the line the next one of its life?
+    pub(super) fn line(&mut self, event: &Event) -> Seen {
+        if self.follows(event) {
+            return Ok(());
         }
-        match event.kind {
-            Kind::Send { channel, m, .. } => self.send(event, channel, m),
-            Kind::Apply { channel, m } => self.apply(event, channel, m),
-            Kind::Begin { job, base, outcome: Outcome::Ok, .. } => {
-                self.begun.add(job, base);
-                Ok(())
+        let (cursor, others) = (&mut self.last[event.process.index()], &mut self.others[event.process.index()]);
+        if cursor.attempt != event.attempt {
+            let find = |others: &[(Attempt, u32)], attempt| others.binary_search_by_key(&attempt, |(a, _)| *a);
+            let next = find(others, event.attempt).map_or(0, |i| others.remove(i).1);
+            let left = std::mem::replace(cursor, Cursor { attempt: event.attempt, next });
+            if left.next > 0
+                && let Err(i) = find(others, left.attempt)
+            {
+                others.insert(i, (left.attempt, left.next));
             }
-            _ => Ok(()),
         }
+        let expected = cursor.next;
+        cursor.next = event.n.saturating_add(1);
+        if event.n == expected {
+            return Ok(());
+        }
+        Err(self.wrong(event, &format!("line {} of a life follows line {expected}: not dense", event.n)))
+    }
+
+    /// The line names something that there isn't.
+    #[cold]
+    pub(super) fn undefined(&self, event: &Event) -> Box<Violation> {
+        self.wrong(event, "the line names something that the job doesn't have")
     }
 
     #[cold]
@@ -130,59 +174,32 @@ impl WellFormed {
         Violation::new(Invariant::WellFormed, event, what.to_string())
     }
 
-    #[cold]
-    fn number(&mut self, event: &Event) -> Seen {
-        let lives = &mut self.next[event.process.index()];
-        let i = match lives.binary_search_by_key(&event.attempt, |(attempt, _)| *attempt) {
-            Ok(i) => i,
-            Err(i) => {
-                lives.insert(i, (event.attempt, 0));
-                i
-            }
-        };
-        let expected = lives[i].1;
-        lives[i].1 = event.n.saturating_add(1);
-        if event.n != expected {
-            return Err(self.wrong(event, &format!("line {} of a life follows line {expected}: not dense", event.n)));
-        }
-        Ok(())
+    /// Is this the sender of the channel, or its receiver?
+    pub(super) fn ends(&self, event: &Event, channel: ChannelId, sends: bool) -> Seen {
+        if self.owns(event.process, channel, sends) { Ok(()) } else { Err(self.undefined(event)) }
     }
 
-    #[inline]
-    fn counter(&mut self, attempt: Attempt, channel: ChannelId) -> Option<&mut Counter> {
-        let (channels, begun) = (self.topology.channels.len(), &self.begun);
-        // Without a base both sides count from 0; after one they go on from wherever its cut was.
-        let make = || {
-            let zero = if begun.base(attempt) == Some(None) { Some(0) } else { None };
-            vec![Counter { sent: zero, rcvd: zero }; channels].into()
-        };
-        self.counters.get(attempt, make).map(|list| &mut list[channel.index()])
-    }
-
-    #[inline]
-    fn send(&mut self, event: &Event, channel: ChannelId, m: u64) -> Seen {
-        let Some(counter) = self.counter(event.attempt, channel) else { return Ok(()) };
-        let expected = counter.sent.unwrap_or(m);
-        counter.sent = Some(m.saturating_add(1));
-        if expected != m {
-            let what = format!("message {m} is sent where {expected} is next");
-            return Err(self.wrong(event, &what).witness(channel, event.attempt, m));
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn apply(&mut self, event: &Event, channel: ChannelId, m: u64) -> Seen {
-        let Some(counter) = self.counter(event.attempt, channel) else { return Ok(()) };
-        let (expected, sent) = (counter.rcvd.unwrap_or(m), counter.sent.unwrap_or(u64::MAX));
-        counter.rcvd = Some(m.saturating_add(1));
-        if expected == m && m < sent {
+    /// A line that sends.
+    pub(super) fn send(&self, event: &Event, channel: ChannelId, m: u64, lane: &mut Lane) -> Seen {
+        let expected = std::mem::replace(&mut lane.next_sent, Lane::after(m));
+        if expected == m || expected == ANY {
             return Ok(());
         }
-        let what = if expected != m {
-            format!("message {m} is applied where {expected} is next: not first in, first out")
-        } else {
+        let what = format!("message {m} is sent where {expected} is next");
+        Err(self.wrong(event, &what).witness(channel, event.attempt, m))
+    }
+
+    /// A line that applies.
+    pub(super) fn apply(&self, event: &Event, channel: ChannelId, m: u64, lane: &mut Lane) -> Seen {
+        let expected = std::mem::replace(&mut lane.next_rcvd, Lane::after(m));
+        let next = expected == m || expected == ANY;
+        if next && m < lane.next_sent {
+            return Ok(());
+        }
+        let what = if next {
             format!("message {m} is applied and was never sent")
+        } else {
+            format!("message {m} is applied where {expected} is next: not first in, first out")
         };
         Err(self.wrong(event, &what).witness(channel, event.attempt, m))
     }
