@@ -55,12 +55,26 @@ impl Queue {
         let mut i = 0;
         loop {
             let first = i * 4 + 1;
-            let Some(children) = heap.get(first..(first + 4).min(heap.len())) else { break };
-            let Some((at, least)) = children.iter().enumerate().min_by_key(|(_, key)| **key) else { break };
-            if *least >= key {
+            let (at, least) = match heap.get(first..) {
+                Some([a, b, c, d, ..]) => {
+                    let left = if b < a { (first + 1, *b) } else { (first, *a) };
+                    let right = if d < c { (first + 3, *d) } else { (first + 2, *c) };
+                    if right.1 < left.1 { right } else { left }
+                }
+                Some([a, rest @ ..]) => {
+                    let mut least = (first, *a);
+                    for (n, child) in rest.iter().enumerate() {
+                        if *child < least.1 {
+                            least = (first + 1 + n, *child);
+                        }
+                    }
+                    least
+                }
+                _ => break,
+            };
+            if least >= key {
                 break;
             }
-            let (at, least) = (first + at, *least);
             heap[i] = least;
             i = at;
         }

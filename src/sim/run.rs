@@ -104,7 +104,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         silent: 0,
         smooth: !keep.schedule,
     };
-    let panic = catch_unwind(AssertUnwindSafe(|| sim.to_the_end(keep.until))).err().map(|panic| {
+    let panic = catch_unwind(AssertUnwindSafe(|| sim.run_out(keep.until))).err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or_default()
     });
@@ -149,7 +149,7 @@ struct Sim {
 }
 
 impl Sim {
-    fn to_the_end(&mut self, until: Option<u64>) {
+    fn run_out(&mut self, until: Option<u64>) {
         while let Some(due) = self.driver.next() {
             match due {
                 Due::Head(job, channel) => self.head(job, channel),
