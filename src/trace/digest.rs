@@ -21,14 +21,6 @@ fn chain(state: u64, word: u64) -> u64 {
     (state.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Two words in one multiplication: the halves of their product, together. The words are whitened first, so that
-/// small numbers and zeros don't vanish in it.
-#[inline(always)]
-fn fold(a: u64, b: u64) -> u64 {
-    let product = (a ^ 0x2d35_8dcc_aa6c_78a5) as u128 * (b ^ 0x8bb8_4b93_962e_acc9) as u128;
-    product as u64 ^ (product >> 64) as u64
-}
-
 impl TraceDigest {
     /// Of no event.
     pub fn new(processes: usize) -> Self {
@@ -41,16 +33,15 @@ impl TraceDigest {
         let head = (event.process.0 as u64) << 40 ^ (event.attempt.0 as u64) << 32 ^ event.n as u64;
         let word = match &event.kind {
             Kind::Send { channel, m, record } => {
-                fold(head ^ 1 << 60, (channel.0 as u64) << 40 ^ m).rotate_left(32) ^ record_word(record)
+                record_word(chain(head ^ 1 << 60, (channel.0 as u64) << 40 ^ m), record)
             }
-            Kind::Apply { channel, m } => fold(head ^ 2 << 60, (channel.0 as u64) << 40 ^ m),
-            Kind::Read { partition, record } => {
-                fold(head ^ 3 << 60, partition.0 as u64).rotate_left(32) ^ record_word(record)
-            }
+            Kind::Apply { channel, m } => chain(head ^ 2 << 60, (channel.0 as u64) << 40 ^ m),
+            Kind::Read { partition, record } => record_word(chain(head ^ 3 << 60, partition.0 as u64), record),
             Kind::Visible { position, from, record, txn } => {
                 let from = (from.task.0 as u64) << 32 ^ from.attempt.0 as u64;
-                let line = fold(fold(head ^ 4 << 60, *position), from ^ txn.as_ref().map_or(0, txn_word));
-                line.rotate_left(32) ^ record_word(record)
+                let line = chain(chain(head ^ 4 << 60, *position), from);
+                let line = txn.as_ref().map_or(line, |txn| txn_word(line, txn));
+                record_word(line, record)
             }
             other => rare(head, other),
         };
@@ -85,15 +76,14 @@ fn datum_word(datum: &Datum) -> u64 {
 }
 
 #[inline(always)]
-fn record_word(record: &Record) -> u64 {
+fn record_word(line: u64, record: &Record) -> u64 {
     let id = (record.id.partition.0 as u64) << 48 ^ (record.id.part as u64) << 32 ^ record.id.offset.0;
-    fold(fold(datum_word(&record.key), datum_word(&record.value)), id)
+    chain(chain(chain(line, id), datum_word(&record.key)), datum_word(&record.value))
 }
 
-/// The transaction of a visible record; never 0.
 #[inline(always)]
-fn txn_word(txn: &Txn) -> u64 {
-    fold((txn.attempt.0 as u64) << 32 | txn.task.0 as u64, txn.number) | 1
+fn txn_word(line: u64, txn: &Txn) -> u64 {
+    chain(chain(!line, (txn.attempt.0 as u64) << 32 | txn.task.0 as u64), txn.number)
 }
 
 fn txn_words(d: &mut Digest, txn: &Txn) {
