@@ -96,13 +96,8 @@ impl Bench {
     }
 
     pub fn say(&mut self, process: TaskId, kind: Kind) {
-        let attempt = if process.0 >= STORE.0 {
-            Attempt(1)
-        } else if process == COORD {
-            Attempt(1)
-        } else {
-            self.job
-        };
+        let single = process.0 >= STORE.0 || process == COORD;
+        let attempt = if single { Attempt(1) } else { self.job };
         let n = self.n.entry((process, attempt)).or_insert(0);
         self.events.push(Event { process, attempt, n: *n, time: Nanos(0), kind });
         *n += 1;
