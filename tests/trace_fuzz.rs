@@ -18,7 +18,11 @@ fn traces() -> Vec<Vec<u8>> {
         let run = job.run_keeping(2, Keep { trace: true, ..Keep::default() }).run;
         let mut writer = json::Writer::new(Vec::new(), &meta(&setup, Some(2))).expect("memory takes it");
         // The beginning is enough: what breaks a reader breaks it anywhere.
-        run.trace.expect("it was kept").iter().take(120).for_each(|event| writer.event(event).expect("memory takes it"));
+        run.trace
+            .expect("it was kept")
+            .iter()
+            .take(120)
+            .for_each(|event| writer.event(event).expect("memory takes it"));
         writer.finish().expect("memory takes it")
     };
     scenarios.iter().map(trace).collect()
@@ -44,7 +48,11 @@ fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) {
             // Two lines change places, or one is said twice.
             let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
             let (a, b) = (dice.below(lines.len() as u64) as usize, dice.below(lines.len() as u64) as usize);
-            if dice.chance(1, 2) { lines.swap(a, b) } else { lines[a] = lines[b].clone() }
+            if dice.chance(1, 2) {
+                lines.swap(a, b)
+            } else {
+                lines[a] = lines[b].clone()
+            }
             *bytes = lines.join(&b'\n');
         }
         _ => {

@@ -73,6 +73,13 @@ pub static PROTOCOLS: &[Protocol] = &[
     ),
     row!("quorum-of-one", "I4", "diamond", processes::quorum_of_one, "one ack completes a checkpoint (B31)"),
     row!("commit-on-prepare", "I11", "diamond", processes::commit_early, "commits when prepared, not when complete"),
+    row!(
+        "commit-a-choice-early",
+        "I9n",
+        "choices",
+        processes::commit_early,
+        "shows the outcome of a choice that can still be made again"
+    ),
     row!("offset-early", "I3", "diamond", processes::offset_early, "saves the source position one record early"),
     row!("offset-late", "I3", "diamond", processes::offset_late, "saves the source position one record late"),
     row!(
@@ -89,7 +96,7 @@ pub static PROTOCOLS: &[Protocol] = &[
         processes::restore_older,
         "skips the newest completed checkpoint silently (B18)"
     ),
-    row!("applies-twice", "I9", "diamond", processes::applies_twice, "the first record of a life is applied twice"),
+    row!("applies-twice", "I8", "diamond", processes::applies_twice, "the first record of a life is applied twice"),
     row!("drops-one", "I9", "diamond", processes::drops_one, "the tenth record of a life is lost"),
     row!(
         "forged-token",
