@@ -243,6 +243,10 @@ impl<'a> Check<'a> {
                         self.value("S0212", &pointer, message.to_string()).label = label;
                     }
                 }
+                Choose if o > 0 => {
+                    let message = "`choose` must come first: a choice belongs to the record that enters the chain";
+                    self.value("S0220", &pointer, message.to_string());
+                }
                 _ => {}
             }
             let keyed =
