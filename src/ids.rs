@@ -1,6 +1,6 @@
 //! Typed ids. A number that means a task can never be used where a channel is meant.
 //!
-//! This room imports `std` only and knows nothing of what the ids name.
+//! This room imports nothing of the project and knows nothing of what the ids name.
 
 use std::fmt;
 

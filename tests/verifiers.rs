@@ -8,8 +8,6 @@ mod format;
 mod oracle;
 #[path = "verifiers/settle.rs"]
 mod settle;
-#[path = "verifiers/timing.rs"]
-mod timing;
 
 use bench::*;
 use cutline::ids::*;

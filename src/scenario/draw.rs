@@ -3,7 +3,7 @@
 //! A pure function. What is fixed in the file is never touched; a closed scenario is returned as it is.
 //!
 //! What seeds are made of follows our measurements: most runs are short and dense, with frequent checkpoints and
-//! faults tied to protocol events; one in six is long, with faults at any time; and in many of them some
+//! faults tied to protocol events; one in three is long, with faults at any time; and in many of them some
 //! channels are much slower than others.
 
 use super::dice::{Dice, stream};

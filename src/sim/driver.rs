@@ -91,7 +91,6 @@ pub struct Driver {
     pub delivered: u64,
     /// The sum of all visible integer values, wrapping.
     pub visible_sum: u64,
-    pub(super) violated: bool,
 }
 
 impl Driver {
@@ -121,7 +120,6 @@ impl Driver {
             capture: None,
             delivered: 0,
             visible_sum: 0,
-            violated: false,
         };
         for (i, fault) in plan.faults.iter().enumerate() {
             match fault.when {
@@ -322,7 +320,7 @@ impl Observer for Driver {
     fn event(&mut self, event: Event) {
         self.digest.add(&event);
         if let Some(verifier) = &mut self.verifier {
-            self.violated |= verifier.observe(&event);
+            verifier.observe(&event);
         }
         match event.kind {
             Kind::Apply { .. } => self.delivered += 1,
