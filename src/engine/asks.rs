@@ -86,6 +86,15 @@ impl<P: Clone> Asks<P> {
         }
     }
 
+    /// Adds the canonical encoding. What a request is for follows from what was asked.
+    pub fn digest(&self, d: &mut crate::digest::Digest) {
+        d.word(self.open.len() as u64);
+        for ask in &self.open {
+            d.word((ask.ticket.0 as u64) << 1 | ask.again as u64);
+            ask.request.digest(d);
+        }
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.open.clear();

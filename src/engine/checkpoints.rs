@@ -296,18 +296,8 @@ impl Coordinator {
             pending.missing.iter().for_each(|task| d.word((task.0 as u64) << 1 | 1));
         }
         d.word(self.completed.len() as u64);
-        self.completed.iter().for_each(|manifest| d.word(manifest.checkpoint.0));
-        for ask in self.asks.iter() {
-            d.word((ask.ticket.0 as u64) << 1 | ask.again as u64);
-            match ask.purpose {
-                Purpose::Lead => d.word(1),
-                Purpose::Begin => d.word(2),
-                Purpose::Open(id) => d.word(3 | id.0 << 8),
-                Purpose::Publish(id) => d.word(4 | id.0 << 8),
-                Purpose::Discard => d.word(5),
-                Purpose::End => d.word(6),
-            }
-        }
+        self.completed.iter().for_each(|manifest| manifest.digest(d));
+        self.asks.digest(d);
     }
 
     pub(super) fn checkpoint_ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {

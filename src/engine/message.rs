@@ -118,7 +118,7 @@ pub struct Txn {
     pub attempt: Attempt,
     /// The sink subtask.
     pub task: TaskId,
-    /// The number of the transaction within the attempt, from 0.
+    /// The checkpoint after which it was begun; 0 for the start of the job.
     pub number: u64,
 }
 

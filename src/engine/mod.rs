@@ -5,6 +5,7 @@ pub mod asks;
 pub mod checkpoints;
 pub mod config;
 pub mod coordinator;
+mod encode;
 pub mod gate;
 pub mod inbox;
 pub mod keyed;

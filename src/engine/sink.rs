@@ -34,7 +34,7 @@ pub struct Pending {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Committer {
     me: Incarnation,
-    number: u64,
+    number: u64, // the checkpoint that the open transaction, or the next one, comes after
     buffer: Vec<Record>,
     pending: Vec<Pending>,
     note: Option<CheckpointId>,
@@ -61,11 +61,11 @@ impl Committer {
     /// The snapshot of a checkpoint is taken: closes the open transaction. What to stage, if anything was
     /// written; a transaction without records is never made.
     pub fn close(&mut self, checkpoint: CheckpointId) -> Option<(Txn, Arc<[Record]>)> {
+        let txn = self.current();
+        self.number = checkpoint.0;
         if self.buffer.is_empty() {
             return None;
         }
-        let txn = self.current();
-        self.number += 1;
         self.pending.push(Pending { txn, checkpoint: Some(checkpoint), stage: Stage::Staging });
         let records: Arc<[Record]> = self.buffer.as_slice().into();
         self.buffer.clear();
@@ -115,7 +115,8 @@ impl Committer {
     }
 
     /// The transactions of a restored snapshot: prepared, in a complete checkpoint, so to be committed.
-    pub fn restore(&mut self, transactions: &[Txn]) {
+    pub fn restore(&mut self, checkpoint: CheckpointId, transactions: &[Txn]) {
+        self.number = checkpoint.0;
         let restored = |txn: &Txn| Pending { txn: *txn, checkpoint: None, stage: Stage::Committing };
         self.pending = transactions.iter().map(restored).collect();
     }

@@ -362,7 +362,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         for (input, records) in &snapshot.channels {
             out.effects.push(Effect::Refill(*input, records.clone()));
         }
-        self.committer.restore(&snapshot.transactions);
+        self.committer.restore(checkpoint, &snapshot.transactions);
         self.fence(&snapshot.transactions, out);
     }
 

@@ -234,23 +234,9 @@ impl<G: BarrierGate<Record> + GateState> Subtask<G> {
         for upload in &self.uploads {
             d.word(upload.checkpoint.0);
             d.word(upload.complete as u64 | (upload.asked as u64) << 1);
-            d.word(upload.snapshot.digest());
-            for (input, records) in &upload.snapshot.channels {
-                d.word(input.0 as u64);
-                records.iter().for_each(|record| record.digest(d));
-            }
+            upload.snapshot.digest_whole(d);
         }
-        for ask in self.asks.iter() {
-            d.word(ask.ticket.0 as u64);
-            match ask.purpose {
-                Purpose::Restore => d.word(1),
-                Purpose::Put(id) => d.word(2 | id.0 << 8),
-                Purpose::Fence => d.word(3),
-                Purpose::Begin => d.word(4),
-                Purpose::Stage(txn) => d.word(5 | txn.number << 8),
-                Purpose::Commit(txn) => d.word(6 | txn.number << 8),
-            }
-        }
+        self.asks.digest(d);
     }
 }
 

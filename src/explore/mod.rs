@@ -1,3 +1,15 @@
-//! Exhausting small instances. The room knows no random number and no clock.
+//! Exhaustive search: every schedule and every bounded fault of a small job, over the same world and the same engine
+//! code that the simulator drives. The room knows no scenario file and no random number.
 
+pub mod expected;
+pub mod judge;
+mod layer;
 pub mod naive;
+pub mod offers;
+pub mod recovery;
+pub mod reduce;
+pub mod rules;
+pub mod search;
+pub mod space;
+pub mod steps;
+pub mod table;

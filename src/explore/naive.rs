@@ -119,10 +119,8 @@ fn choices(node: &Node) -> Vec<(Choice, Budget)> {
         return choices;
     }
     if choices.is_empty() {
-        let patient = menu.iter().filter(|choice| timer(choice));
-        return patient.map(|choice| (*choice, node.budget)).collect();
-    }
-    if node.budget.triggers > 0 {
+        choices.extend(menu.iter().filter(|choice| timer(choice)).map(|choice| (*choice, node.budget)));
+    } else if node.budget.triggers > 0 {
         let spent = Budget { triggers: node.budget.triggers - 1, ..node.budget };
         choices.extend(menu.iter().filter(|choice| interval(choice)).map(|choice| (*choice, spent)));
     }

@@ -7,7 +7,7 @@ use crate::ids::*;
 use std::any::Any;
 
 /// What is done to an honest process.
-pub trait Mischief: Clone + Send + Sync + 'static {
+pub trait Mischief: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// Changes an input, or takes it away.
     fn input(&mut self, input: Input) -> Option<Input> {
         Some(input)
@@ -82,6 +82,7 @@ impl<M: Mischief> Process for Interposed<M> {
 
     fn digest(&self, cell: usize, d: &mut Digest) {
         self.inner.digest(cell, d);
+        d.bytes(format!("{:?}", self.mischief).as_bytes()); // plain values: nothing of it is an address
     }
 
     fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {

@@ -52,6 +52,12 @@ macro_rules! plant {
 #[derive(Clone)]
 struct Effects(fn(&mut Vec<Effect>));
 
+impl std::fmt::Debug for Effects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Effects") // a function's address is nobody's state
+    }
+}
+
 impl Mischief for Effects {
     fn effects(&mut self, effects: &mut Vec<Effect>) {
         (self.0)(effects);
@@ -59,7 +65,7 @@ impl Mischief for Effects {
 }
 
 // Acknowledges as soon as the snapshot is taken.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct AckEarly(Option<Incarnation>);
 
 impl Mischief for AckEarly {
@@ -83,7 +89,7 @@ impl Mischief for AckEarly {
 plant!(ack_early, Subtasks, |_, _| AckEarly::default());
 
 // Holds barriers back until one more record has been sent.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct BarrierLate(Vec<Effect>);
 
 impl Mischief for BarrierLate {
@@ -104,7 +110,7 @@ impl Mischief for BarrierLate {
 plant!(barrier_late, Sources, |_, _| BarrierLate::default());
 
 // Says everybody's ack when the first one comes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct QuorumOfOne {
     tasks: u32,
     queue: Vec<(Incarnation, CheckpointId)>,
@@ -129,7 +135,7 @@ impl Mischief for QuorumOfOne {
 plant!(quorum_of_one, Coordinator, |t, _| QuorumOfOne { tasks: t.len() as u32, queue: Vec::new() });
 
 // Commits a transaction as soon as it is prepared.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct CommitEarly;
 
 impl Mischief for CommitEarly {
@@ -165,7 +171,7 @@ plant!(offset_late, Sources, |_, _| Effects(|effects| snapshots(effects, |snapsh
 })));
 
 // Announces a checkpoint when its record is asked for.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct NotifyEarly {
     tasks: u32,
 }
@@ -189,6 +195,12 @@ plant!(notify_early, Coordinator, |t, _| NotifyEarly { tasks: t.len() as u32 });
 #[derive(Clone)]
 struct Inputs(fn(&mut Input));
 
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inputs") // a function's address is nobody's state
+    }
+}
+
 impl Mischief for Inputs {
     fn input(&mut self, mut input: Input) -> Option<Input> {
         (self.0)(&mut input);
@@ -209,7 +221,7 @@ plant!(ids_start_over, Coordinator, |_, _| Inputs(|input| {
 }));
 
 // Counts the records of a life; the first is applied twice.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct AppliesTwice(bool);
 
 impl Mischief for AppliesTwice {
@@ -221,7 +233,7 @@ impl Mischief for AppliesTwice {
 
 plant!(applies_twice, Inner, |_, _| AppliesTwice::default());
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct DropsOne(u32);
 
 impl Mischief for DropsOne {
@@ -234,7 +246,7 @@ impl Mischief for DropsOne {
 plant!(drops_one, Inner, |_, _| DropsOne::default());
 
 // The first coordinator says that it is the thousandth.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Forger(bool);
 
 impl Mischief for Forger {
@@ -260,7 +272,7 @@ plant!(aborts_prepared, Sinks, |_, _| Effects(|effects| {
     }
 }));
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct NoSecondTrigger(u32);
 
 impl Mischief for NoSecondTrigger {

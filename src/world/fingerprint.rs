@@ -1,9 +1,8 @@
 //! The state as one number, for searches. Stamps and event counts are left out.
 
-use super::World;
 use super::life::Life;
+use super::{InFlight, World};
 use crate::digest::Digest;
-use crate::engine::message::{Control, Element, Reply, Request};
 use crate::ids::Incarnation;
 
 impl World {
@@ -21,7 +20,7 @@ impl World {
             }
             for channel in &generation.channels {
                 d.word(channel.len() as u64);
-                channel.iter().for_each(|element| element_digest(element, d));
+                channel.iter().for_each(|element| element.digest(d));
             }
         }
         self.coordinators.iter().for_each(|life| life_digest(life, d));
@@ -30,14 +29,12 @@ impl World {
             who(*from, d);
             who(*to, d);
             d.word(queue.len() as u64);
-            queue.iter().for_each(|control| control_digest(control, d));
+            queue.iter().for_each(|control| control.digest(d));
         }
         for (id, ask) in &self.asks {
             who(id.asker, d);
-            d.word((id.serial as u64) << 32 | ask.ticket.0 as u64);
-            d.word(ask.awaited as u64 | (ask.token.0 as u64) << 8);
-            request_digest(&ask.request, d);
-            reply_digest(ask.reply.as_ref(), d);
+            d.word(id.serial as u64);
+            ask_digest(ask, d);
         }
         for (by, lost) in &self.deaths {
             who(*by, d);
@@ -55,100 +52,33 @@ fn who(life: Incarnation, d: &mut Digest) {
     d.word((life.task.0 as u64) << 32 | life.attempt.0 as u64);
 }
 
-fn life_digest(life: &Life, d: &mut Digest) {
+/// A request under way: everything but its name.
+pub(super) fn ask_digest(ask: &InFlight, d: &mut Digest) {
+    use super::Service;
+    let service = match ask.service {
+        Service::Store => 0,
+        Service::Ledger(vertex) => 1 + vertex.0 as u64,
+    };
+    d.word((ask.ticket.0 as u64) << 32 | service);
+    d.word(ask.awaited as u64 | (ask.token.0 as u64) << 8);
+    ask.request.digest(d);
+    d.word(ask.reply.is_some() as u64);
+    ask.reply.iter().for_each(|reply| reply.digest(d));
+    d.word(ask.shadow.is_some() as u64);
+    if let Some(shadow) = &ask.shadow {
+        shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+    }
+}
+
+pub(super) fn life_digest(life: &Life, d: &mut Digest) {
     who(life.who, d);
     (0..life.process.cells()).for_each(|cell| life.process.digest(cell, d));
     d.word(life.timers.len() as u64);
-    for timer in &life.timers {
-        use crate::engine::message::Timer::*;
-        d.word(match timer {
-            Interval => 1,
-            Pause => 2,
-            Timeout(id) => 3 | id.0 << 8,
-            Restart => 4,
-            Retry => 5,
-            Remind => 6,
-            Alignment(id) => 7 | id.0 << 8,
-        });
-    }
+    life.timers.iter().for_each(|timer| timer.digest(d));
     let shadow = &life.recorder.shadow;
     shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
     for (id, shadow) in &life.cuts {
         d.word(id.0);
         shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
     }
-}
-
-fn element_digest(element: &Element<crate::engine::message::Record>, d: &mut Digest) {
-    match element {
-        Element::Record(record) => record.digest(d),
-        Element::Barrier(barrier) => d.word(1 << 60 | barrier.id.0 << 1 | barrier.overtakes as u64),
-        Element::Cancel(id) => d.word(2 << 60 | id.0),
-        Element::End => d.word(3 << 60),
-    }
-}
-
-fn control_digest(control: &Control, d: &mut Digest) {
-    d.word(match control {
-        Control::Deploy { restore } => 1 | restore.as_ref().map_or(0, |m| m.checkpoint.0) << 8,
-        Control::Stop => 2,
-        Control::Trigger(id) => 3 | id.0 << 8,
-        Control::Complete(id) => 4 | id.0 << 8,
-        Control::Abort(id) => 5 | id.0 << 8,
-        Control::Running => 6,
-        Control::Ack(id) => 7 | id.0 << 8,
-        Control::Decline(id, reason) => 8 | id.0 << 16 | (*reason as u64) << 8,
-        Control::Noted(id) => 9 | id.0 << 8,
-        Control::Finished => 10,
-        Control::Failed => 11,
-    });
-}
-
-fn request_digest(request: &Request, d: &mut Digest) {
-    match request {
-        Request::Lead => d.word(1),
-        Request::BeginAttempt(attempt) => d.word(2 | (attempt.0 as u64) << 8),
-        Request::Open(key) => d.word(3 | key.checkpoint.0 << 8),
-        Request::Put(key, snapshot) => {
-            d.word(4 | key.checkpoint.0 << 8);
-            d.word(snapshot.digest());
-            for (input, records) in &snapshot.channels {
-                d.word(input.0 as u64);
-                records.iter().for_each(|record| record.digest(d));
-            }
-        }
-        Request::Get(key) => d.word(5 | key.checkpoint.0 << 8),
-        Request::Publish(manifest) => d.word(6 | manifest.checkpoint.0 << 8),
-        Request::EndJob => d.word(7),
-        Request::Discard(attempt, id) => d.word(8 | (attempt.0 as u64) << 8 | id.0 << 32),
-        Request::Begin(txn) => d.word(9 | txn.number << 8 | (txn.attempt.0 as u64) << 40),
-        Request::Stage(txn, records) => {
-            d.word(10 | txn.number << 8 | (txn.attempt.0 as u64) << 40);
-            records.iter().for_each(|record| record.digest(d));
-        }
-        Request::Commit(txn) => d.word(11 | txn.number << 8 | (txn.attempt.0 as u64) << 40),
-        Request::Fence { attempt, keep } => {
-            d.word(12 | (attempt.0 as u64) << 8);
-            keep.iter().for_each(|txn| d.word(txn.number << 32 | txn.attempt.0 as u64));
-        }
-        Request::Write(record) => {
-            d.word(13);
-            record.digest(d);
-        }
-    }
-}
-
-fn reply_digest(reply: Option<&Reply>, d: &mut Digest) {
-    d.word(match reply {
-        None => 0,
-        Some(Reply::Done) => 1,
-        Some(Reply::Failed) => 2,
-        Some(Reply::Fenced) => 3,
-        Some(Reply::Led(attempt)) => 4 | (attempt.0 as u64) << 8,
-        Some(Reply::Began { next, .. }) => 5 | next.0 << 8,
-        Some(Reply::Ended(attempt)) => 6 | (attempt.0 as u64) << 8,
-        Some(Reply::Found(snapshot)) => 7 | snapshot.digest() << 8,
-        Some(Reply::Missing) => 8,
-        Some(Reply::Expired) => 9,
-    });
 }

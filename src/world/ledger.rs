@@ -7,6 +7,10 @@ use crate::trace::event::{Kind, Outcome, TxnOp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a reader of a sink sees, whatever order it came in: each record and how often, or the newest record of each
+/// key where writes replace each other.
+pub type Shown = BTreeMap<Record, u32>;
+
 /// How far a transaction is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
@@ -23,12 +27,29 @@ pub struct Ledger {
     txns: BTreeMap<Txn, State>,
     fenced: BTreeMap<TaskId, Attempt>,
     position: u64,
+    shown: Option<Shown>,
 }
 
 impl Ledger {
-    /// Nothing written yet.
-    pub fn new(kind: SinkKind) -> Self {
-        Ledger { kind, txns: BTreeMap::new(), fenced: BTreeMap::new(), position: 0 }
+    /// Nothing written yet. `remember`: what is visible is kept, for searches; a long simulation can't afford that.
+    pub fn new(kind: SinkKind, remember: bool) -> Self {
+        let shown = remember.then(Shown::new);
+        Ledger { kind, txns: BTreeMap::new(), fenced: BTreeMap::new(), position: 0, shown }
+    }
+
+    /// What is visible, if the ledger remembers it.
+    pub fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
+    }
+
+    /// What is visible and what was committed; attempts start over.
+    pub fn renumbered(&self) -> Self {
+        let committed = self.txns.iter().filter(|(_, state)| **state != State::Aborted);
+        Ledger {
+            txns: committed.map(|(txn, state)| (*txn, state.clone())).collect(),
+            fenced: BTreeMap::new(),
+            ..self.clone()
+        }
     }
 
     /// Transactions that are neither committed nor aborted.
@@ -139,11 +160,21 @@ impl Ledger {
     fn show(&mut self, from: Incarnation, record: &Record, txn: Option<Txn>, lines: &mut Vec<Kind>) {
         lines.push(Kind::Visible { position: self.position, from, record: record.clone(), txn });
         self.position += 1;
+        if let Some(shown) = &mut self.shown {
+            if self.kind == SinkKind::Upsert {
+                shown.retain(|old, _| old.key != record.key);
+            }
+            *shown.entry(record.clone()).or_default() += 1;
+        }
     }
 
     /// Adds the canonical encoding.
     pub fn digest(&self, d: &mut crate::digest::Digest) {
-        d.word(self.position);
+        d.word(if self.kind == SinkKind::Upsert { 0 } else { self.position });
+        for (record, times) in self.shown.iter().flatten() {
+            record.digest(d);
+            d.word(*times as u64);
+        }
         for (txn, state) in &self.txns {
             d.word(txn.attempt.0 as u64);
             d.word(txn.task.0 as u64);

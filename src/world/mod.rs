@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod life;
 pub mod menu;
 pub mod observer;
+pub mod parts;
 pub mod setup;
 pub mod store;
 
@@ -84,7 +85,7 @@ impl World {
     pub fn new(setup: &Arc<Setup>) -> Self {
         let topology = &setup.topology;
         let sinks = topology.graph.vertices.iter().enumerate().filter_map(|(v, vertex)| match vertex.role {
-            Role::Sink(kind) => Some((VertexId(v as u32), Ledger::new(kind))),
+            Role::Sink(kind) => Some((VertexId(v as u32), Ledger::new(kind, setup.remember))),
             _ => None,
         });
         World {

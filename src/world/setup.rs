@@ -84,6 +84,8 @@ pub struct Setup {
     pub hosts: Vec<HostId>,
     /// A ledger aborts a transaction that has been open or prepared for so long; none: never.
     pub transaction_timeout: Option<Nanos>,
+    /// Ledgers keep what is visible, for searches.
+    pub remember: bool,
     /// I12: everything is settled within so many events after the last fault.
     pub healed_events_max: u64,
 }

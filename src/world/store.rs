@@ -27,6 +27,41 @@ impl Store {
         self.snapshots.get(key).map(|(_, shadow)| shadow)
     }
 
+    /// A stored snapshot.
+    pub fn snapshot(&self, key: &StoreKey) -> Option<&Arc<Snapshot>> {
+        self.snapshots.get(key).map(|(snapshot, _)| snapshot)
+    }
+
+    /// What the newest attempt was begun from.
+    pub fn base(&self) -> Option<CheckpointId> {
+        self.base
+    }
+
+    /// The newest checkpoint that was ever completed; 0 if none was.
+    pub fn newest(&self) -> CheckpointId {
+        self.newest
+    }
+
+    /// What is durable, with attempts and tokens starting over and without parts that nothing refers to.
+    pub fn renumbered(&self) -> Self {
+        let named = |key: &StoreKey| self.completed.values().any(|m| m.parts.contains(&Part::Stored(*key)));
+        let snapshots = self.snapshots.iter().filter(|(key, _)| named(key)).map(|(key, kept)| (*key, kept.clone()));
+        Store {
+            leader: FencingToken(0),
+            attempt: Attempt(0),
+            base: None,
+            snapshots: snapshots.collect(),
+            ended: self.ended,
+            newest: self.newest,
+            completed: self.completed.clone(),
+        }
+    }
+
+    /// Forgets what the newest attempt was begun from.
+    pub fn forget_base(&mut self) {
+        self.base = None;
+    }
+
     /// The newest job attempt that was begun.
     pub fn attempt(&self) -> Attempt {
         self.attempt
@@ -191,17 +226,11 @@ impl Store {
         d.word(self.base.map_or(0, |id| id.0));
         for (id, manifest) in &self.completed {
             d.word(id.0);
-            d.word(manifest.attempt.0 as u64);
+            manifest.digest(d);
         }
         for (key, (snapshot, shadow)) in &self.snapshots {
-            d.word(key.attempt.0 as u64);
-            d.word(key.checkpoint.0);
-            d.word(key.task.0 as u64);
-            d.word(snapshot.digest());
-            for (input, records) in &snapshot.channels {
-                d.word(input.0 as u64);
-                records.iter().for_each(|record| record.digest(d));
-            }
+            key.digest(d);
+            snapshot.digest_whole(d);
             shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
         }
     }

@@ -302,7 +302,7 @@ impl Sink {
         let (topology, config) = (topology(1), Arc::new(config));
         let me = Incarnation { task: TaskId(1), attempt: Attempt(1) };
         let process = engine::spawn(&topology, &config, me);
-        let (ledger, store) = (Ledger::new(SinkKind::TwoPhase), Store::default());
+        let (ledger, store) = (Ledger::new(SinkKind::TwoPhase, false), Store::default());
         let (asks, said, marks, visible) = (vec![], vec![], vec![], vec![]);
         let mut sink = Sink { process, me, topology, config, ledger, store, asks, said, marks, armed: false, visible };
         sink.told(Control::Deploy { restore: None });

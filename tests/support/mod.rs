@@ -1,12 +1,16 @@
 //! Shipped scenarios, driven by tests.
 #![allow(dead_code)] // every test uses a part of it
 
+use cutline::engine::config::{Config, RestartStrategy};
+use cutline::ids::*;
 use cutline::protocols;
 use cutline::scenario::{Loaded, build, draw, load};
 use cutline::sim::run::{Keep, Run, run};
 use cutline::sim::setup::SimSetup;
+use cutline::topology::*;
+use cutline::trace::event::Guarantee;
 use cutline::verify::{Invariant, Verdict};
-use cutline::world::setup::Setup;
+use cutline::world::setup::{Log, Setup};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,4 +64,42 @@ impl Seen {
         let verdicts = self.run.report.iter().flat_map(|report| report.verdicts.iter());
         verdicts.filter(|(_, verdict)| !matches!(verdict, Verdict::Holds))
     }
+}
+
+/// `sources` sources of `records` records each, into one two-phase sink that counts.
+pub fn tiny(sources: u32, records: u64, protocol: &str) -> Arc<Setup> {
+    let vertex = |name: &str, role, chain, parallelism| Vertex { name: name.into(), role, chain, parallelism };
+    let source = Role::Source { kind: SourceKind::Log, partitions: sources };
+    let edge = Edge { from: VertexId(0), to: VertexId(1), partitioning: Partitioning::Hash, capacity: 4 };
+    let sink = vertex("out", Role::Sink(SinkKind::TwoPhase), vec![OperatorKind::KeyedCount], 1);
+    let graph = JobGraph { vertices: vec![vertex("src", source, vec![], sources), sink], edges: vec![edge] };
+    let ms = Nanos::from_ms(1);
+    let config = Config {
+        mode: Mode::Aligned,
+        alignment_timeout: ms,
+        interval: ms,
+        min_pause: Nanos(0),
+        max_concurrent: 1,
+        timeout: ms,
+        tolerable_failures: 5,
+        retain: 1,
+        restart: RestartStrategy::Fixed { attempts: 9, delay: ms },
+        retry: ms,
+        checkpoint_after_end: true,
+        ignore_expired: false,
+    };
+    let log = Log::Numbers { records, keys: 1, values: 1, skew_tenths: 0, salt: 0 };
+    let topology = Arc::new(Topology::build(graph));
+    Arc::new(Setup {
+        name: "tiny".into(),
+        hosts: vec![HostId(0); topology.len()],
+        topology,
+        config: Arc::new(config),
+        spawn: cutline::protocols::find(protocol).expect("the protocol is in the table"),
+        guarantee: Guarantee::ExactlyOnce,
+        logs: vec![log; sources as usize],
+        transaction_timeout: None,
+        remember: true,
+        healed_events_max: 1_000,
+    })
 }

@@ -1,0 +1,184 @@
+//! What is wrong with a step: properties of the parts that it touched, decided when they are decided for good.
+//!
+//! The offline verifiers read whole traces; a search merges states, so what it remembers must be in the state. The
+//! environment's shadows are (records sent and taken at each cut, stored beside the snapshots), and so is what a
+//! ledger shows. I1, I2 and I4 are decided when a completion record is written, I5 when a notice is given, I6 when a
+//! state is put into place, I11 and the "twice" of I9 when output becomes visible, I15 by the ids of the store.
+//! What is missing from the output is decided where nothing is left to happen. Every counterexample is judged again
+//! by the offline verifiers.
+
+use crate::engine::snapshot::Part;
+use crate::ids::*;
+use crate::topology::Partitioning;
+use crate::trace::event::{Event, Guarantee, Kind, Notice, Outcome};
+use crate::verify::Invariant;
+use crate::world::World;
+use std::any::Any;
+use std::fmt;
+
+/// What a search holds a job to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Property {
+    /// An invariant of `docs/invariants.md`.
+    Invariant(Invariant),
+    /// No step of the engine panics.
+    NoPanic,
+    /// Where nothing can happen any more, the job has ended.
+    NoDeadlock,
+    /// From everywhere the job can still end, and no fair cycle keeps it from that.
+    NoLivelock,
+    /// What a recovery restores is a state of the same job without checkpoints and faults.
+    Refinement,
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Property::Invariant(invariant) => f.write_str(invariant.name()),
+            Property::NoPanic => f.write_str("no-panic"),
+            Property::NoDeadlock => f.write_str("no-deadlock"),
+            Property::NoLivelock => f.write_str("no-livelock"),
+            Property::Refinement => f.write_str("recovery-refinement"),
+        }
+    }
+}
+
+/// A property that doesn't hold, and what was seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wrong {
+    /// Which.
+    pub property: Property,
+    /// What was seen.
+    pub message: String,
+    /// Was it a panic, after which there is no world to go on from?
+    pub panic: bool,
+}
+
+impl Wrong {
+    /// A property doesn't hold.
+    pub fn new(property: Property, message: String) -> Self {
+        Wrong { property, message, panic: false }
+    }
+
+    fn invariant(invariant: Invariant, message: String) -> Option<Self> {
+        Some(Wrong::new(Property::Invariant(invariant), message))
+    }
+
+    /// The engine panicked.
+    pub fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Wrong { property: Property::NoPanic, message: text.unwrap_or_default(), panic: true }
+    }
+}
+
+/// What is wrong with a step that led here, if anything is.
+pub fn judge(world: &World, events: &[Event]) -> Option<Wrong> {
+    events.iter().find_map(|event| judge_one(world, event))
+}
+
+fn judge_one(world: &World, event: &Event) -> Option<Wrong> {
+    let topology = &world.setup().topology;
+    match &event.kind {
+        Kind::Complete { checkpoint, outcome: Outcome::Ok, .. } => completed(world, *checkpoint),
+        Kind::Notify { checkpoint, what: Notice::Complete, .. } => {
+            let said = *checkpoint > world.store().newest();
+            let message = || format!("{checkpoint} is announced before its completion record is durable");
+            if said { Wrong::invariant(Invariant::I5, message()) } else { None }
+        }
+        Kind::Restore { base, .. } if *base != world.store().base() => {
+            let message = format!(
+                "{} restores {}, but its attempt was begun from {}",
+                topology.name(event.process),
+                named(*base),
+                named(world.store().base())
+            );
+            Wrong::invariant(Invariant::I6, message)
+        }
+        Kind::Visible { record, txn, .. } => visible(world, event.process, record, *txn),
+        _ => None,
+    }
+}
+
+fn named(base: Option<CheckpointId>) -> String {
+    base.map_or("nothing".into(), |id| id.to_string())
+}
+
+/// A completion record was written: is every part stored, and is the cut consistent and its channel state exact?
+/// Chandy & Lamport 1985; Mattern 1989.
+fn completed(world: &World, checkpoint: CheckpointId) -> Option<Wrong> {
+    let (store, topology) = (world.store(), &world.setup().topology);
+    let manifest = store.completed().find(|manifest| manifest.checkpoint == checkpoint)?;
+    let later = store.completed().any(|other| other.checkpoint > checkpoint);
+    if later || store.newest() > checkpoint {
+        return Wrong::invariant(Invariant::I15, format!("{checkpoint} is completed after {}", store.newest()));
+    }
+    for part in &manifest.parts {
+        if let Part::Stored(key) = part
+            && store.snapshot(key).is_none()
+        {
+            let message = format!("{checkpoint} is complete, but the part of {} is not stored", topology.name(key.task));
+            return Wrong::invariant(Invariant::I4, message);
+        }
+    }
+    if world.setup().guarantee != Guarantee::ExactlyOnce {
+        return None;
+    }
+    topology.channels.iter().find_map(|channel| {
+        let stored = |task: TaskId| match manifest.parts[task.index()] {
+            Part::Stored(key) => Some(key),
+            Part::Finished => None,
+        };
+        let (from, to) = (stored(channel.from)?, stored(channel.to)?);
+        let sent = store.shadow(&from)?.sent.get(channel.output as usize).copied()?;
+        let taken = store.shadow(&to)?.taken.get(channel.input.index()).copied()?;
+        let kept = &store.snapshot(&to)?.channels;
+        let kept = kept.iter().find(|(input, _)| *input == channel.input).map_or(0, |(_, records)| records.len() as u64);
+        let names = (topology.name(channel.from), topology.name(channel.to));
+        if taken > sent {
+            let message = format!(
+                "{checkpoint}: {} had taken {taken} records from {} at its cut, of which only {sent} were sent at the sender's",
+                names.1, names.0
+            );
+            return Wrong::invariant(Invariant::I1, message);
+        }
+        let flying = sent - taken;
+        let message = || {
+            format!(
+                "{checkpoint}: {flying} records were in flight from {} to {} at the cut, {kept} are in the channel state",
+                names.0, names.1
+            )
+        };
+        if flying != kept { Wrong::invariant(Invariant::I2, message()) } else { None }
+    })
+}
+
+/// A record became visible: was it in a completed checkpoint, and is it the first time?
+fn visible(
+    world: &World,
+    ledger: TaskId,
+    record: &crate::engine::message::Record,
+    txn: Option<crate::engine::message::Txn>,
+) -> Option<Wrong> {
+    let (store, topology) = (world.store(), &world.setup().topology);
+    if let Some(txn) = txn {
+        let named = |part: &Part| match part {
+            Part::Stored(key) => store.snapshot(key).is_some_and(|snapshot| snapshot.transactions.contains(&txn)),
+            Part::Finished => false,
+        };
+        if !store.completed().any(|manifest| manifest.parts.iter().any(named)) {
+            let message = format!("{} shows a transaction that no completed checkpoint contains", topology.name(ledger));
+            return Wrong::invariant(Invariant::I11, message);
+        }
+    }
+    if world.setup().guarantee != Guarantee::ExactlyOnce {
+        return None;
+    }
+    let vertex = VertexId(ledger.0 - topology.store().0 - 1);
+    let shown = world.ledger(vertex).and_then(|ledger| ledger.shown());
+    let times: u32 = shown?.iter().filter(|(other, _)| other.id == record.id && other.key == record.key).map(|(_, n)| n).sum();
+    let copies = topology.graph.edges.iter().any(|edge| edge.partitioning == Partitioning::Broadcast);
+    let most = if copies { u32::MAX } else { 1 };
+    let message = || format!("{} shows the output of record {} {times} times", topology.name(ledger), record.id);
+    if times > most { Wrong::invariant(Invariant::I9, message()) } else { None }
+}

@@ -1,0 +1,205 @@
+//! What a state offers: the world's menu, read off a row without making the world. `tests/check.rs` holds it against
+//! [`World::menu`](crate::world::World::menu) state by state.
+
+use super::rules::*;
+use super::space::*;
+use crate::engine::message::Timer;
+use crate::ids::*;
+use crate::world::choice::{AskId, Choice, Fault};
+use crate::world::menu::OUTCOMES;
+use crate::world::parts::Slot;
+
+/// Variants of one column: reads from 0, choices, timers.
+const CHOOSE: u32 = 1024;
+const FIRE: u32 = 1536;
+/// The most variants that a column has.
+pub const VARIANTS: u32 = 4096;
+
+impl Space {
+    /// Lists what can happen next under these rules, with what is left to spend.
+    pub fn offers(&self, row: &[u32], rules: &Rules, left: &Budget, offers: &mut Vec<Offer>) {
+        offers.clear();
+        let ended = self.ended(row);
+        self.plain(row, offers);
+        let quiet = offers.is_empty();
+        if ended {
+            return;
+        }
+        self.timers(row, rules, left, quiet, offers);
+        self.faults(row, rules, left, offers);
+    }
+
+    /// Has the job ended?
+    pub fn ended(&self, row: &[u32]) -> bool {
+        let roster = self.at(row, 0);
+        matches!(self.facts(roster), Facts::Roster(facts) if facts.ended)
+    }
+
+    fn plain(&self, row: &[u32], offers: &mut Vec<Offer>) {
+        for (col, id) in row[HEAD..].iter().enumerate().filter(|(_, id)| **id != 0) {
+            let mut offer = |choice, variant| {
+                offers.push(Offer { what: Move::Choice(choice), col, variant, cost: None });
+            };
+            match (self.slots()[col], self.facts(*id)) {
+                (Slot::Channel(job, channel), Facts::Queue(queue)) => self.channel(row, col, job, channel, queue, offer),
+                (Slot::Control(from, to), _) => {
+                    if !self.busy(row, self.wire(col).actor) {
+                        offer(Choice::Tell(from, to), 0);
+                    }
+                }
+                (Slot::Asks(asker), Facts::Asks(asks)) => {
+                    let actor = self.at(row, self.wire(col).actor);
+                    let listens = matches!(self.facts(actor), Facts::Life(life) if !life.choosing);
+                    for (serial, doable, answered) in asks {
+                        let ask = AskId { asker, serial: *serial };
+                        if *doable {
+                            offer(Choice::Apply(ask), serial * 4);
+                        }
+                        if *answered && listens {
+                            offer(Choice::Answer(ask), serial * 4 + 1);
+                        }
+                    }
+                }
+                (Slot::Life(who), Facts::Life(life)) => self.reads(row, col, who, life, offer),
+                (Slot::Roster, Facts::Roster(roster)) => {
+                    for (i, (by, lost)) in roster.deaths.iter().enumerate() {
+                        offer(Choice::Detect(*by, *lost), 1 + i as u32);
+                    }
+                    if roster.headless && !roster.ended {
+                        offer(Choice::Revive, 0);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Does this process wait for a choice, or not listen?
+    fn busy(&self, row: &[u32], actor: Col) -> bool {
+        matches!(self.facts(self.at(row, actor)), Facts::Life(life) if life.choosing)
+    }
+
+    fn channel(
+        &self,
+        row: &[u32],
+        col: Col,
+        job: Attempt,
+        channel: ChannelId,
+        queue: &QueueFacts,
+        mut offer: impl FnMut(Choice, u32),
+    ) {
+        let actor = self.wire(col).actor;
+        let id = self.at(row, actor);
+        let Facts::Life(life) = self.facts(id) else { return };
+        let input = self.setup().topology.channels[channel.index()].input;
+        if life.choosing || life.blocked.contains(input) {
+            return;
+        }
+        if !self.full(row, actor) {
+            offer(Choice::Deliver(job, channel), 0);
+        }
+        if let Some(barrier) = queue.jumper
+            && (barrier.overtakes || self.life(id).is_some_and(|life| life.process.hastens(barrier.id)))
+        {
+            offer(Choice::Overtake(job, channel), 1);
+        }
+    }
+
+    /// Has an output of this process no room?
+    pub fn full(&self, row: &[u32], actor: Col) -> bool {
+        let full = |(col, capacity): &(Col, u32)| match self.facts(self.at(row, *col)) {
+            Facts::Queue(queue) => queue.len >= *capacity,
+            _ => false,
+        };
+        self.wire(actor).outputs.iter().any(full)
+    }
+
+    fn reads(&self, row: &[u32], col: Col, who: Incarnation, life: &LifeFacts, mut offer: impl FnMut(Choice, u32)) {
+        if life.choosing {
+            (0..OUTCOMES).for_each(|value| offer(Choice::Choose(who, value), CHOOSE + value as u32));
+        } else if !life.reads.is_empty() && !self.full(row, col) {
+            life.reads.iter().for_each(|slot| offer(Choice::Read(who, *slot), *slot));
+        }
+    }
+
+    fn timers(&self, row: &[u32], rules: &Rules, left: &Budget, quiet: bool, offers: &mut Vec<Offer>) {
+        for (col, id) in row[HEAD..].iter().enumerate() {
+            let (Slot::Life(who), Facts::Life(life)) = (self.slots()[col], self.facts(*id)) else { continue };
+            if life.choosing {
+                continue;
+            }
+            for (i, timer) in life.timers.iter().enumerate() {
+                let trigger = *timer == Timer::Interval;
+                let cost = match rules.timers {
+                    _ if trigger && rules.untriggered => continue,
+                    Timers::Free => None,
+                    Timers::Patient if quiet => None,
+                    Timers::Patient if trigger && left.of(Scarce::Trigger) > 0 => Some(Scarce::Trigger),
+                    Timers::Patient => continue,
+                };
+                let what = Move::Choice(Choice::Fire(who, *timer));
+                offers.push(Offer { what, col, variant: FIRE + i as u32, cost });
+            }
+        }
+    }
+
+    fn faults(&self, row: &[u32], rules: &Rules, left: &Budget, offers: &mut Vec<Offer>) {
+        if left.faults() == 0 {
+            return;
+        }
+        if left.of(Scarce::Crash) > 0 && rules.recovery == Recovery::Atomic {
+            offers.push(Offer { what: Move::PowerFailure, col: 0, variant: VARIANTS - 1, cost: Some(Scarce::Crash) });
+        }
+        let mut menu = Vec::new();
+        for (col, id) in row[HEAD..].iter().enumerate().filter(|(_, id)| **id != 0) {
+            match (self.slots()[col], self.facts(*id)) {
+                (Slot::Life(who), _) if rules.recovery == Recovery::Stepwise => {
+                    menu.push((Fault::Crash(who), Scarce::Crash, col, VARIANTS - 1));
+                    let coordinator = self.setup().topology.coordinator();
+                    if who.task == coordinator {
+                        menu.push((Fault::Failover, Scarce::Failover, col, VARIANTS - 2));
+                    }
+                    for (slot, lost) in self.slots().iter().enumerate().filter(|(c, _)| self.at(row, *c) != 0) {
+                        if let (Slot::Life(lost), true) = (lost, who.task == coordinator)
+                            && lost.task != coordinator
+                        {
+                            menu.push((Fault::Suspect(who, *lost), Scarce::Suspicion, col, VARIANTS - 3 - slot as u32));
+                        }
+                    }
+                }
+                (Slot::Control(from, to), _) => {
+                    menu.push((Fault::LoseControl(from, to), Scarce::LostControl, col, VARIANTS - 1));
+                }
+                (Slot::Asks(asker), Facts::Asks(asks)) => {
+                    for (serial, _, _) in asks.iter().filter(|(_, doable, _)| *doable) {
+                        let ask = AskId { asker, serial: *serial };
+                        menu.push((Fault::LoseReply(ask), Scarce::LostReply, col, serial * 4 + 2));
+                        menu.push((Fault::FailRequest(ask), Scarce::FailedRequest, col, serial * 4 + 3));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let affordable = menu.into_iter().filter(|(_, kind, _, _)| left.of(*kind) > 0);
+        offers.extend(affordable.map(|(fault, kind, col, variant)| Offer {
+            what: Move::Choice(Choice::Fault(fault)),
+            col,
+            variant,
+            cost: Some(kind),
+        }));
+        self.expiries(row, left, offers);
+    }
+
+    fn expiries(&self, row: &[u32], left: &Budget, offers: &mut Vec<Offer>) {
+        if left.of(Scarce::Expiry) == 0 || self.setup().transaction_timeout.is_none() {
+            return;
+        }
+        for (col, id) in row[HEAD..].iter().enumerate() {
+            let (Slot::Ledger(vertex), Facts::Ledger(open)) = (self.slots()[col], self.facts(*id)) else { continue };
+            for (i, txn) in open.iter().enumerate() {
+                let what = Move::Choice(Choice::Expire(vertex, *txn));
+                offers.push(Offer { what, col, variant: i as u32, cost: Some(Scarce::Expiry) });
+            }
+        }
+    }
+}

@@ -1,0 +1,541 @@
+//! Breadth first, layer by layer, in waves of growing use of what is scarce. The first violation is a shortest one
+//! among those with the fewest faults, and nothing depends on how many threads there are: a layer is a set of states,
+//! threads only divide it, and what the memory of steps doesn't know is filled in between, by one thread.
+//!
+//! What a state has spent is not part of it. A state is passed over where it was seen with no more spent (dominance);
+//! so a crash that leads back to a known state costs one look-up.
+
+use super::expected::Expected;
+use super::judge::{Property, Wrong};
+use super::reduce::Reducer;
+use super::rules::*;
+use super::space::*;
+use super::steps::*;
+use super::table::{NONE, Visited};
+use super::{layer::Layer, recovery};
+use crate::world::World;
+use crate::world::setup::Setup;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// States that are gone on from at once, between looks at the clock and at what must be filled in.
+const BLOCK: usize = 1 << 14;
+
+/// When to give up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// States.
+    pub states: u64,
+    /// Layers.
+    pub depth: u32,
+    /// Bytes of tables and layers.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { states: u64::MAX, depth: u32::MAX, bytes: u64::MAX }
+    }
+}
+
+/// How to search.
+#[derive(Clone)]
+pub struct Options {
+    /// What may happen.
+    pub rules: Rules,
+    /// Leave out what only reorders independent steps.
+    pub reduce: Option<Arc<Reducer>>,
+    /// Pass over states that were seen with no more spent.
+    pub dominance: bool,
+    /// Go on from a state once.
+    pub merge: bool,
+    /// Threads.
+    pub jobs: usize,
+    /// When to give up.
+    pub limits: Limits,
+    /// Compare one remembered step in so many with the engine; 0: none.
+    pub audit: u64,
+    /// Go on after a violation, and find every property that can be violated.
+    pub keep_going: bool,
+    /// Keep the way to every state.
+    pub track: bool,
+}
+
+impl Options {
+    /// Everything within these rules, one thread.
+    pub fn new(rules: Rules) -> Self {
+        Options {
+            rules,
+            reduce: None,
+            dominance: true,
+            merge: true,
+            jobs: 1,
+            limits: Limits::default(),
+            audit: AUDIT,
+            keep_going: false,
+            track: false,
+        }
+    }
+}
+
+/// Why a search was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Too many states.
+    States,
+    /// Too deep.
+    Depth,
+    /// Too much memory.
+    Memory,
+    /// Whoever asked wanted no more.
+    Stopped,
+}
+
+/// A violation that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What is wrong.
+    pub wrong: Wrong,
+    /// Steps to it.
+    pub depth: u32,
+    /// What was spent on the way.
+    pub spent: Budget,
+    /// The way, if it was kept.
+    pub path: Option<Vec<Move>>,
+}
+
+/// What came of a search.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Different states.
+    pub states: u64,
+    /// Moves that were made.
+    pub transitions: u64,
+    /// The longest of the shortest ways to a state.
+    pub depth: u32,
+    /// States of each wave.
+    pub waves: Vec<(Budget, u64)>,
+    /// States in which nothing is left to do.
+    pub quiescent: BTreeSet<u128>,
+    /// Digests of the contents of completed checkpoints.
+    pub completed: BTreeSet<u128>,
+    /// The first violation of each property.
+    pub violations: BTreeMap<Property, Violation>,
+    /// Why it was cut short; none: the whole space was searched.
+    pub cut: Option<Cut>,
+    /// Steps for which the engine ran.
+    pub misses: u64,
+    /// Steps that were run in the whole world.
+    pub whole: u64,
+    /// Remembered steps that were compared with the engine.
+    pub audits: u64,
+    /// Different parts of states.
+    pub parts: usize,
+    /// Bytes of tables and layers at their largest.
+    pub bytes: u64,
+}
+
+/// How far a search is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Different states.
+    pub states: u64,
+    /// Moves that were made.
+    pub transitions: u64,
+    /// States of this layer that are still to be gone on from.
+    pub queue: usize,
+    /// The layer.
+    pub depth: u32,
+    /// Bytes of tables and layers.
+    pub bytes: u64,
+}
+
+/// A state that a block led to.
+struct Next {
+    cost: Option<Scarce>,
+    parent: u32,
+    what: Move,
+}
+
+/// What came of one part of a block.
+#[derive(Default)]
+struct Share {
+    width: usize,
+    rows: Vec<u32>,
+    next: Vec<Next>,
+    unknown: Vec<(usize, Offer)>,
+    ends: Vec<usize>,
+    wrongs: Vec<(usize, Move, u32)>,
+    cuts: BTreeSet<u32>,
+    transitions: u64,
+    audits: u64,
+}
+
+/// A search under way.
+pub struct Search<'a> {
+    options: Options,
+    expected: Option<&'a Expected>,
+    space: Space,
+    steps: Steps,
+    seen: BTreeMap<Budget, Visited>,
+    waiting: BTreeMap<(u32, Budget), BTreeMap<u32, Layer>>,
+    parents: Vec<(u32, Move)>,
+    found: Found,
+}
+
+/// Searches everything within the rules. `watch` is told how far it is, and says whether to go on.
+pub fn search(
+    setup: &Arc<Setup>,
+    options: Options,
+    expected: Option<&Expected>,
+    watch: &mut dyn FnMut(&Progress) -> bool,
+) -> Found {
+    let first = match options.rules.recovery {
+        Recovery::Atomic => recovery::started(setup),
+        Recovery::Stepwise => World::new(setup),
+    };
+    let mut search = Search {
+        options,
+        expected,
+        space: Space::new(setup),
+        steps: Steps::default(),
+        seen: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+        parents: Vec::new(),
+        found: Found::default(),
+    };
+    search.begin(&first);
+    while search.found.cut.is_none()
+        && let Some(((_, spent), layers)) = search.waiting.pop_first()
+    {
+        let before = search.found.states;
+        search.wave(spent, layers, watch);
+        let states = search.found.states - before;
+        search.found.waves.push((spent, states));
+        if !search.options.keep_going && !search.found.violations.is_empty() {
+            break;
+        }
+    }
+    search.report()
+}
+
+impl Search<'_> {
+    fn begin(&mut self, first: &World) {
+        let row = self.space.row(first);
+        let mut layer = Layer::new(self.space.width());
+        layer.push(&row, self.parents.len() as u32);
+        self.parents.push((0, Move::PowerFailure));
+        self.waiting.entry((0, Budget::default())).or_default().insert(0, layer);
+    }
+
+    fn report(mut self) -> Found {
+        let found = &mut self.found;
+        (found.misses, found.whole) = (self.steps.misses, self.steps.whole);
+        found.parts = self.space.parts();
+        self.found
+    }
+
+    /// Everything that is reached with exactly this much spent.
+    fn wave(&mut self, spent: Budget, starts: BTreeMap<u32, Layer>, watch: &mut dyn FnMut(&Progress) -> bool) {
+        let mut starts = starts;
+        let Some(mut depth) = starts.keys().next().copied() else { return };
+        let mut layer = Layer::new(self.space.width());
+        loop {
+            if let Some(start) = starts.remove(&depth) {
+                self.admit(spent, start, &mut layer);
+            }
+            if layer.is_empty() {
+                match starts.keys().next() {
+                    Some(next) => depth = *next,
+                    None => return,
+                }
+                continue;
+            }
+            self.found.depth = self.found.depth.max(depth);
+            let next = self.layer(spent, depth, &layer, watch);
+            let done = !self.options.keep_going && !self.found.violations.is_empty();
+            if self.found.cut.is_some() || done {
+                return;
+            }
+            layer = next;
+            depth += 1;
+        }
+    }
+
+    /// Puts states that another wave led to into a layer, unless they were seen with no more spent.
+    fn admit(&mut self, spent: Budget, start: Layer, layer: &mut Layer) {
+        let visited = self.seen.entry(spent).or_default();
+        visited.reserve(start.len());
+        layer.widen(self.space.width());
+        for (row, number) in start.iter() {
+            let key = Visited::key(fingerprint(row));
+            let dominated = self.options.dominance
+                && self.seen.iter().any(|(less, seen)| *less != spent && less.within(&spent) && seen.contains(key));
+            if !self.options.merge || (!dominated && self.seen[&spent].insert(key)) {
+                self.found.states += 1;
+                layer.push(row, number);
+            }
+        }
+    }
+
+    fn layer(
+        &mut self,
+        spent: Budget,
+        depth: u32,
+        layer: &Layer,
+        watch: &mut dyn FnMut(&Progress) -> bool,
+    ) -> Layer {
+        let mut next = Layer::new(self.space.width());
+        let mut from = 0;
+        while from < layer.len() {
+            let to = (from + BLOCK).min(layer.len());
+            self.seen.entry(spent).or_default().reserve((to - from) * 24);
+            let shares = self.shares(spent, layer, from, to);
+            for share in shares {
+                self.collect(spent, depth, layer, share, &mut next);
+            }
+            from = to;
+            if !self.go_on(depth, layer, &next, layer.len() - from, watch) {
+                return next;
+            }
+        }
+        next
+    }
+
+    fn shares(&self, spent: Budget, layer: &Layer, from: usize, to: usize) -> Vec<Share> {
+        let jobs = self.options.jobs.max(1);
+        if jobs == 1 || to - from < 256 {
+            return vec![self.share(spent, layer, from, to)];
+        }
+        let part = (to - from).div_ceil(jobs);
+        std::thread::scope(|scope| {
+            let work = |job: usize| {
+                let (a, b) = ((from + job * part).min(to), (from + (job + 1) * part).min(to));
+                scope.spawn(move || self.share(spent, layer, a, b))
+            };
+            let threads: Vec<_> = (0..jobs).map(work).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a search thread doesn't panic")).collect()
+        })
+    }
+
+    /// Goes on from some states of a layer as far as the memory of steps knows how.
+    fn share(&self, spent: Budget, layer: &Layer, from: usize, to: usize) -> Share {
+        let mut share = Share { width: self.space.width(), ..Share::default() };
+        let (mut offers, mut next) = (Vec::new(), Vec::new());
+        let left = self.left(spent);
+        let dominating = self.dominating(spent);
+        let seen = &self.seen[&spent];
+        for at in from..to {
+            let row = layer.row(at);
+            self.space.offers(row, &self.options.rules, &left, &mut offers);
+            if offers.iter().all(|offer| offer.cost.is_some_and(|kind| kind != Scarce::Trigger)) {
+                share.ends.push(at);
+            }
+            if let Some(reducer) = &self.options.reduce {
+                reducer.choose(&self.space, row, &mut offers);
+            }
+            for offer in &offers {
+                let (went, cut) = self.steps.go(&self.space, row, offer, &mut next);
+                match went {
+                    Went::Unknown => {
+                        share.unknown.push((at, *offer));
+                        continue;
+                    }
+                    Went::Wrong(wrong) => share.wrongs.push((at, offer.what, wrong)),
+                    Went::Fine => self.found(&mut share, offer, layer.number(at), &next, seen, &dominating),
+                }
+                if cut != NONE {
+                    share.cuts.insert(cut);
+                }
+                share.transitions += 1;
+                if self.options.audit > 0 && fingerprint(&next) as u64 % self.options.audit == 0 {
+                    self.audit(row, offer, &next, went);
+                    share.audits += 1;
+                }
+            }
+        }
+        share
+    }
+
+    fn left(&self, spent: Budget) -> Budget {
+        let mut left = self.options.rules.budget;
+        left.0.iter_mut().zip(spent.0).for_each(|(left, spent)| *left -= spent);
+        left
+    }
+
+    /// The waves whose states needn't be gone on from again in this one.
+    fn dominating(&self, spent: Budget) -> Vec<&Visited> {
+        let less = |(budget, _): &(&Budget, &Visited)| **budget != spent && budget.within(&spent);
+        if !self.options.dominance {
+            return Vec::new();
+        }
+        self.seen.iter().filter(less).map(|(_, seen)| seen).collect()
+    }
+
+    /// Keeps a state if it is new.
+    #[inline]
+    fn found(
+        &self,
+        share: &mut Share,
+        offer: &Offer,
+        parent: u32,
+        next: &[u32],
+        seen: &Visited,
+        dominating: &[&Visited],
+    ) {
+        let key = Visited::key(fingerprint(next));
+        let new = match offer.cost {
+            Some(_) => !self.options.dominance || !self.options.merge || (!seen.contains(key) && !dominating.iter().any(|less| less.contains(key))),
+            None => !self.options.merge || (!dominating.iter().any(|less| less.contains(key)) && seen.insert(key)),
+        };
+        if new {
+            share.rows.extend_from_slice(next);
+            share.next.push(Next { cost: offer.cost, parent, what: offer.what });
+        }
+    }
+
+    /// Runs a remembered step in the whole world. A difference is a defect of the checker itself.
+    fn audit(&self, row: &[u32], offer: &Offer, next: &[u32], went: Went) {
+        let ran = run(&self.space.world(row), offer.what);
+        let same = match went {
+            Went::Wrong(wrong) => ran.wrong.as_ref() == Some(&self.steps.wrongs[wrong as usize]),
+            _ => ran.wrong.is_none() && Space::fingerprint_of(&ran.world) == fingerprint(next),
+        };
+        assert!(same, "the checker is wrong: {:?} doesn't do what it did before in the same surroundings", offer.what);
+    }
+
+    /// Takes over what a share found, and fills in what it didn't know.
+    fn collect(&mut self, spent: Budget, depth: u32, layer: &Layer, share: Share, next: &mut Layer) {
+        let mut share = share;
+        self.found.transitions += share.transitions + share.unknown.len() as u64;
+        self.found.audits += share.audits;
+        let mut row = Vec::new();
+        for (at, offer) in std::mem::take(&mut share.unknown) {
+            let from = layer.row(at);
+            let (went, cut) = match self.steps.go(&self.space, from, &offer, &mut row) {
+                (Went::Unknown, _) => self.steps.resolve(&mut self.space, from, &offer, &mut row),
+                known => known,
+            };
+            if cut != NONE {
+                share.cuts.insert(cut);
+            }
+            if let Went::Wrong(wrong) = went {
+                share.wrongs.push((at, offer.what, wrong));
+                continue;
+            }
+            self.keep(spent, depth, &row, &Next { cost: offer.cost, parent: layer.number(at), what: offer.what }, next, false);
+        }
+        let width = share.width;
+        for (i, one) in share.next.iter().enumerate() {
+            self.keep(spent, depth, &share.rows[i * width..(i + 1) * width], one, next, true);
+        }
+        for (at, what, wrong) in share.wrongs {
+            let wrong = self.steps.wrongs[wrong as usize].clone();
+            self.violated(spent, depth + 1, layer.number(at), Some(what), wrong);
+        }
+        for cut in share.cuts {
+            self.found.completed.insert(self.steps.cuts[cut as usize]);
+        }
+        for at in share.ends {
+            self.end(spent, depth, layer, at);
+        }
+    }
+
+    /// A state that is to be gone on from, in this wave or in a later one.
+    fn keep(&mut self, spent: Budget, depth: u32, row: &[u32], one: &Next, next: &mut Layer, checked: bool) {
+        let key = Visited::key(fingerprint(row));
+        let width = self.space.width();
+        let Some(kind) = one.cost else {
+            let fresh = checked || !self.options.merge || {
+                let dominated = self.dominating(spent).iter().any(|less| less.contains(key));
+                !dominated && self.seen[&spent].insert(key)
+            };
+            if fresh {
+                self.found.states += 1;
+                let number = self.number(one);
+                next.widen(width);
+                next.push(row, number);
+            }
+            return;
+        };
+        let then = spent.plus(kind);
+        let dominated = self.options.dominance
+            && self.options.merge
+            && self.seen.iter().any(|(less, seen)| less.within(&then) && seen.contains(key));
+        if !dominated {
+            let number = self.number(one);
+            let layers = self.waiting.entry((then.sum(), then)).or_default();
+            let layer = layers.entry(depth + 1).or_insert_with(|| Layer::new(width));
+            layer.widen(width);
+            layer.push(row, number);
+        }
+    }
+
+    fn number(&mut self, one: &Next) -> u32 {
+        if !self.options.track {
+            return 0;
+        }
+        self.parents.push((one.parent, one.what));
+        (self.parents.len() - 1) as u32
+    }
+
+    /// Nothing happens any more by itself: is that an end?
+    fn end(&mut self, spent: Budget, depth: u32, layer: &Layer, at: usize) {
+        let row = layer.row(at);
+        self.found.quiescent.insert(fingerprint(row));
+        let world = self.space.world(row);
+        if let Some(wrong) = self.expected.and_then(|expected| expected.ends_wrong(&world)) {
+            self.violated(spent, depth, layer.number(at), None, wrong);
+        }
+    }
+
+    fn violated(&mut self, spent: Budget, depth: u32, number: u32, last: Option<Move>, wrong: Wrong) {
+        let known = self.found.violations.get(&wrong.property);
+        let better = known.is_none_or(|known| {
+            known.spent == spent && known.depth == depth && known.wrong.message > wrong.message
+        });
+        if better {
+            let path = self.options.track.then(|| self.path(number, last));
+            let violation = Violation { depth, spent, path, wrong };
+            self.found.violations.insert(violation.wrong.property, violation);
+        }
+    }
+
+    fn path(&self, number: u32, last: Option<Move>) -> Vec<Move> {
+        let mut path: Vec<Move> = last.into_iter().collect();
+        let mut at = number;
+        while at != 0 {
+            let (parent, what) = self.parents[at as usize];
+            path.push(what);
+            at = parent;
+        }
+        path.reverse();
+        path
+    }
+
+    fn go_on(
+        &mut self,
+        depth: u32,
+        layer: &Layer,
+        next: &Layer,
+        queue: usize,
+        watch: &mut dyn FnMut(&Progress) -> bool,
+    ) -> bool {
+        let tables: usize = self.seen.values().map(Visited::bytes).sum();
+        let waiting: usize = self.waiting.values().flat_map(|layers| layers.values()).map(Layer::bytes).sum();
+        let bytes = (tables + waiting + layer.bytes() + next.bytes()) as u64;
+        self.found.bytes = self.found.bytes.max(bytes);
+        let (states, transitions) = (self.found.states, self.found.transitions);
+        let wanted = watch(&Progress { states, transitions, queue: queue + next.len(), depth, bytes });
+        let limits = &self.options.limits;
+        let left = queue > 0 || !next.is_empty();
+        self.found.cut = match () {
+            _ if !wanted => Some(Cut::Stopped),
+            _ if states > limits.states => Some(Cut::States),
+            _ if bytes > limits.bytes => Some(Cut::Memory),
+            _ if depth >= limits.depth && left => Some(Cut::Depth),
+            _ => None,
+        };
+        self.found.cut.is_none()
+    }
+}
