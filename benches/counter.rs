@@ -51,6 +51,7 @@ fn setup(n: u64) -> (Arc<Setup>, Arc<SimSetup>) {
         logs: vec![Log::Numbers { records: n, keys: KEYS, values: 1, skew_tenths: 0, salt: 0 }; 2],
         hosts: vec![HostId(0); 7],
         transaction_timeout: None,
+        instant: false,
         healed_events_max: u64::MAX / 2,
     };
     let link = Latency::Uniform { min: ms(1), max: ms(10) };

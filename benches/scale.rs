@@ -81,6 +81,7 @@ fn main() {
         logs: vec![Log::Numbers { records, keys: 1_000, values: 10, skew_tenths: 0, salt: 0 }; width as usize],
         hosts: vec![HostId(0); subtasks],
         transaction_timeout: None,
+        instant: false,
         healed_events_max: u64::MAX / 2,
     });
     let link = Latency::Uniform { min: ms(1), max: ms(3) };

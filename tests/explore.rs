@@ -43,6 +43,7 @@ fn tiny(sources: u32, records: u64, protocol: &str) -> Arc<Setup> {
         guarantee: Guarantee::ExactlyOnce,
         logs: vec![log; sources as usize],
         transaction_timeout: None,
+        instant: false,
         healed_events_max: 1_000,
     })
 }

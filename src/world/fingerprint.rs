@@ -37,6 +37,9 @@ impl World {
             d.word((id.serial as u64) << 32 | ask.ticket.0 as u64);
             d.word(ask.awaited as u64 | (ask.token.0 as u64) << 8);
             request_digest(&ask.request, d);
+            if let Some(shadow) = &ask.shadow {
+                shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+            }
             reply_digest(ask.reply.as_ref(), d);
         }
         for (by, lost) in &self.deaths {

@@ -84,6 +84,9 @@ pub struct Setup {
     pub hosts: Vec<HostId>,
     /// A ledger aborts a transaction that has been open or prepared for so long; none: never.
     pub transaction_timeout: Option<Nanos>,
+    /// Requests that nobody waits for an answer to are done inside the step that asks, instead of travelling. An
+    /// abstraction for searches: a step that is atomic in a model of the protocol is one step here.
+    pub instant: bool,
     /// I12: everything is settled within so many events after the last fault.
     pub healed_events_max: u64,
 }
