@@ -52,6 +52,7 @@ fn setup(n: u64) -> (Arc<Setup>, Arc<SimSetup>) {
         hosts: vec![HostId(0); 7],
         transaction_timeout: None,
         remember: false,
+        instant: false,
         healed_events_max: u64::MAX / 2,
     };
     let link = Latency::Uniform { min: ms(1), max: ms(10) };

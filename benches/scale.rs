@@ -82,6 +82,7 @@ fn main() {
         hosts: vec![HostId(0); subtasks],
         transaction_timeout: None,
         remember: false,
+        instant: false,
         healed_events_max: u64::MAX / 2,
     });
     let link = Latency::Uniform { min: ms(1), max: ms(3) };

@@ -347,7 +347,7 @@ pub enum TriggerFailure {
 pub struct Outbox {
     /// In the order in which they happen.
     pub effects: Vec<Effect>,
-    /// Set when the answers of `blocked`, `hastens`, `wants` or `chooses` may have changed, so that a driver
+    /// Set when the answers of `blocked`, `hastens`, `wants`, `chooses` or `deaf` may have changed, so that a driver
     /// needn't ask after every record.
     pub gate_changed: bool,
 }

@@ -1,6 +1,6 @@
 //! The one seam: a process is a pure value with one method.
 
-use super::message::{Input, Outbox};
+use super::message::{Control, Input, Outbox};
 use crate::digest::Digest;
 use crate::ids::*;
 use crate::topology::Topology;
@@ -65,6 +65,12 @@ pub trait Process: Send + Sync + 'static {
 
     /// Has it a choice to make that it leaves to the environment? It takes nothing else until then.
     fn chooses(&self) -> bool {
+        false
+    }
+
+    /// A control message that it doesn't take now: the driver must not hand it over, nor what was told after it
+    /// by the same process. Like `blocked`, for messages. Nothing that ships is ever deaf.
+    fn deaf(&self, _control: &Control) -> bool {
         false
     }
 

@@ -13,11 +13,6 @@ impl Layer {
         Layer { width, rows: Vec::new(), numbers: Vec::new() }
     }
 
-    /// Words of a row.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
     /// How many rows.
     pub fn len(&self) -> usize {
         self.numbers.len()

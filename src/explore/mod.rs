@@ -1,6 +1,7 @@
 //! Exhaustive search: every schedule and every bounded fault of a small job, over the same world and the same engine
 //! code that the simulator drives. The room knows no scenario file and no random number.
 
+pub mod anchor;
 pub mod expected;
 pub mod judge;
 mod layer;

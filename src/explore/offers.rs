@@ -7,7 +7,7 @@ use crate::engine::message::Timer;
 use crate::ids::*;
 use crate::world::choice::{AskId, Choice, Fault};
 use crate::world::menu::OUTCOMES;
-use crate::world::parts::Slot;
+use crate::world::parts::{Part, Slot};
 
 /// Variants of one column: reads from 0, choices, timers.
 const CHOOSE: u32 = 1024;
@@ -42,8 +42,8 @@ impl Space {
             };
             match (self.slots()[col], self.facts(*id)) {
                 (Slot::Channel(job, channel), Facts::Queue(queue)) => self.channel(row, col, job, channel, queue, offer),
-                (Slot::Control(from, to), _) => {
-                    if !self.busy(row, self.wire(col).actor) {
+                (Slot::Control(from, to), Facts::Queue(queue)) => {
+                    if self.listens(self.at(row, self.wire(col).actor), queue) {
                         offer(Choice::Tell(from, to), 0);
                     }
                 }
@@ -74,9 +74,14 @@ impl Space {
         }
     }
 
-    /// Does this process wait for a choice, or not listen?
-    fn busy(&self, row: &[u32], actor: Col) -> bool {
-        matches!(self.facts(self.at(row, actor)), Facts::Life(life) if life.choosing)
+    /// Does this process, if it lives, take the head of a control queue now?
+    fn listens(&self, actor: Id, queue: &QueueFacts) -> bool {
+        let Some(life) = self.life(actor) else { return true };
+        let deaf = |part: &Part| match part {
+            Part::Control(one) => one.iter().any(|control| life.process.deaf(control)),
+            _ => false,
+        };
+        !life.choosing && !deaf(self.item(queue.head))
     }
 
     fn channel(

@@ -1,7 +1,7 @@
 //! A process that delegates to another one and tampers with what goes in or comes out.
 
 use crate::digest::Digest;
-use crate::engine::message::{Effect, Input, Outbox};
+use crate::engine::message::{Control, Effect, Input, Outbox};
 use crate::engine::process::{IdKind, Process};
 use crate::ids::*;
 use std::any::Any;
@@ -70,6 +70,10 @@ impl<M: Mischief> Process for Interposed<M> {
 
     fn chooses(&self) -> bool {
         self.inner.chooses()
+    }
+
+    fn deaf(&self, control: &Control) -> bool {
+        self.inner.deaf(control)
     }
 
     fn stopped(&self) -> bool {

@@ -4,6 +4,7 @@
 //! what goes in or comes out, or a gate that delegates to an honest gate: the code under test is the code that
 //! ships. Every defect names the invariant that must catch it; `tests/protocols.rs` runs the whole table.
 
+pub mod anchor;
 mod gates;
 mod interpose;
 mod processes;

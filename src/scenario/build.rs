@@ -85,6 +85,7 @@ pub fn build(closed: &Scenario, loaded: &Loaded, protocols: Protocols) -> Result
         hosts: hosts(closed, &topology)?,
         transaction_timeout: timeout.map(|timeout| ms(timeout, "transaction_timeout_ms")).transpose()?,
         remember: false,
+        instant: false,
         healed_events_max: closed.sim.settle_events_max.ok_or(BuildError::Open("sim.settle_events_max"))?,
         topology,
     };

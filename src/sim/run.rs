@@ -97,6 +97,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         store_full_until: 0,
         fail_requests: 0,
         lose_replies: 0,
+        unheard: Vec::new(),
         schedule: keep.schedule.then(Vec::new),
         steps: 0,
         clear_at: None,
@@ -139,6 +140,8 @@ struct Sim {
     store_full_until: u64,
     fail_requests: u32,
     lose_replies: u32,
+    /// Messages whose time has come and whose receiver was deaf to them.
+    unheard: Vec<(Incarnation, Incarnation)>,
     schedule: Option<Vec<Move>>,
     steps: u64,
     clear_at: Option<u64>,
@@ -315,6 +318,9 @@ impl Sim {
             let value = self.driver.dice.below(OUTCOMES as u64) as u8;
             self.apply(Step::from(Choice::Choose(who, value)));
         }
+        if !self.unheard.is_empty() {
+            self.listen(who);
+        }
         let Some(life) = self.world.life(who) else { return };
         let switches =
             self.setup.config.mode == Mode::AlignedThenUnaligned || self.setup.config.mode == Mode::Unaligned;
@@ -337,6 +343,17 @@ impl Sim {
         }
     }
 
+    /// It may take now what it was deaf to.
+    fn listen(&mut self, who: Incarnation) {
+        for (from, to) in std::mem::take(&mut self.unheard) {
+            if to == who {
+                self.driver.later(self.driver.now, Rare::Choice(Choice::Tell(from, to)));
+            } else {
+                self.unheard.push((from, to));
+            }
+        }
+    }
+
     fn rare(&mut self, rare: Rare) {
         match rare {
             Rare::Choice(choice) => self.choice(choice),
@@ -355,6 +372,11 @@ impl Sim {
 
     fn choice(&mut self, choice: Choice) {
         if !self.world.enabled(choice) {
+            if let Choice::Tell(from, to) = choice
+                && self.world.unheard(from, to)
+            {
+                self.unheard.push((from, to));
+            }
             return;
         }
         match choice {

@@ -4,10 +4,11 @@ use super::choice::{AskId, Choice, Fault, Step};
 use super::life::{Generation, Life, Place};
 use super::observer::Observer;
 use super::{Service, World};
-use crate::engine::message::{Control, Element, Input, Record, Request, Txn};
+use crate::engine::message::{Control, Element, Input, Record, Reply, Request, Txn};
 use crate::ids::*;
 use crate::trace::event::{Kind, TxnOp};
-use crate::trace::record::Recorder;
+use crate::trace::record::{Recorder, Shadow};
+use std::sync::Arc;
 
 /// The choice isn't on the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,25 +202,7 @@ impl World {
     fn serve(&mut self, ask: AskId, failed: bool, answered: bool, observer: &mut impl Observer) {
         let InFlight { service, token, request, shadow, .. } =
             self.asks.get(&ask).expect("a request is on its way").clone();
-        let mut lines = std::mem::take(&mut self.lines);
-        let (process, reply) = match service {
-            Service::Store => {
-                let topology = &self.setup.topology;
-                let reply = self.store.apply(topology, token, &request, shadow.as_ref(), failed, &mut lines);
-                (topology.store(), reply)
-            }
-            Service::Ledger(vertex) => {
-                let ledger = self.ledgers.get_mut(&vertex).expect("a sink has a ledger");
-                (self.setup.topology.ledger(vertex), ledger.apply(ask.asker, &request, failed, &mut lines))
-            }
-        };
-        for kind in lines.drain(..) {
-            self.service_line(process, kind, observer);
-        }
-        self.lines = lines;
-        if let (Request::Begin(txn), Service::Ledger(vertex)) = (&request, service) {
-            observer.opened(vertex, *txn);
-        }
+        let reply = self.serve_now(ask.asker, service, token, &request, shadow.as_ref(), failed, observer);
         let entry = self.asks.get_mut(&ask).expect("a request is on its way");
         if entry.awaited && answered {
             entry.reply = Some(reply);
@@ -227,6 +210,40 @@ impl World {
         } else {
             self.asks.remove(&ask);
         }
+    }
+
+    /// The store or a ledger does what it was asked, or fails to; its reply.
+    #[allow(clippy::too_many_arguments)] // a request, taken apart
+    pub(super) fn serve_now(
+        &mut self,
+        asker: Incarnation,
+        service: Service,
+        token: FencingToken,
+        request: &Request,
+        shadow: Option<&Arc<Shadow>>,
+        failed: bool,
+        observer: &mut impl Observer,
+    ) -> Reply {
+        let mut lines = std::mem::take(&mut self.lines);
+        let (process, reply) = match service {
+            Service::Store => {
+                let topology = &self.setup.topology;
+                let reply = self.store.apply(topology, token, request, shadow, failed, &mut lines);
+                (topology.store(), reply)
+            }
+            Service::Ledger(vertex) => {
+                let ledger = self.ledgers.get_mut(&vertex).expect("a sink has a ledger");
+                (self.setup.topology.ledger(vertex), ledger.apply(asker, request, failed, &mut lines))
+            }
+        };
+        for kind in lines.drain(..) {
+            self.service_line(process, kind, observer);
+        }
+        self.lines = lines;
+        if let (Request::Begin(txn), Service::Ledger(vertex)) = (request, service) {
+            observer.opened(vertex, *txn);
+        }
+        reply
     }
 
     fn answer(&mut self, ask: AskId, keep: Option<u32>, observer: &mut impl Observer) {

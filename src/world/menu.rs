@@ -65,9 +65,7 @@ impl World {
             Choice::Overtake(job, channel) => self.jumper(job, channel).is_some(),
             Choice::Read(who, slot) => self.life(who).is_some_and(|life| self.readable(life, slot)),
             Choice::Choose(who, value) => value < OUTCOMES && self.life(who).is_some_and(|life| life.choosing),
-            Choice::Tell(from, to) => {
-                self.control.contains_key(&(from, to)) && !self.life(to).is_some_and(|life| life.choosing)
-            }
+            Choice::Tell(from, to) => self.tellable(from, to),
             Choice::Apply(ask) => self.appliable(ask),
             Choice::Answer(ask) => self.answerable(ask),
             Choice::Fire(who, timer) => {
@@ -118,6 +116,17 @@ impl World {
         let may = barrier.overtakes || life.process.hastens(barrier.id);
         // Room for what the step may send isn't asked for: barriers always fit.
         (may && !life.choosing && !life.process.blocked(table.input)).then_some(at)
+    }
+
+    fn tellable(&self, from: Incarnation, to: Incarnation) -> bool {
+        let Some(control) = self.control.get(&(from, to)).and_then(|queue| queue.front()) else { return false };
+        !self.life(to).is_some_and(|life| life.choosing || life.process.deaf(control))
+    }
+
+    /// Does a control message wait for a process that is deaf to it? A driver asks again when that life changes.
+    pub fn unheard(&self, from: Incarnation, to: Incarnation) -> bool {
+        let control = self.control.get(&(from, to)).and_then(|queue| queue.front());
+        control.is_some_and(|control| self.life(to).is_some_and(|life| life.process.deaf(control)))
     }
 
     #[inline]

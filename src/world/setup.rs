@@ -86,6 +86,9 @@ pub struct Setup {
     pub transaction_timeout: Option<Nanos>,
     /// Ledgers keep what is visible, for searches.
     pub remember: bool,
+    /// Requests that nobody waits for an answer to are done inside the step that asks, instead of travelling. An
+    /// abstraction for searches: a step that is atomic in a model of the protocol is one step here.
+    pub instant: bool,
     /// I12: everything is settled within so many events after the last fault.
     pub healed_events_max: u64,
 }

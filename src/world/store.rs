@@ -162,7 +162,9 @@ impl Store {
         if failed {
             return Reply::Failed;
         }
-        self.snapshots.insert(key, (snapshot.clone(), shadow.cloned().unwrap_or_default()));
+        let known = self.snapshots.get(&key).map(|(_, shadow)| shadow);
+        let shadow = shadow.or(known).cloned().unwrap_or_default(); // asked again, the cut may be over
+        self.snapshots.insert(key, (snapshot.clone(), shadow));
         Reply::Done
     }
 

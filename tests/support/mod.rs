@@ -100,6 +100,7 @@ pub fn tiny(sources: u32, records: u64, protocol: &str) -> Arc<Setup> {
         logs: vec![log; sources as usize],
         transaction_timeout: None,
         remember: true,
+        instant: false,
         healed_events_max: 1_000,
     })
 }

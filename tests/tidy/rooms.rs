@@ -25,7 +25,7 @@ pub static TABLE: &[Row] = &[
         &["ids", "topology", "engine::config", "engine::process", "trace::event", "world::setup", "sim::setup"],
     ),
     row("sim", &["ids", "topology", "engine::message", "trace", "world", "verify", "scenario::dice"]),
-    row("explore", &["ids", "engine::message", "trace::event", "verify", "world"]),
+    row("explore", &["ids", "topology", "engine::message", "protocols::anchor", "trace::event", "verify", "world"]),
     row("report", &["digest", "scenario", "verify"]),
     row(
         "cli",

@@ -1,0 +1,87 @@
+//! The inputs of a middle or a sink: counts, alignment, and what was captured and isn't uploaded.
+
+use super::subtask::Post;
+use super::{Bug, Plan};
+use crate::digest::Digest;
+use crate::engine::message::*;
+use crate::engine::process::IdKind;
+use crate::engine::snapshot::{OperatorState, Snapshot};
+use crate::ids::*;
+use crate::topology::Topology;
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub(super) struct Inlet {
+    bug: Bug,
+    counts: Vec<i64>,
+    arrived: InputSet,
+    captured: Option<(CheckpointId, Arc<Snapshot>)>,
+}
+
+impl Inlet {
+    pub(super) fn new(topology: &Topology, plan: Plan, me: Incarnation) -> Self {
+        let inputs = topology.subtasks[me.task.index()].inputs.len();
+        Inlet { bug: plan.bug, counts: vec![0; inputs], arrived: InputSet::new(), captured: None }
+    }
+
+    pub(super) fn restore(&mut self, snapshot: &Snapshot) {
+        let Some(state) = snapshot.operators.first() else { return };
+        for (count, stored) in self.counts.iter_mut().zip(&state.split) {
+            if let Datum::Int(stored) = stored {
+                *count = *stored;
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self, input: InputIndex) {
+        self.counts[input.index()] += 1;
+    }
+
+    pub(super) fn blocked(&self, input: InputIndex) -> bool {
+        self.bug != Bug::NoAlignment && self.arrived.contains(input)
+    }
+
+    /// A barrier has come; true if it is the last one.
+    pub(super) fn barrier(&mut self, input: InputIndex) -> bool {
+        self.arrived.insert(input);
+        let aligned = self.arrived.len() == self.counts.len();
+        if aligned {
+            self.arrived.clear();
+        }
+        aligned
+    }
+
+    /// The synchronous half of a snapshot.
+    pub(super) fn capture(&mut self, id: CheckpointId, transactions: Vec<Txn>, post: &Post, out: &mut Outbox) {
+        let split = self.counts.iter().map(|count| Datum::Int(*count)).collect();
+        let operators = vec![OperatorState { split, ..OperatorState::default() }];
+        let snapshot = Arc::new(Snapshot { operators, transactions, ..Snapshot::default() });
+        out.mark(Mark::Cut(id, snapshot.clone()));
+        self.captured = Some((id, snapshot));
+        post.upload_later(out);
+        if self.bug == Bug::AckBeforeSnapshot {
+            post.tell(Control::Ack(id), out);
+        }
+    }
+
+    /// The asynchronous half.
+    pub(super) fn upload(&mut self, post: &Post, out: &mut Outbox) {
+        let Some((id, snapshot)) = self.captured.take() else { return };
+        post.store(id, snapshot, out);
+        if self.bug != Bug::AckBeforeSnapshot {
+            post.tell(Control::Ack(id), out);
+        }
+    }
+
+    pub(super) fn digest(&self, d: &mut Digest) {
+        self.counts.iter().for_each(|count| d.word(*count as u64));
+        d.word(self.arrived.len() as u64);
+        self.arrived.iter().for_each(|input| d.word(input.0 as u64));
+        d.word(self.captured.as_ref().map_or(0, |(id, _)| id.0));
+        d.word(self.captured.as_ref().map_or(0, |(_, snapshot)| snapshot.digest()));
+    }
+
+    pub(super) fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
+        self.captured.iter_mut().for_each(|(id, _)| visit(IdKind::Checkpoint, &mut id.0));
+    }
+}
