@@ -4,6 +4,8 @@
 pub mod anchor;
 pub mod expected;
 pub mod judge;
+pub mod classes;
+pub mod commutation;
 mod layer;
 pub mod naive;
 pub mod offers;

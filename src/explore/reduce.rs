@@ -1,10 +1,295 @@
-//! Leaves out moves.
-use super::rules::Offer;
-use super::space::Space;
+//! Leaves out moves whose order makes no difference: strong stubborn sets (Valmari 1991) with necessary enabling
+//! sets (as in LTSmin; Laarman et al. 2016), over the steps of processes on FIFO channels.
+//!
+//! Nothing here knows the protocol. Who can fill a queue is the topology's to say; that steps of different
+//! processes which don't reach the same service commute is by construction, for each is handed its own slots; which
+//! steps of one process commute was learned by executing them both ways (`learn.rs`), and what was never met
+//! together is taken to conflict. A search that meets a class which isn't known says so.
+//!
+//! It keeps every state in which nothing is left to do, and every step with everything that it touched. So it keeps
+//! what is judged at a step. Where timers are patient, states in which only they are left are such ends, and are
+//! gone on from in full; every cycle of a state space passes through one, so that no step is put off for ever.
 
-/// x
-pub struct Reducer;
+use super::classes::*;
+use super::commutation::{Known, Learned};
+use super::rules::*;
+use super::space::*;
+use crate::ids::*;
+use crate::topology::Topology;
+use crate::world::parts::Slot;
+use std::sync::Arc;
+
+/// A handle by which a process can be moved: at any time at most one step of it is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Handle {
+    /// It takes from an input channel.
+    Receive(ChannelId),
+    /// It hears the coordinator, or a task.
+    Hear(TaskId),
+    /// It reads its n-th partition.
+    Read(u32),
+    /// It is given a choice.
+    Choose,
+    /// A timer of this kind fires.
+    Timer(u8),
+    /// It is answered a request of this kind.
+    Answer(u8),
+    /// A request of this kind is done.
+    Serve(u8),
+}
+
+struct Node {
+    task: TaskId,
+    handle: Handle,
+    /// The classes that a step of it can have.
+    classes: Vec<Class>,
+}
+
+/// Chooses among moves.
+pub struct Reducer {
+    roles: Roles,
+    known: Known,
+    nodes: Vec<Node>,
+    of: Vec<Vec<usize>>, // nodes by task
+    topology: Arc<Topology>,
+    /// Steps that change what a crash would leave are kept in every order.
+    crashes: bool,
+}
+
+/// The kinds that a handle's steps can have.
+fn kinds(handle: Handle) -> std::ops::Range<u8> {
+    match handle {
+        Handle::Receive(_) => DELIVER..READ,
+        Handle::Hear(_) => TELL..FIRE,
+        Handle::Read(_) => READ..CHOOSE,
+        Handle::Choose => CHOOSE..TELL,
+        Handle::Timer(timer) => FIRE + timer..FIRE + timer + 1,
+        Handle::Answer(request) => ANSWER + request..ANSWER + request + 1,
+        Handle::Serve(request) => APPLY + request..APPLY + request + 1,
+    }
+}
+
 impl Reducer {
-    /// x
-    pub fn choose(&self, _space: &Space, _row: &[u32], _offers: &mut Vec<Offer>) {}
+    /// For a job run by this protocol, with what was learned of it.
+    pub fn new(topology: &Arc<Topology>, protocol: &str, mode: &str, learned: &Learned, crashes: bool) -> Self {
+        let roles = Roles::new(topology, protocol, mode);
+        let known = Known::new(learned, &roles);
+        let mut reducer =
+            Reducer { roles, known, nodes: Vec::new(), of: Vec::new(), topology: topology.clone(), crashes };
+        for task in (0..=topology.len() as u32).map(TaskId) {
+            reducer.of.push(Vec::new());
+            reducer.handles(task).into_iter().for_each(|handle| reducer.node(task, handle));
+        }
+        reducer
+    }
+
+    fn handles(&self, task: TaskId) -> Vec<Handle> {
+        let topology = &self.topology;
+        let mut handles = Vec::new();
+        if task == topology.coordinator() {
+            handles.extend((0..topology.len() as u32).map(|from| Handle::Hear(TaskId(from))));
+        } else {
+            let subtask = &topology.subtasks[task.index()];
+            handles.extend(subtask.inputs.iter().map(|channel| Handle::Receive(*channel)));
+            handles.extend((0..subtask.partitions.len() as u32).map(Handle::Read));
+            handles.extend([Handle::Hear(topology.coordinator()), Handle::Choose]);
+        }
+        handles.extend((0..7).map(Handle::Timer));
+        handles.extend((0..REQUESTS).flat_map(|request| [Handle::Answer(request), Handle::Serve(request)]));
+        handles
+    }
+
+    fn node(&mut self, task: TaskId, handle: Handle) {
+        let classes: Vec<Class> = self.known.met(self.roles.of(task), kinds(handle)).collect();
+        if !classes.is_empty() {
+            self.of[task.index()].push(self.nodes.len());
+            self.nodes.push(Node { task, handle, classes });
+        }
+    }
+
+    /// Breaks one rule, for tests: these classes, in words, are taken to commute.
+    pub fn claim(&mut self, a: &str, b: &str) {
+        let find = |word: &str| {
+            let all = (0..self.roles.names().len() as u8)
+                .flat_map(|role| (0..KINDS.len() as u8).map(move |kind| Class { role, kind }));
+            all.into_iter().find(|class| self.roles.word(*class) == word)
+        };
+        if let (Some(a), Some(b)) = (find(a), find(b)) {
+            self.known.claim(a, b);
+        }
+    }
+
+    /// Leaves only moves that have to be made here; false if a class is met that nothing is known of.
+    pub fn choose(&self, space: &Space, row: &[u32], left: &Budget, offers: &mut Vec<Offer>) -> bool {
+        let classes: Vec<Class> = offers.iter().map(|offer| self.roles.class(space, row, offer)).collect();
+        let known = classes.iter().zip(offers.iter()).all(|(class, offer)| {
+            self.known.facts(*class).is_some() || offer.what == Move::PowerFailure
+        });
+        if !known {
+            return false;
+        }
+        let failure = offers.iter().position(|offer| offer.what == Move::PowerFailure);
+        let stepwise = left.faults() > 0 && failure.is_none();
+        let steps = offers.len() - usize::from(failure.is_some());
+        if steps < 2 || stepwise || self.only_timers(offers) {
+            return true;
+        }
+        let places: Vec<Option<usize>> = offers.iter().map(|offer| self.place(space, row, offer)).collect();
+        let mut best: Option<Vec<bool>> = None;
+        for seed in (0..offers.len()).filter(|seed| Some(*seed) != failure) {
+            let Some(seed) = places[seed] else { return true };
+            let taken = self.close(space, row, seed, offers, &classes, &places);
+            let size = |taken: &Vec<bool>| taken.iter().filter(|taken| **taken).count();
+            if best.as_ref().is_none_or(|best| size(&taken) < size(best)) {
+                let alone = size(&taken) == 1;
+                best = Some(taken);
+                if alone {
+                    break;
+                }
+            }
+        }
+        let mut taken = best.expect("there are steps to begin with");
+        if let Some(failure) = failure {
+            let visible = |i: usize| self.known.facts(classes[i]).is_some_and(|facts| facts.visible);
+            let shows = (0..offers.len()).any(|i| taken[i] && i != failure && visible(i));
+            taken[failure] = shows;
+        }
+        let mut at = 0;
+        offers.retain(|_| {
+            at += 1;
+            taken[at - 1]
+        });
+        true
+    }
+
+    fn only_timers(&self, offers: &[Offer]) -> bool {
+        offers.iter().all(|offer| offer.fires().is_some() || offer.what == Move::PowerFailure)
+    }
+
+    /// The node of an offer.
+    fn place(&self, space: &Space, row: &[u32], offer: &Offer) -> Option<usize> {
+        use crate::world::choice::Choice;
+        let Move::Choice(choice) = offer.what else { return None };
+        let kind = self.roles.class(space, row, offer).kind;
+        let (task, handle) = match choice {
+            Choice::Deliver(_, c) | Choice::Overtake(_, c) => {
+                (self.topology.channels[c.index()].to, Handle::Receive(c))
+            }
+            Choice::Read(who, slot) => (who.task, Handle::Read(slot)),
+            Choice::Choose(who, _) => (who.task, Handle::Choose),
+            Choice::Tell(from, to) => (to.task, Handle::Hear(from.task)),
+            Choice::Fire(who, timer) => (who.task, Handle::Timer(fire(timer))),
+            Choice::Answer(ask) => (ask.asker.task, Handle::Answer(kind - ANSWER)),
+            Choice::Apply(ask) => (ask.asker.task, Handle::Serve(kind - APPLY)),
+            _ => return None,
+        };
+        self.of[task.index()].iter().copied().find(|node| self.nodes[*node].handle == handle)
+    }
+
+    /// The moves that must be made here if this one is.
+    fn close(
+        &self,
+        space: &Space,
+        row: &[u32],
+        seed: usize,
+        offers: &[Offer],
+        classes: &[Class],
+        places: &[Option<usize>],
+    ) -> Vec<bool> {
+        let mut inside = vec![false; self.nodes.len()];
+        let mut work = vec![seed];
+        inside[seed] = true;
+        while let Some(at) = work.pop() {
+            let mut add = |node: usize| {
+                if !inside[node] {
+                    inside[node] = true;
+                    work.push(node);
+                }
+            };
+            let mut enabled = false;
+            for (i, _) in places.iter().enumerate().filter(|(_, place)| **place == Some(at)) {
+                enabled = true;
+                self.dependent(at, classes[i], &mut add);
+            }
+            // More than one request of a kind can be under way: some may be answered, others not.
+            let several = matches!(self.nodes[at].handle, Handle::Answer(_) | Handle::Serve(_));
+            if !enabled || several {
+                self.enabling(space, row, at, &mut add);
+            }
+        }
+        let taken = |place: &Option<usize>| place.is_some_and(|node| inside[node]);
+        let taken: Vec<bool> = places.iter().map(taken).collect();
+        debug_assert_eq!(taken.len(), offers.len());
+        taken
+    }
+
+    /// Everything that may not commute with a step of this class.
+    fn dependent(&self, at: usize, class: Class, add: &mut impl FnMut(usize)) {
+        let conflicts = |node: &Node| node.classes.iter().any(|other| !self.known.commute(class, *other));
+        let task = self.nodes[at].task;
+        for node in self.of[task.index()].iter().filter(|node| **node != at) {
+            if conflicts(&self.nodes[*node]) {
+                add(*node);
+            }
+        }
+        let facts = self.known.facts(class).unwrap_or_default();
+        if !facts.serves {
+            return;
+        }
+        for (i, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.task != task) {
+            let reaches = |other: &&Class| self.known.facts(**other).is_some_and(|facts| facts.serves);
+            let shows = |other: &Class| self.known.facts(*other).is_some_and(|facts| facts.visible);
+            let dependent = |other: &Class| {
+                !self.known.commute(class, *other) || (self.crashes && facts.visible && shows(other))
+            };
+            if node.classes.iter().filter(reaches).any(dependent) {
+                add(i);
+            }
+        }
+    }
+
+    /// What has to happen before a step of this node can.
+    fn enabling(&self, space: &Space, row: &[u32], at: usize, add: &mut impl FnMut(usize)) {
+        let Node { task, handle, .. } = self.nodes[at];
+        let mut all = |task: TaskId| self.of[task.index()].iter().for_each(|node| add(*node));
+        let life = |task: TaskId| Incarnation { task, attempt: Attempt(1) };
+        let empty = |slot: Slot| space.at(row, space.find(slot)) == 0;
+        match handle {
+            Handle::Receive(channel) => {
+                if empty(Slot::Channel(Attempt(1), channel)) {
+                    return all(self.topology.channels[channel.index()].from);
+                }
+                let col = space.find(Slot::Life(life(task)));
+                if col != NOWHERE && space.full(row, col) {
+                    self.outlets(task, add);
+                } else {
+                    all(task);
+                }
+            }
+            Handle::Hear(from) if empty(Slot::Control(life(from), life(task))) => all(from),
+            Handle::Read(_) => {
+                let col = space.find(Slot::Life(life(task)));
+                if col != NOWHERE && space.full(row, col) { self.outlets(task, add) } else { all(task) }
+            }
+            Handle::Answer(request) => {
+                all(task);
+                let serve = |node: &&usize| self.nodes[**node].handle == Handle::Serve(request);
+                self.of[task.index()].iter().filter(serve).for_each(|node| add(*node));
+            }
+            _ => all(task),
+        }
+    }
+
+    /// Whoever takes from the outputs of a task makes room for it.
+    fn outlets(&self, task: TaskId, add: &mut impl FnMut(usize)) {
+        for channel in &self.topology.subtasks[task.index()].outputs {
+            let to = self.topology.channels[channel.index()].to;
+            self.of[to.index()].iter().for_each(|node| add(*node));
+        }
+    }
+
+    /// The roles of the job.
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
 }

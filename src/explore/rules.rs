@@ -27,11 +27,11 @@ pub enum Scarce {
 }
 
 /// How many kinds of scarce things there are.
-pub const KINDS: usize = 9;
+pub const SCARCE: usize = 9;
 
 /// How much of everything scarce: by [`Scarce`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Budget(pub [u8; KINDS]);
+pub struct Budget(pub [u8; SCARCE]);
 
 impl Budget {
     /// How much of one kind.

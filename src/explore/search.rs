@@ -129,6 +129,9 @@ pub struct Found {
     pub whole: u64,
     /// Remembered steps that were compared with the engine.
     pub audits: u64,
+    /// Steps were met of which nothing was learned: those states were gone on from in full, but what was left out
+    /// before may have counted on their not existing.
+    pub strange: bool,
     /// Different parts of states.
     pub parts: usize,
     /// Bytes of tables and layers at their largest.
@@ -167,6 +170,7 @@ struct Share {
     ends: Vec<usize>,
     wrongs: Vec<(usize, Move, u32)>,
     cuts: BTreeSet<u32>,
+    strange: bool,
     transitions: u64,
     audits: u64,
 }
@@ -321,7 +325,8 @@ impl Search<'_> {
     /// Goes on from some states of a layer as far as the memory of steps knows how.
     fn share(&self, spent: Budget, layer: &Layer, from: usize, to: usize) -> Share {
         let mut share = Share { width: self.space.width(), ..Share::default() };
-        let (mut offers, mut next) = (Vec::new(), Vec::new());
+        let mut offers = Vec::new();
+        let (mut changes, mut ready) = (Vec::new(), Vec::new());
         let left = self.left(spent);
         let dominating = self.dominating(spent);
         let seen = &self.seen[&spent];
@@ -332,24 +337,40 @@ impl Search<'_> {
                 share.ends.push(at);
             }
             if let Some(reducer) = &self.options.reduce {
-                reducer.choose(&self.space, row, &mut offers);
+                share.strange |= !reducer.choose(&self.space, row, &left, &mut offers);
             }
+            // All look-ups of the steps first, then all of the states: the table is larger than any cache, and
+            // this way the processor waits for several of its lines at once.
+            ready.clear();
+            let mut touched = 0;
             for offer in &offers {
-                let (went, cut) = self.steps.go(&self.space, row, offer, &mut next);
-                match went {
+                let (went, cut) = self.steps.go(&self.space, row, offer, &mut changes);
+                let fingerprint = if went == Went::Unknown { 0 } else { self.space.shifted(row, &changes) };
+                touched ^= seen.touch(Visited::key(fingerprint));
+                ready.push((went, cut, fingerprint));
+            }
+            std::hint::black_box(touched);
+            for (offer, (went, cut, fingerprint)) in offers.iter().zip(&ready) {
+                match *went {
                     Went::Unknown => {
                         share.unknown.push((at, *offer));
                         continue;
                     }
                     Went::Wrong(wrong) => share.wrongs.push((at, offer.what, wrong)),
-                    Went::Fine => self.found(&mut share, offer, layer.number(at), &next, seen, &dominating),
+                    Went::Fine => {
+                        if self.is_new(offer, Visited::key(*fingerprint), seen, &dominating) {
+                            self.steps.go(&self.space, row, offer, &mut changes);
+                            self.space.write(row, &changes, *fingerprint, &mut share.rows);
+                            share.next.push(Next { cost: offer.cost, parent: layer.number(at), what: offer.what });
+                        }
+                    }
                 }
-                if cut != NONE {
-                    share.cuts.insert(cut);
+                if *cut != NONE {
+                    share.cuts.insert(*cut);
                 }
                 share.transitions += 1;
-                if self.options.audit > 0 && fingerprint(&next) as u64 % self.options.audit == 0 {
-                    self.audit(row, offer, &next, went);
+                if self.options.audit > 0 && *fingerprint as u64 % self.options.audit == 0 {
+                    self.audit(row, offer, *fingerprint, *went);
                     share.audits += 1;
                 }
             }
@@ -372,34 +393,25 @@ impl Search<'_> {
         self.seen.iter().filter(less).map(|(_, seen)| seen).collect()
     }
 
-    /// Keeps a state if it is new.
+    /// Is a state to be gone on from? Marks it as seen, if it is of this wave.
     #[inline]
-    fn found(
-        &self,
-        share: &mut Share,
-        offer: &Offer,
-        parent: u32,
-        next: &[u32],
-        seen: &Visited,
-        dominating: &[&Visited],
-    ) {
-        let key = Visited::key(fingerprint(next));
-        let new = match offer.cost {
-            Some(_) => !self.options.dominance || !self.options.merge || (!seen.contains(key) && !dominating.iter().any(|less| less.contains(key))),
-            None => !self.options.merge || (!dominating.iter().any(|less| less.contains(key)) && seen.insert(key)),
-        };
-        if new {
-            share.rows.extend_from_slice(next);
-            share.next.push(Next { cost: offer.cost, parent, what: offer.what });
+    fn is_new(&self, offer: &Offer, key: u64, seen: &Visited, dominating: &[&Visited]) -> bool {
+        if !self.options.merge {
+            return true;
+        }
+        let dominated = || dominating.iter().any(|less| less.contains(key));
+        match offer.cost {
+            Some(_) => !self.options.dominance || !(seen.contains(key) || dominated()),
+            None => !dominated() && seen.insert(key),
         }
     }
 
     /// Runs a remembered step in the whole world. A difference is a defect of the checker itself.
-    fn audit(&self, row: &[u32], offer: &Offer, next: &[u32], went: Went) {
+    fn audit(&self, row: &[u32], offer: &Offer, next: u128, went: Went) {
         let ran = run(&self.space.world(row), offer.what);
         let same = match went {
             Went::Wrong(wrong) => ran.wrong.as_ref() == Some(&self.steps.wrongs[wrong as usize]),
-            _ => ran.wrong.is_none() && Space::fingerprint_of(&ran.world) == fingerprint(next),
+            _ => ran.wrong.is_none() && Space::fingerprint_of(&ran.world) == next,
         };
         assert!(same, "the checker is wrong: {:?} doesn't do what it did before in the same surroundings", offer.what);
     }
@@ -409,12 +421,17 @@ impl Search<'_> {
         let mut share = share;
         self.found.transitions += share.transitions + share.unknown.len() as u64;
         self.found.audits += share.audits;
-        let mut row = Vec::new();
+        self.found.strange |= share.strange;
+        let (mut row, mut changes) = (Vec::new(), Vec::new());
         for (at, offer) in std::mem::take(&mut share.unknown) {
             let from = layer.row(at);
-            let (went, cut) = match self.steps.go(&self.space, from, &offer, &mut row) {
+            let (went, cut) = match self.steps.go(&self.space, from, &offer, &mut changes) {
                 (Went::Unknown, _) => self.steps.resolve(&mut self.space, from, &offer, &mut row),
-                known => known,
+                known => {
+                    row.clear();
+                    self.space.write(from, &changes, self.space.shifted(from, &changes), &mut row);
+                    known
+                }
             };
             if cut != NONE {
                 share.cuts.insert(cut);

@@ -231,6 +231,24 @@ impl Space {
         row[HEAD + col] = id;
     }
 
+    /// The fingerprint of a row after some of its slots have changed.
+    #[inline]
+    pub fn shifted(&self, row: &[u32], changes: &[(Col, Id)]) -> u128 {
+        changes.iter().fold(fingerprint(row), |h, (col, id)| {
+            h.wrapping_sub(self.share(*col, self.at(row, *col))).wrapping_add(self.share(*col, *id))
+        })
+    }
+
+    /// Writes a row with some of its slots changed behind others.
+    #[inline]
+    pub fn write(&self, row: &[u32], changes: &[(Col, Id)], fingerprint: u128, rows: &mut Vec<u32>) {
+        let start = rows.len();
+        rows.extend_from_slice(&words(fingerprint));
+        rows.extend_from_slice(&row[HEAD..]);
+        rows.resize(start + self.width(), 0); // slots may have been met since
+        changes.iter().for_each(|(col, id)| rows[start + HEAD + col] = *id);
+    }
+
     #[inline]
     fn share(&self, col: Col, id: Id) -> u128 {
         if id == 0 { 0 } else { share(self.keys[col], self.values[id as usize].hash) }

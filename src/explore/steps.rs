@@ -18,6 +18,7 @@ use crate::world::World;
 use crate::world::choice::{Choice, Fault, Step};
 use crate::world::observer::Observer;
 use crate::world::parts::{Part, Slot};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One in so many look-ups is run in the whole world and compared.
@@ -58,6 +59,7 @@ pub struct Steps {
     served: Table<3>,
     entries: Vec<Entry>,
     deltas: Vec<Delta>,
+    failures: BTreeMap<Vec<Id>, (Vec<u32>, u32)>,
     /// What was found wrong, each once.
     pub wrongs: Vec<Wrong>,
     /// Digests of completed checkpoints: what they contain.
@@ -118,9 +120,13 @@ impl Steps {
         [tag, space.at(row, wire.actor), source, space.at(row, wire.asks), space.at(row, 0)]
     }
 
-    /// Does the move, if it is remembered: writes the row that it leads to.
+    /// Does the move, if it is remembered: writes the slots that change, and what is there then.
     #[inline]
-    pub fn go(&self, space: &Space, row: &[u32], offer: &Offer, next: &mut Vec<u32>) -> (Went, u32) {
+    pub fn go(&self, space: &Space, row: &[u32], offer: &Offer, changes: &mut Vec<(Col, Id)>) -> (Went, u32) {
+        changes.clear();
+        if offer.what == Move::PowerFailure {
+            return self.failed(space, row, changes);
+        }
         let first = self.local.get(&Self::key(space, row, offer));
         if first == NONE {
             return (Went::Unknown, NONE);
@@ -137,26 +143,33 @@ impl Steps {
                 &self.deltas[second as usize]
             }
         };
-        next.clear();
-        next.extend_from_slice(row);
-        next.resize(space.width(), 0); // slots may have been met since
         if let (Move::Choice(Choice::Deliver(..) | Choice::Tell(..)), Facts::Queue(queue)) =
             (offer.what, space.facts(row[HEAD + offer.col]))
         {
-            space.set(next, offer.col, queue.rest);
+            changes.push((offer.col, queue.rest));
         }
-        for (col, id) in &delta.sets {
-            space.set(next, *col, *id);
-        }
+        changes.extend_from_slice(&delta.sets);
         for (col, item) in &delta.pushes {
-            let longer = space.pushed(next[HEAD + col], *item);
+            let known = changes.iter().position(|(changed, _)| changed == col);
+            let longer = space.pushed(known.map_or(space.at(row, *col), |at| changes[at].1), *item);
             if longer == NONE {
                 return (Went::Unknown, NONE);
             }
-            space.set(next, *col, longer);
+            match known {
+                Some(at) => changes[at].1 = longer,
+                None => changes.push((*col, longer)),
+            }
         }
         let went = if delta.wrong == NONE { Went::Fine } else { Went::Wrong(delta.wrong) };
         (went, delta.cut)
+    }
+
+    /// What a power failure leads to depends on what is durable, and on nothing else.
+    fn failed(&self, space: &Space, row: &[u32], changes: &mut Vec<(Col, Id)>) -> (Went, u32) {
+        let Some((after, wrong)) = self.failures.get(&durable(space, row)) else { return (Went::Unknown, NONE) };
+        let width = space.width() - HEAD;
+        changes.extend((0..width).map(|col| (col, space.at(after, col))).filter(|(col, id)| space.at(row, *col) != *id));
+        (if *wrong == NONE { Went::Fine } else { Went::Wrong(*wrong) }, NONE)
     }
 
     /// Does a move by running the engine, and remembers it if it is local.
@@ -172,6 +185,10 @@ impl Steps {
         let class = self.class(space, row, &after, offer, &ran);
         let known = self.local.get(&key);
         match class {
+            Class::Whole if offer.what == Move::PowerFailure => {
+                self.misses += 1;
+                self.failures.insert(durable(space, row), (after.clone(), wrong));
+            }
             Class::Whole => {
                 self.whole += 1;
                 if known == NONE {
@@ -260,6 +277,12 @@ impl Steps {
         let Slot::Asks(who) = slot else { return false };
         space.find(Slot::Life(who)) == wire.actor || wire.asks == space.find(slot)
     }
+}
+
+/// The parts of a row that outlive everything: the store, the ledgers, and the roster with what sockets gave.
+fn durable(space: &Space, row: &[u32]) -> Vec<Id> {
+    let outlives = |slot: &Slot| matches!(slot, Slot::Roster | Slot::Store | Slot::Ledger(_));
+    space.slots().iter().enumerate().filter(|(_, slot)| outlives(slot)).map(|(col, _)| space.at(row, col)).collect()
 }
 
 enum Class {

@@ -1,7 +1,6 @@
 //! Flat open-addressing tables: the memo's keys and the states that were seen. Neither is ever iterated, so their
 //! layout can reach no result.
 
-use crate::digest::mix;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A map from a few small numbers to one.
@@ -121,7 +120,7 @@ impl Visited {
     /// Is it there?
     #[inline]
     pub fn contains(&self, key: u64) -> bool {
-        let mut at = mix(key) as usize & (self.slots.len() - 1);
+        let mut at = key as usize & (self.slots.len() - 1);
         loop {
             match self.slots[at].load(Ordering::Relaxed) {
                 0 => return false,
@@ -131,10 +130,16 @@ impl Visited {
         }
     }
 
+    /// Fetches the line of the table where a key would be; what it returns is of no use but to be used.
+    #[inline]
+    pub fn touch(&self, key: u64) -> u64 {
+        self.slots[key as usize & (self.slots.len() - 1)].load(Ordering::Relaxed)
+    }
+
     /// Adds it; true if it is new. There must be room.
     #[inline]
     pub fn insert(&self, key: u64) -> bool {
-        let mut at = mix(key) as usize & (self.slots.len() - 1);
+        let mut at = key as usize & (self.slots.len() - 1);
         loop {
             match self.slots[at].compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {

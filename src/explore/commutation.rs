@@ -1,0 +1,159 @@
+//! What is known of which steps commute: learned by executing pairs both ways, never declared.
+
+use super::classes::{Class, KINDS, Roles};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// What was seen of a pair of classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pair {
+    /// Wherever both could happen, their order made no difference.
+    Commutes,
+    /// Somewhere it did.
+    Conflicts,
+}
+
+/// What was seen of single classes and of pairs, in words. Pairs that were never met together are in no line, and
+/// taken to conflict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Classes that were met; true: with a step that changes what a crash would leave.
+    pub classes: BTreeMap<String, ClassFacts>,
+    /// Pairs, the lesser word first.
+    pub pairs: BTreeMap<(String, String), bool>, // true: conflicts
+    /// On which instances.
+    pub instances: BTreeSet<String>,
+}
+
+/// What was seen of a class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassFacts {
+    /// A step of it reached the store or a ledger.
+    pub serves: bool,
+    /// A step of it changed what a restart would find.
+    pub visible: bool,
+}
+
+/// The first line of the file begins with this.
+const FORMAT: &str = "cutline-commutation/1";
+
+impl Learned {
+    /// What ships: learned on the small instances that it names.
+    pub fn shipped() -> Self {
+        Self::parse(include_str!("commutation.txt")).expect("what ships can be read: a test writes it again")
+    }
+
+    /// Adds what was seen elsewhere.
+    pub fn add(&mut self, other: &Learned) {
+        for (class, facts) in &other.classes {
+            let known = self.classes.entry(class.clone()).or_default();
+            known.serves |= facts.serves;
+            known.visible |= facts.visible;
+        }
+        for (pair, conflicts) in &other.pairs {
+            *self.pairs.entry(pair.clone()).or_default() |= conflicts;
+        }
+        self.instances.extend(other.instances.iter().cloned());
+    }
+
+    /// As a file: a line for each instance, class and pair.
+    pub fn print(&self) -> String {
+        let mut out = format!("{FORMAT}\n");
+        for instance in &self.instances {
+            let _ = writeln!(out, "on {instance}");
+        }
+        for (class, facts) in &self.classes {
+            let serves = if facts.serves { " serves" } else { "" };
+            let visible = if facts.visible { " visible" } else { "" };
+            let _ = writeln!(out, "class {class}{serves}{visible}");
+        }
+        for ((a, b), conflicts) in &self.pairs {
+            let _ = writeln!(out, "{} {a} | {b}", if *conflicts { "conflicts" } else { "commutes" });
+        }
+        out
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The number of the first line that isn't one of its lines.
+    pub fn parse(text: &str) -> Result<Self, usize> {
+        let mut learned = Learned::default();
+        for (i, line) in text.lines().enumerate() {
+            let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match verb {
+                FORMAT => {}
+                "on" => drop(learned.instances.insert(rest.to_string())),
+                "class" => {
+                    let words: Vec<&str> = rest.split(' ').collect();
+                    let [role, kind, flags @ ..] = words.as_slice() else { return Err(i + 1) };
+                    let facts = ClassFacts { serves: flags.contains(&"serves"), visible: flags.contains(&"visible") };
+                    learned.classes.insert(format!("{role} {kind}"), facts);
+                }
+                "commutes" | "conflicts" => {
+                    let (a, b) = rest.split_once(" | ").ok_or(i + 1)?;
+                    learned.pairs.insert((a.to_string(), b.to_string()), verb == "conflicts");
+                }
+                _ => return Err(i + 1),
+            }
+        }
+        Ok(learned)
+    }
+}
+
+/// What is known, by class numbers.
+pub struct Known {
+    size: usize,
+    commutes: Vec<bool>,
+    facts: Vec<Option<ClassFacts>>,
+}
+
+impl Known {
+    /// What was learned, for these roles.
+    pub fn new(learned: &Learned, roles: &Roles) -> Self {
+        let size = roles.names().len() * 64;
+        let mut known = Known { size, commutes: vec![false; size * size], facts: vec![None; size] };
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        for role in 0..roles.names().len() as u8 {
+            for kind in 0..KINDS.len() as u8 {
+                let class = Class { role, kind };
+                numbers.insert(roles.word(class), class.index());
+            }
+        }
+        for (word, facts) in &learned.classes {
+            if let Some(class) = numbers.get(word) {
+                known.facts[*class] = Some(*facts);
+            }
+        }
+        for ((a, b), conflicts) in &learned.pairs {
+            if let (Some(a), Some(b)) = (numbers.get(a), numbers.get(b)) {
+                known.commutes[a * size + b] = !conflicts;
+                known.commutes[b * size + a] = !conflicts;
+            }
+        }
+        known
+    }
+
+    /// Was it seen that these commute wherever both can happen?
+    #[inline]
+    pub fn commute(&self, a: Class, b: Class) -> bool {
+        self.commutes[a.index() * self.size + b.index()]
+    }
+
+    /// Breaks one rule, for tests: from now on these are taken to commute.
+    pub fn claim(&mut self, a: Class, b: Class) {
+        self.commutes[a.index() * self.size + b.index()] = true;
+        self.commutes[b.index() * self.size + a.index()] = true;
+    }
+
+    /// What was seen of a class; none: it was never met.
+    #[inline]
+    pub fn facts(&self, class: Class) -> Option<ClassFacts> {
+        self.facts[class.index()]
+    }
+
+    /// The classes of a role that were met, from one kind up to another.
+    pub fn met(&self, role: u8, kinds: std::ops::Range<u8>) -> impl Iterator<Item = Class> + '_ {
+        kinds.map(move |kind| Class { role, kind }).filter(|class| self.facts[class.index()].is_some())
+    }
+}
