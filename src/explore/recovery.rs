@@ -11,17 +11,21 @@ use crate::world::observer::Observer;
 /// requests, replies and deaths, until none of those is left. No record is read or delivered and no timer fires.
 pub fn start(world: &mut World, observer: &mut impl Observer, path: &mut Vec<Step>) {
     let mut menu = Vec::new();
-    loop {
-        world.menu(&mut menu);
-        let brings_up = |choice: &&Choice| {
-            matches!(
-                choice,
-                Choice::Revive | Choice::Tell(..) | Choice::Apply(_) | Choice::Answer(_) | Choice::Detect(..)
-            )
-        };
-        let Some(choice) = menu.iter().find(brings_up) else { return };
-        make(world, *choice, observer, path);
+    while let Some(choice) = lowest(world, &mut menu) {
+        make(world, choice, observer, path);
     }
+}
+
+/// The lowest choice that brings a job up. The whole menu is only asked where the common ones are missing.
+fn lowest(world: &World, menu: &mut Vec<Choice>) -> Option<Choice> {
+    let enabled = |choice: &Choice| world.enabled(*choice);
+    let told = || world.control().map(|((from, to), _)| Choice::Tell(*from, *to)).find(enabled);
+    let applied = || world.asks().map(|(ask, _)| Choice::Apply(*ask)).find(enabled);
+    let answered = || world.asks().map(|(ask, _)| Choice::Answer(*ask)).find(enabled);
+    told().or_else(applied).or_else(answered).or_else(|| {
+        world.menu(menu);
+        menu.iter().copied().find(|choice| matches!(choice, Choice::Detect(..) | Choice::Revive))
+    })
 }
 
 /// Everything dies at once, the lowest first, and all that was under way is lost; then the job is brought up again.

@@ -183,6 +183,7 @@ impl World {
             recorder: Recorder::new(&self.setup.topology, who),
             timers: Vec::new(),
             cuts: Vec::new(),
+            offered: Vec::new(),
             full: 0,
             flowing: false,
             choosing: false,

@@ -200,7 +200,7 @@ impl World {
             }
         }
         let shadow = match &request {
-            Request::Put(key, _) => self.cut_of(asker, key.checkpoint),
+            Request::Put(key, _) => self.offer_cut(asker, key.checkpoint),
             _ => None,
         };
         let awaited = ticket != NO_TICKET;
@@ -214,18 +214,21 @@ impl World {
         observer.asked(id);
     }
 
-    fn cut_of(&self, who: Incarnation, checkpoint: CheckpointId) -> Option<Arc<record::Shadow>> {
-        let life = self.life(who)?;
+    fn offer_cut(&mut self, who: Incarnation, checkpoint: CheckpointId) -> Option<Arc<record::Shadow>> {
+        let life = self.life_mut(who)?;
+        if !life.offered.contains(&checkpoint) {
+            life.offered.push(checkpoint);
+        }
         life.cuts.iter().find(|(id, _)| *id == checkpoint).map(|(_, shadow)| shadow.clone())
     }
 
     /// A subtask has said what came of a cut: it never asks to store it again, and its counts are of no use. But
-    /// who acknowledges before the store has it, which is a defect, may ask yet.
+    /// who acknowledges before it has asked, which is a defect, may ask yet.
     fn cut_is_over(&mut self, who: Incarnation, checkpoint: CheckpointId, acknowledged: bool) {
-        let key = StoreKey { attempt: who.attempt, checkpoint, task: who.task };
-        let stored = !acknowledged || self.store.shadow(&key).is_some();
-        if let Some(life) = self.life_mut(who).filter(|_| stored) {
+        let Some(life) = self.life_mut(who) else { return };
+        if !acknowledged || life.offered.contains(&checkpoint) {
             life.cuts.retain(|(id, _)| *id != checkpoint);
+            life.offered.retain(|id| *id != checkpoint);
         }
     }
 
@@ -235,6 +238,7 @@ impl World {
                 let life = self.life_mut(who).expect("it is taking a step");
                 let shadow = Arc::new(life.recorder.shadow.clone());
                 life.cuts.retain(|(id, _)| id.0 + 8 > checkpoint.0); // older ones have long been stored or given up
+                life.offered.retain(|id| id.0 + 8 > checkpoint.0);
                 life.cuts.push((checkpoint, shadow));
                 Kind::Snap { checkpoint, digest: snapshot.digest() }
             }

@@ -168,7 +168,13 @@ impl Ledger {
         }
     }
 
-    /// Adds the canonical encoding.
+    /// How many records a reader sees.
+    pub fn shown(&self) -> u64 {
+        self.position
+    }
+
+    /// Adds the canonical encoding. What a fenced attempt has aborted is left out: none but that attempt could open
+    /// or stage it again, and to commit it is refused as if it had never been.
     pub fn digest(&self, d: &mut crate::digest::Digest) {
         d.word(if self.kind == SinkKind::Upsert { 0 } else { self.position });
         for (record, times) in self.shown.iter().flatten() {
@@ -176,6 +182,10 @@ impl Ledger {
             d.word(*times as u64);
         }
         for (txn, state) in &self.txns {
+            let fenced = self.fenced.get(&txn.task).is_some_and(|attempt| txn.attempt < *attempt);
+            if fenced && *state == State::Aborted {
+                continue;
+            }
             d.word(txn.attempt.0 as u64);
             d.word(txn.task.0 as u64);
             d.word(txn.number);

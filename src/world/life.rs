@@ -17,8 +17,10 @@ pub struct Life {
     pub recorder: Recorder,
     /// Timers that are armed.
     pub timers: Vec<Timer>,
-    /// Counts at the cuts whose snapshots are not stored yet.
+    /// Counts at the cuts that are neither acknowledged nor declined.
     pub cuts: Vec<(CheckpointId, Arc<Shadow>)>,
+    /// Those of them that the store was asked to keep.
+    pub offered: Vec<CheckpointId>,
     /// Output channels without room.
     pub full: u32,
     /// Does it take records from every input? Kept as of its last step that changed what it takes.
@@ -37,6 +39,7 @@ impl Clone for Life {
             recorder: self.recorder.clone(),
             timers: self.timers.clone(),
             cuts: self.cuts.clone(),
+            offered: self.offered.clone(),
             full: self.full,
             flowing: self.flowing,
             choosing: self.choosing,

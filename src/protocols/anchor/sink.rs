@@ -16,8 +16,8 @@ pub(super) struct Sink {
     inlet: Inlet,
     /// The open transaction, sorted: how its records were interleaved makes no difference to anybody.
     open: Vec<Record>,
-    /// All that were prepared, by this life and by those it goes on from. Snapshots name them all, also those that
-    /// are committed: whether a notice came before or after an alignment makes no difference either.
+    /// All that this life has prepared. Snapshots name them all, also those that are committed: whether a notice
+    /// came before or after an alignment makes no difference either.
     prepared: Vec<Txn>,
     /// Everything up to this checkpoint is committed.
     committed: CheckpointId,
@@ -52,10 +52,10 @@ impl Sink {
 impl Role for Sink {
     fn restore(&mut self, base: CheckpointId, snapshot: &Snapshot, post: &Post, out: &mut Outbox) {
         self.inlet.restore(snapshot);
-        self.prepared = snapshot.transactions.clone();
-        let keep = self.prepared.as_slice().into();
+        let keep = snapshot.transactions.as_slice().into();
         post.ledger(Request::Fence { attempt: post.me.attempt, keep }, out);
-        self.commit(base, post, out);
+        snapshot.transactions.iter().for_each(|txn| post.ledger(Request::Commit(*txn), out));
+        self.committed = base;
     }
 
     fn step(&mut self, input: Input, post: &Post, out: &mut Outbox) {
