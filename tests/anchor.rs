@@ -77,7 +77,7 @@ fn check(instance: Instance, states: usize, transitions: usize) {
     let sink = VertexId(2);
     let found = count(&instance, |world, menu| {
         if menu.is_empty() {
-            let shown = world.ledger(sink).expect("the sink has a ledger").shown();
+            let shown = world.ledger(sink).expect("the sink has a ledger").visible();
             assert_eq!((world.job_ended(), shown), (Some(true), instance.sources as u64 * instance.records));
         }
     });

@@ -13,8 +13,7 @@ pub enum Pair {
     Conflicts,
 }
 
-/// What was seen of single classes and of pairs, in words. Pairs that were never met together are in no line, and
-/// taken to conflict.
+/// What was seen of single classes and of pairs, in words. Pairs that were never possible together are in no line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Learned {
     /// Classes that were met; true: with a step that changes what a crash would leave.
@@ -104,7 +103,7 @@ impl Learned {
 /// What is known, by class numbers.
 pub struct Known {
     size: usize,
-    commutes: Vec<bool>,
+    conflicts: Vec<bool>,
     facts: Vec<Option<ClassFacts>>,
 }
 
@@ -112,7 +111,7 @@ impl Known {
     /// What was learned, for these roles.
     pub fn new(learned: &Learned, roles: &Roles) -> Self {
         let size = roles.names().len() * 64;
-        let mut known = Known { size, commutes: vec![false; size * size], facts: vec![None; size] };
+        let mut known = Known { size, conflicts: vec![false; size * size], facts: vec![None; size] };
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         for role in 0..roles.names().len() as u8 {
             for kind in 0..KINDS.len() as u8 {
@@ -127,23 +126,24 @@ impl Known {
         }
         for ((a, b), conflicts) in &learned.pairs {
             if let (Some(a), Some(b)) = (numbers.get(a), numbers.get(b)) {
-                known.commutes[a * size + b] = !conflicts;
-                known.commutes[b * size + a] = !conflicts;
+                known.conflicts[a * size + b] = *conflicts;
+                known.conflicts[b * size + a] = *conflicts;
             }
         }
         known
     }
 
-    /// Was it seen that these commute wherever both can happen?
+    /// Was it seen that these commute wherever both can happen? Both must have been met. Two that were never possible
+    /// together commute in the sense that counts: as long as one can happen, the other can't come before it.
     #[inline]
     pub fn commute(&self, a: Class, b: Class) -> bool {
-        self.commutes[a.index() * self.size + b.index()]
+        !self.conflicts[a.index() * self.size + b.index()]
     }
 
     /// Breaks one rule, for tests: from now on these are taken to commute.
     pub fn claim(&mut self, a: Class, b: Class) {
-        self.commutes[a.index() * self.size + b.index()] = true;
-        self.commutes[b.index() * self.size + a.index()] = true;
+        self.conflicts[a.index() * self.size + b.index()] = false;
+        self.conflicts[b.index() * self.size + a.index()] = false;
     }
 
     /// What was seen of a class; none: it was never met.

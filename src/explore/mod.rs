@@ -7,6 +7,7 @@ pub mod judge;
 pub mod classes;
 pub mod commutation;
 mod layer;
+pub mod learn;
 pub mod naive;
 pub mod offers;
 pub mod recovery;

@@ -217,6 +217,24 @@ impl Steps {
         (went, cut)
     }
 
+    /// Does a move, by looking it up or by running the engine: the row that it leads to.
+    pub fn make(&mut self, space: &mut Space, row: &[u32], offer: &Offer) -> (Went, Vec<u32>) {
+        let (mut changes, mut next) = (Vec::new(), Vec::new());
+        match self.go(space, row, offer, &mut changes) {
+            (Went::Unknown, _) => (self.resolve(space, row, offer, &mut next).0, next),
+            (went, _) => {
+                space.write(row, &changes, space.shifted(row, &changes), &mut next);
+                (went, next)
+            }
+        }
+    }
+
+    /// Did this move, which was made before, reach the store or a ledger?
+    pub fn served(&self, space: &Space, row: &[u32], offer: &Offer) -> bool {
+        let first = self.local.get(&Self::key(space, row, offer));
+        first != NONE && matches!(self.entries[first as usize], Entry::Services)
+    }
+
     fn remember(&mut self, key: [u32; 5], entry: Entry) -> u32 {
         let at = self.entries.len() as u32;
         self.entries.push(entry);

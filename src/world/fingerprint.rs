@@ -77,6 +77,8 @@ pub(super) fn life_digest(life: &Life, d: &mut Digest) {
     life.timers.iter().for_each(|timer| timer.digest(d));
     let shadow = &life.recorder.shadow;
     shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+    life.offered.iter().for_each(|id| d.word(id.0));
+    d.word(life.cuts.len() as u64);
     for (id, shadow) in &life.cuts {
         d.word(id.0);
         shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));

@@ -169,7 +169,7 @@ impl Ledger {
     }
 
     /// How many records a reader sees.
-    pub fn shown(&self) -> u64 {
+    pub fn visible(&self) -> u64 {
         self.position
     }
 
