@@ -49,6 +49,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Run one scenario under one seed again, and explain what happens
     Replay(Replay),
+    /// Explore every schedule and every bounded fault of small scenarios
+    Check(Box<Check>),
     /// Judge recorded traces
     Verify(Verify),
     /// Run gate vectors against the barrier gate
@@ -242,6 +244,79 @@ pub struct Replay {
     /// Also print the plan that was drawn from the seed
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// `cutline check`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "What may happen is in the scenario's `check` section; options here replace it. \"exhausted\" means that every state
+within those bounds was visited; a search that was cut short says NOT EXHAUSTED and exits with 3. Results, counts and
+counterexamples don't depend on --jobs.
+
+Examples:
+  cutline check
+  cutline check scenarios/small/two_phase.json --crashes 2
+  cutline check scenarios/small/diamond.json --protocol no-hold
+  cutline check scenarios/small/diamond.json --delays 2 --no-reduction"
+)]
+pub struct Check {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios/small")]
+    pub paths: Vec<PathBuf>,
+    /// Run this protocol, whatever the scenarios say
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// Early checkpoints
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..16))]
+    pub triggers: Option<u8>,
+    /// Crashes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..16))]
+    pub crashes: Option<u8>,
+    /// A crash kills one process, and recovery is made of choices like any other
+    #[arg(long)]
+    pub stepwise: bool,
+    /// Timers fire at any time, not only where nothing else can happen
+    #[arg(long)]
+    pub free_timers: bool,
+    /// Only schedules with at most so many choices that aren't the first on the menu (without reduction)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..64))]
+    pub delays: Option<u8>,
+    /// Leave out no move that only reorders independent steps
+    #[arg(long)]
+    pub no_reduction: bool,
+    /// Go on from a state again if it is reached with other faults spent
+    #[arg(long)]
+    pub no_dominance: bool,
+    /// Find every property that can be violated, not only the first
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Give up beyond so many states
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_states: Option<u64>,
+    /// Give up beyond so much memory for tables and layers: 512M, 4G
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    pub max_memory: Option<u64>,
+    /// Give up beyond so many steps
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_depth: Option<u32>,
+    /// Give up after this time: 500ms, 60s, 1h30m
+    #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
+    pub budget: Option<Duration>,
+    /// How many threads [default: as many as this process may use]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// What the open values of a scenario become
+    #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]
+    pub seed: u64,
+    /// Where schedules and traces of counterexamples are written
+    #[arg(long, value_name = "DIR", default_value = ".cutline/check")]
+    pub out: PathBuf,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ListFormat,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value = "auto")]
+    pub progress: Progress,
 }
 
 /// `cutline verify`.

@@ -61,6 +61,11 @@ impl Ending {
         self.why.push(why);
     }
 
+    /// All of this does, too.
+    pub fn add_all(&mut self, why: Vec<Why>) {
+        self.why.extend(why);
+    }
+
     /// The code of the worst: 70, 5, 1, 2, 143, 130, 3, 4, 0 in this order.
     pub fn code(&self) -> u8 {
         self.why.iter().min().map_or(0, |why| why.code())

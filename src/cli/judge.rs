@@ -5,7 +5,7 @@ use super::plan::Seeds;
 use super::tally::{Allowed, Tally, invariant};
 use crate::report::{self, Cell, Expected, Finding, Goal, Judged, Kind, Row, Status};
 use crate::scenario::{Loaded, Scenario};
-use crate::sim::coverage::MET;
+use crate::trace::coverage::MET;
 use crate::topology::Mode;
 use crate::verify::{Invariant, required};
 

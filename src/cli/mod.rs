@@ -2,6 +2,9 @@
 //! import everything, and nothing imports it.
 
 pub mod args;
+pub mod check;
+pub mod checked;
+pub mod counterexample;
 pub mod exit;
 pub mod find;
 pub mod gate;
@@ -20,6 +23,7 @@ pub mod sweep;
 pub mod tally;
 pub mod tell;
 pub mod verify;
+pub mod watching;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -45,6 +49,7 @@ pub fn main() -> ExitCode {
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
+        Command::Check(args) => check::check(*args),
         Command::Verify(args) => verify::verify(args),
         Command::Gate(args) => gate::gate(args),
         Command::Lint(args) => lint::lint(args),

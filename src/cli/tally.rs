@@ -3,7 +3,7 @@
 use super::seed::Planned;
 use crate::digest::mix;
 use crate::report::Kind;
-use crate::sim::coverage::MET;
+use crate::trace::coverage::MET;
 use crate::sim::run::Run;
 use crate::verify::{Invariant, Verdict};
 use std::collections::BTreeMap;

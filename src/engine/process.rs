@@ -1,5 +1,6 @@
 //! The one seam: a process is a pure value with one method.
 
+use super::snapshot::View;
 use super::message::{Control, Input, Outbox};
 use crate::digest::Digest;
 use crate::ids::*;
@@ -77,6 +78,12 @@ pub trait Process: Send + Sync + 'static {
     /// Has it stopped, by itself or because it was told to? A stopped process takes no input any more.
     fn stopped(&self) -> bool {
         false
+    }
+
+    /// What it holds of the job: for searches that compare a restored job with one that never failed. None: it
+    /// holds nothing, or doesn't show it.
+    fn view(&self) -> Option<View> {
+        None
     }
 
     /// Adds the canonical encoding of one of its cells (`cell < cells()`).

@@ -72,6 +72,11 @@ impl Committer {
         Some((txn, records))
     }
 
+    /// What was written since the last snapshot.
+    pub fn buffer(&self) -> &[Record] {
+        &self.buffer
+    }
+
     /// The transactions that a snapshot taken now contains.
     pub fn transactions(&self) -> Vec<Txn> {
         self.pending.iter().map(|pending| pending.txn).collect()

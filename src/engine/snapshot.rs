@@ -36,6 +36,15 @@ pub struct Snapshot {
     pub finished: bool,
 }
 
+/// What a subtask holds of the job at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Operator states, offsets and turns. Of a subtask that has processed all its input, only that.
+    pub state: Snapshot,
+    /// Output that was not handed over yet.
+    pub output: Vec<super::message::Record>,
+}
+
 /// One subtask's entry of a completion record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {

@@ -3,6 +3,7 @@
 use super::gate::BarrierGate;
 use super::message::*;
 use super::process::{IdKind, Process};
+use super::snapshot::{Snapshot, View};
 use super::subtask::{Output, Phase, Purpose, Subtask};
 use crate::digest::Digest;
 use crate::ids::*;
@@ -170,6 +171,15 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
         self.phase == Phase::Stopped
     }
 
+    fn view(&self) -> Option<View> {
+        let state = if self.phase > Phase::Running {
+            Snapshot { finished: true, ..Snapshot::default() }
+        } else {
+            self.state()
+        };
+        Some(View { state, output: self.committer.buffer().to_vec() })
+    }
+
     fn cells(&self) -> usize {
         3 // gate and chain, uploads, transactions
     }
@@ -209,19 +219,23 @@ pub trait GateState: Clone {
 }
 
 impl<G: BarrierGate<Record> + GateState> Subtask<G> {
+    /// Operator states, offsets and turns.
+    fn state(&self) -> Snapshot {
+        Snapshot {
+            operators: self.chain.state(),
+            offsets: self.reader.as_ref().map_or(Vec::new(), |reader| reader.positions().to_vec()),
+            turns: self.router.turns().to_vec(),
+            ..Snapshot::default()
+        }
+    }
+
     fn digest_core(&self, d: &mut Digest) {
         d.word(self.phase as u64);
         d.word(self.coordinator.map_or(0, |c| c.attempt.0 as u64));
         d.word(self.newest.0);
         d.word(matches!(self.output, Output::Channels) as u64);
         self.gate.digest_into(d);
-        let state = super::snapshot::Snapshot {
-            operators: self.chain.state(),
-            offsets: self.reader.as_ref().map_or(Vec::new(), |reader| reader.positions().to_vec()),
-            turns: self.router.turns().to_vec(),
-            ..Default::default()
-        };
-        d.word(state.digest());
+        d.word(self.state().digest());
         d.word(self.undecided.is_some() as u64);
         if let Some((side, record)) = &self.undecided {
             d.word(*side as u64);

@@ -1,8 +1,8 @@
 //! What a job must have done where nothing is left to happen.
 
 use super::judge::{Property, Wrong};
-use crate::ids::VertexId;
-use crate::trace::event::Guarantee;
+use crate::ids::{RecordId, VertexId};
+use crate::trace::event::{Event, Guarantee, Kind};
 use crate::verify::Invariant;
 use crate::world::World;
 use crate::world::ledger::Shown;
@@ -15,10 +15,44 @@ pub type Output = BTreeMap<VertexId, Shown>;
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
     /// Outputs that it can end with.
-    pub outputs: BTreeSet<Output>,
+    outputs: BTreeSet<Output>,
+    /// How often a sink shows a record at most.
+    most: BTreeMap<(VertexId, RecordId), u32>,
 }
 
 impl Expected {
+    /// These are the ends.
+    pub fn new(outputs: BTreeSet<Output>) -> Self {
+        let mut most = BTreeMap::new();
+        for (vertex, shown) in outputs.iter().flatten() {
+            let mut times: BTreeMap<RecordId, u32> = BTreeMap::new();
+            shown.iter().for_each(|(record, n)| *times.entry(record.id).or_default() += n);
+            for (id, n) in times {
+                let known: &mut u32 = most.entry((*vertex, id)).or_default();
+                *known = n.max(*known);
+            }
+        }
+        Expected { outputs, most }
+    }
+
+    /// What is wrong with output that has just become visible: more of a record than any such end shows.
+    pub fn shown_wrong(&self, world: &World, events: &[Event]) -> Option<Wrong> {
+        let topology = &world.setup().topology;
+        events.iter().find_map(|event| {
+            let Kind::Visible { record, .. } = &event.kind else { return None };
+            let vertex = VertexId(event.process.0 - topology.store().0 - 1);
+            let shown = world.ledger(vertex)?.shown()?;
+            let times: u32 = shown.iter().filter(|(other, _)| other.id == record.id).map(|(_, n)| n).sum();
+            let most = self.most.get(&(vertex, record.id)).copied().unwrap_or(0);
+            let message = format!(
+                "{} shows output of record {} {times} times, and a run without faults {most} times at most",
+                topology.name(event.process),
+                record.id
+            );
+            (times > most).then(|| Wrong::new(Property::Invariant(Invariant::I9), message))
+        })
+    }
+
     /// What is wrong with a world in which nothing happens any more.
     pub fn ends_wrong(&self, world: &World) -> Option<Wrong> {
         if world.job_ended() != Some(true) {

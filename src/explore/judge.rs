@@ -9,7 +9,6 @@
 
 use crate::engine::snapshot::Part;
 use crate::ids::*;
-use crate::topology::Partitioning;
 use crate::trace::event::{Event, Guarantee, Kind, Notice, Outcome};
 use crate::verify::Invariant;
 use crate::world::World;
@@ -95,7 +94,7 @@ fn judge_one(world: &World, event: &Event) -> Option<Wrong> {
             );
             Wrong::invariant(Invariant::I6, message)
         }
-        Kind::Visible { record, txn, .. } => visible(world, event.process, record, *txn),
+        Kind::Visible { txn: Some(txn), .. } => visible(world, event.process, *txn),
         _ => None,
     }
 }
@@ -153,32 +152,15 @@ fn completed(world: &World, checkpoint: CheckpointId) -> Option<Wrong> {
     })
 }
 
-/// A record became visible: was it in a completed checkpoint, and is it the first time?
-fn visible(
-    world: &World,
-    ledger: TaskId,
-    record: &crate::engine::message::Record,
-    txn: Option<crate::engine::message::Txn>,
-) -> Option<Wrong> {
-    let (store, topology) = (world.store(), &world.setup().topology);
-    if let Some(txn) = txn {
-        let named = |part: &Part| match part {
-            Part::Stored(key) => store.snapshot(key).is_some_and(|snapshot| snapshot.transactions.contains(&txn)),
-            Part::Finished => false,
-        };
-        if !store.completed().any(|manifest| manifest.parts.iter().any(named)) {
-            let message = format!("{} shows a transaction that no completed checkpoint contains", topology.name(ledger));
-            return Wrong::invariant(Invariant::I11, message);
-        }
-    }
-    if world.setup().guarantee != Guarantee::ExactlyOnce {
-        return None;
-    }
-    let vertex = VertexId(ledger.0 - topology.store().0 - 1);
-    let shown = world.ledger(vertex).and_then(|ledger| ledger.shown());
-    let times: u32 = shown?.iter().filter(|(other, _)| other.id == record.id && other.key == record.key).map(|(_, n)| n).sum();
-    let copies = topology.graph.edges.iter().any(|edge| edge.partitioning == Partitioning::Broadcast);
-    let most = if copies { u32::MAX } else { 1 };
-    let message = || format!("{} shows the output of record {} {times} times", topology.name(ledger), record.id);
-    if times > most { Wrong::invariant(Invariant::I9, message()) } else { None }
+/// A record became visible: was it in a completed checkpoint?
+fn visible(world: &World, ledger: TaskId, txn: crate::engine::message::Txn) -> Option<Wrong> {
+    let store = world.store();
+    let named = |part: &Part| match part {
+        Part::Stored(key) => store.snapshot(key).is_some_and(|snapshot| snapshot.transactions.contains(&txn)),
+        Part::Finished => false,
+    };
+    let shows = store.completed().any(|manifest| manifest.parts.iter().any(named));
+    let name = world.setup().topology.name(ledger);
+    let message = || format!("{name} shows a transaction that no completed checkpoint contains");
+    if shows { None } else { Wrong::invariant(Invariant::I11, message()) }
 }

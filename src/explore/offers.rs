@@ -27,6 +27,9 @@ impl Space {
         }
         self.timers(row, rules, left, quiet, offers);
         self.faults(row, rules, left, offers);
+        if rules.delay_bounded {
+            delay(left, offers);
+        }
     }
 
     /// Has the job ended?
@@ -207,4 +210,19 @@ impl Space {
             }
         }
     }
+}
+
+/// Every choice but the first one of the menu delays what would have come first (Emmi, Qadeer & Rakamaric 2011).
+fn delay(left: &Budget, offers: &mut Vec<Offer>) {
+    offers.sort_by_key(|offer| (offer.cost.is_some(), offer.what));
+    let may = left.of(Scarce::Delay) > 0;
+    let mut at = 0;
+    offers.retain_mut(|offer| {
+        at += 1;
+        if at > 1 && offer.cost.is_none() {
+            offer.cost = Some(Scarce::Delay);
+            return may;
+        }
+        true
+    });
 }

@@ -52,15 +52,12 @@ fn make(world: &mut World, choice: Choice, observer: &mut impl Observer, path: &
     world.apply(step, observer).expect("a choice that a world lists can be made");
 }
 
-/// A power failure and what follows, with attempts numbered anew: the world that a job restored from what is durable
-/// now would be, had it been the first. That is an abstraction of atomic recovery: nothing of an earlier attempt is
+/// A job that was brought up after a power failure, with attempts numbered anew: the world that it would be, had it
+/// been restored by the first attempt. That is an abstraction of atomic recovery: nothing of an earlier attempt is
 /// left that could tell the numbers apart.
-pub fn restored(world: &World) -> World {
-    let mut world = world.clone();
-    let (watch, path) = (&mut Nobody, &mut Vec::new());
-    power_failure(&mut world, watch, path);
+pub fn renumbered(world: &World) -> World {
     let mut world = world.renumbered();
-    start(&mut world, watch, path);
+    start(&mut world, &mut Nobody, &mut Vec::new());
     world.forget_base();
     world
 }

@@ -69,10 +69,7 @@ impl Budget {
 }
 
 /// When timers fire.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Timers {
     /// Only where nothing else can happen, but for the periodic trigger, which has a budget.
     #[default]
@@ -82,10 +79,7 @@ pub enum Timers {
 }
 
 /// What a crash is.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recovery {
     /// One choice: everything that isn't durable is gone, and the job runs again from its newest checkpoint. An
     /// abstraction: nothing of the old attempt is under way any more, and attempts are numbered anew.
@@ -106,6 +100,8 @@ pub struct Rules {
     pub recovery: Recovery,
     /// No checkpoint at all: the periodic trigger never fires.
     pub untriggered: bool,
+    /// Choices that aren't the first on the menu have a budget too.
+    pub delay_bounded: bool,
 }
 
 /// What leads from one state to the next.

@@ -7,12 +7,15 @@
 
 use super::expected::Expected;
 use super::judge::{Property, Wrong};
+use super::liveness::Edges;
 use super::reduce::Reducer;
+use super::refine::Base;
 use super::rules::*;
 use super::space::*;
 use super::steps::*;
 use super::table::{NONE, Visited};
 use super::{layer::Layer, recovery};
+use crate::trace::coverage::Coverage;
 use crate::world::World;
 use crate::world::setup::Setup;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +62,10 @@ pub struct Options {
     pub keep_going: bool,
     /// Keep the way to every state.
     pub track: bool,
+    /// Keep the edges, and see whether the job can still end from everywhere.
+    pub liveness: bool,
+    /// Stop at this state, given by 64 bits of its fingerprint.
+    pub until: Option<u64>,
 }
 
 impl Options {
@@ -74,6 +81,8 @@ impl Options {
             audit: AUDIT,
             keep_going: false,
             track: false,
+            liveness: false,
+            until: None,
         }
     }
 }
@@ -132,6 +141,14 @@ pub struct Found {
     /// Steps were met of which nothing was learned: those states were gone on from in full, but what was left out
     /// before may have counted on their not existing.
     pub strange: bool,
+    /// The edges, if they were kept.
+    pub edges: Edges,
+    /// Ends at which nothing is wrong, ascending.
+    pub good_ends: BTreeSet<u64>,
+    /// The way to the state at which it was to stop.
+    pub way: Option<Vec<Move>>,
+    /// What was met on the way.
+    pub met: Coverage,
     /// Different parts of states.
     pub parts: usize,
     /// Bytes of tables and layers at their largest.
@@ -171,14 +188,15 @@ struct Share {
     wrongs: Vec<(usize, Move, u32)>,
     cuts: BTreeSet<u32>,
     strange: bool,
+    edges: Edges,
     transitions: u64,
     audits: u64,
 }
 
 /// A search under way.
-pub struct Search<'a> {
+pub struct Search {
     options: Options,
-    expected: Option<&'a Expected>,
+    expected: Expected,
     space: Space,
     steps: Steps,
     seen: BTreeMap<Budget, Visited>,
@@ -191,7 +209,7 @@ pub struct Search<'a> {
 pub fn search(
     setup: &Arc<Setup>,
     options: Options,
-    expected: Option<&Expected>,
+    base: Option<&Arc<Base>>,
     watch: &mut dyn FnMut(&Progress) -> bool,
 ) -> Found {
     let first = match options.rules.recovery {
@@ -200,9 +218,9 @@ pub fn search(
     };
     let mut search = Search {
         options,
-        expected,
+        expected: base.map_or_else(Expected::default, |base| base.expected.clone()),
         space: Space::new(setup),
-        steps: Steps::default(),
+        steps: Steps::new(base.cloned()),
         seen: BTreeMap::new(),
         waiting: BTreeMap::new(),
         parents: Vec::new(),
@@ -223,7 +241,7 @@ pub fn search(
     search.report()
 }
 
-impl Search<'_> {
+impl Search {
     fn begin(&mut self, first: &World) {
         let row = self.space.row(first);
         let mut layer = Layer::new(self.space.width());
@@ -236,6 +254,7 @@ impl Search<'_> {
         let found = &mut self.found;
         (found.misses, found.whole) = (self.steps.misses, self.steps.whole);
         found.parts = self.space.parts();
+        found.met = self.steps.met;
         self.found
     }
 
@@ -315,7 +334,10 @@ impl Search<'_> {
         std::thread::scope(|scope| {
             let work = |job: usize| {
                 let (a, b) = ((from + job * part).min(to), (from + (job + 1) * part).min(to));
-                scope.spawn(move || self.share(spent, layer, a, b))
+                // Threads are called what their parent is called: whoever silences its panics silences theirs.
+                let name = std::thread::current().name().unwrap_or("search").to_string();
+                let thread = std::thread::Builder::new().name(name);
+                thread.spawn_scoped(scope, move || self.share(spent, layer, a, b)).expect("threads can be started")
             };
             let threads: Vec<_> = (0..jobs).map(work).collect();
             threads.into_iter().map(|thread| thread.join().expect("a search thread doesn't panic")).collect()
@@ -333,7 +355,7 @@ impl Search<'_> {
         for at in from..to {
             let row = layer.row(at);
             self.space.offers(row, &self.options.rules, &left, &mut offers);
-            if offers.iter().all(|offer| offer.cost.is_some_and(|kind| kind != Scarce::Trigger)) {
+            if offers.iter().all(|offer| offer.cost.is_some_and(|kind| !matches!(kind, Scarce::Trigger | Scarce::Delay))) {
                 share.ends.push(at);
             }
             if let Some(reducer) = &self.options.reduce {
@@ -358,6 +380,9 @@ impl Search<'_> {
                     }
                     Went::Wrong(wrong) => share.wrongs.push((at, offer.what, wrong)),
                     Went::Fine => {
+                        if self.options.liveness {
+                            share.edges.add(Visited::key(self::fingerprint(row)), Visited::key(*fingerprint));
+                        }
                         if self.is_new(offer, Visited::key(*fingerprint), seen, &dominating) {
                             self.steps.go(&self.space, row, offer, &mut changes);
                             self.space.write(row, &changes, *fingerprint, &mut share.rows);
@@ -409,9 +434,10 @@ impl Search<'_> {
     /// Runs a remembered step in the whole world. A difference is a defect of the checker itself.
     fn audit(&self, row: &[u32], offer: &Offer, next: u128, went: Went) {
         let ran = run(&self.space.world(row), offer.what);
+        let wrong = self.steps.wrong(offer.what, &ran);
         let same = match went {
-            Went::Wrong(wrong) => ran.wrong.as_ref() == Some(&self.steps.wrongs[wrong as usize]),
-            _ => ran.wrong.is_none() && Space::fingerprint_of(&ran.world) == next,
+            Went::Wrong(known) => wrong.as_ref() == Some(&self.steps.wrongs[known as usize]),
+            _ => wrong.is_none() && Space::fingerprint_of(&ran.world) == next,
         };
         assert!(same, "the checker is wrong: {:?} doesn't do what it did before in the same surroundings", offer.what);
     }
@@ -422,6 +448,7 @@ impl Search<'_> {
         self.found.transitions += share.transitions + share.unknown.len() as u64;
         self.found.audits += share.audits;
         self.found.strange |= share.strange;
+        self.found.edges.append(std::mem::take(&mut share.edges));
         let (mut row, mut changes) = (Vec::new(), Vec::new());
         for (at, offer) in std::mem::take(&mut share.unknown) {
             let from = layer.row(at);
@@ -439,6 +466,9 @@ impl Search<'_> {
             if let Went::Wrong(wrong) = went {
                 share.wrongs.push((at, offer.what, wrong));
                 continue;
+            }
+            if self.options.liveness {
+                self.found.edges.add(Visited::key(fingerprint(from)), Visited::key(fingerprint(&row)));
             }
             self.keep(spent, depth, &row, &Next { cost: offer.cost, parent: layer.number(at), what: offer.what }, next, false);
         }
@@ -470,6 +500,10 @@ impl Search<'_> {
             if fresh {
                 self.found.states += 1;
                 let number = self.number(one);
+                if self.options.until == Some(key) && self.found.way.is_none() {
+                    self.found.way = Some(self.path(number, None));
+                    self.found.cut = Some(Cut::Stopped);
+                }
                 next.widen(width);
                 next.push(row, number);
             }
@@ -501,8 +535,9 @@ impl Search<'_> {
         let row = layer.row(at);
         self.found.quiescent.insert(fingerprint(row));
         let world = self.space.world(row);
-        if let Some(wrong) = self.expected.and_then(|expected| expected.ends_wrong(&world)) {
-            self.violated(spent, depth, layer.number(at), None, wrong);
+        match self.expected.ends_wrong(&world) {
+            Some(wrong) => self.violated(spent, depth, layer.number(at), None, wrong),
+            None => drop(self.found.good_ends.insert(Visited::key(fingerprint(row)))),
         }
     }
 
@@ -547,6 +582,7 @@ impl Search<'_> {
         let limits = &self.options.limits;
         let left = queue > 0 || !next.is_empty();
         self.found.cut = match () {
+            _ if self.found.way.is_some() => Some(Cut::Stopped),
             _ if !wanted => Some(Cut::Stopped),
             _ if states > limits.states => Some(Cut::States),
             _ if bytes > limits.bytes => Some(Cut::Memory),

@@ -9,16 +9,19 @@
 use super::judge::{Wrong, judge};
 use super::offers::VARIANTS;
 use super::recovery;
+use super::refine::Base;
 use super::rules::*;
 use super::space::*;
 use super::table::{NONE, Table};
 use crate::ids::TaskId;
+use crate::trace::coverage::Coverage;
 use crate::trace::event::{Event, Kind, Notice};
 use crate::world::World;
 use crate::world::choice::{Choice, Fault, Step};
 use crate::world::observer::Observer;
 use crate::world::parts::{Part, Slot};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One in so many look-ups is run in the whole world and compared.
@@ -60,6 +63,10 @@ pub struct Steps {
     entries: Vec<Entry>,
     deltas: Vec<Delta>,
     failures: BTreeMap<Vec<Id>, (Vec<u32>, u32)>,
+    /// What restored worlds are held against.
+    pub base: Option<Arc<Base>>,
+    /// What was met on the way.
+    pub met: Coverage,
     /// What was found wrong, each once.
     pub wrongs: Vec<Wrong>,
     /// Digests of completed checkpoints: what they contain.
@@ -97,17 +104,25 @@ pub fn run(world: &World, what: Move) -> Ran {
     let went = catch_unwind(AssertUnwindSafe(|| match what {
         Move::Choice(choice) => {
             next.apply(Step::from(choice), &mut watch).expect("what is offered is enabled");
+            judge(&next, &watch.0)
         }
-        Move::PowerFailure => next = recovery::restored(&next),
+        Move::PowerFailure => {
+            recovery::power_failure(&mut next, &mut watch, &mut Vec::new());
+            let wrong = judge(&next, &watch.0);
+            next = recovery::renumbered(&next);
+            wrong
+        }
     }));
-    let wrong = match went {
-        Err(panic) => Some(Wrong::panicked(&*panic)),
-        Ok(()) => judge(&next, &watch.0),
-    };
+    let wrong = went.unwrap_or_else(|panic| Some(Wrong::panicked(&*panic)));
     Ran { world: next, events: watch.0, wrong }
 }
 
 impl Steps {
+    /// No step is known; restored worlds are held against `base`.
+    pub fn new(base: Option<Arc<Base>>) -> Self {
+        Steps { base, ..Steps::default() }
+    }
+
     fn key(space: &Space, row: &[u32], offer: &Offer) -> [u32; 5] {
         let wire = space.wire(offer.col);
         let own = space.at(row, offer.col);
@@ -177,7 +192,12 @@ impl Steps {
         // Perhaps only the tail of a queue was missing.
         let key = Self::key(space, row, offer);
         let before = space.world(row);
-        let ran = run(&before, offer.what);
+        let mut ran = run(&before, offer.what);
+        ran.wrong = self.wrong(offer.what, &ran);
+        let mut met = Coverage::default(); // of this step alone: what came before it is another path's, too
+        ran.events.iter().for_each(|event| met.event(event));
+        self.met.add(met);
+        self.met.job(ran.world.job_ended());
         let wrong = ran.wrong.as_ref().map_or(NONE, |wrong| place(&mut self.wrongs, wrong));
         let cut = completed(&ran).map_or(NONE, |cut| place(&mut self.cuts, &cut));
         let panicked = ran.wrong.as_ref().is_some_and(|wrong| wrong.panic);
@@ -233,6 +253,15 @@ impl Steps {
     pub fn served(&self, space: &Space, row: &[u32], offer: &Offer) -> bool {
         let first = self.local.get(&Self::key(space, row, offer));
         first != NONE && matches!(self.entries[first as usize], Entry::Services)
+    }
+
+    /// What is wrong with a step that was run: by itself, or held against what the job can do without faults.
+    pub fn wrong(&self, what: Move, ran: &Ran) -> Option<Wrong> {
+        let (Some(base), None) = (&self.base, &ran.wrong) else { return ran.wrong.clone() };
+        match what {
+            Move::PowerFailure => base.judge(&ran.world),
+            Move::Choice(_) => base.expected.shown_wrong(&ran.world, &ran.events),
+        }
     }
 
     fn remember(&mut self, key: [u32; 5], entry: Entry) -> u32 {

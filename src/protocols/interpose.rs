@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::engine::message::{Control, Effect, Input, Outbox};
 use crate::engine::process::{IdKind, Process};
+use crate::engine::snapshot::View;
 use crate::ids::*;
 use std::any::Any;
 
@@ -78,6 +79,10 @@ impl<M: Mischief> Process for Interposed<M> {
 
     fn stopped(&self) -> bool {
         self.inner.stopped()
+    }
+
+    fn view(&self) -> Option<View> {
+        self.inner.view()
     }
 
     fn cells(&self) -> usize {

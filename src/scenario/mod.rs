@@ -7,6 +7,7 @@ pub mod build;
 pub mod diagnose;
 pub mod dice;
 pub mod draw;
+pub mod exhaust;
 pub mod expect;
 pub mod explain;
 pub mod faults;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use super::exhaust::*;
 pub use super::expect::*;
 pub use super::faults::*;
 pub use super::open::{Open, Pick};
@@ -55,6 +56,9 @@ pub struct Scenario {
     /// How it must end.
     #[serde(default)]
     pub expect: Expect,
+    /// What `cutline check` explores. Absent: one early checkpoint, no fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Exhaust>,
     /// How many seeds are run when nobody says otherwise.
     #[serde(default = "Scenario::seeds")]
     #[schemars(range(min = 1))]

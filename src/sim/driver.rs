@@ -3,7 +3,7 @@
 //! Only the head of a channel is in the queue, and only if its receiver could take it when it was last looked at;
 //! after a step only what the step touched is looked at again.
 
-use super::coverage::Coverage;
+use crate::trace::coverage::Coverage;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
 use crate::engine::message::{Timer, Txn};

@@ -1,6 +1,6 @@
 //! A recorded schedule again: no clock, no dice, only the choices.
 
-use super::coverage::Coverage;
+use crate::trace::coverage::Coverage;
 use super::run::{Keep, Run, meta};
 use super::schedule::{Move, words};
 use crate::ids::Nanos;

@@ -1,6 +1,6 @@
 //! One run: a world, a clock, a seed; from nothing to quiescence, or to the bound.
 
-use super::coverage::Coverage;
+use crate::trace::coverage::Coverage;
 use super::driver::{Driver, Due, Rare, words};
 use super::schedule::Move;
 use super::setup::{FaultKind, SimSetup};

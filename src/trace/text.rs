@@ -29,6 +29,12 @@ pub fn line(topology: &Topology, step: u64, event: &Event) -> String {
     line.trim_end().to_string()
 }
 
+/// One event without its place and time: who, and what.
+pub fn brief(topology: &Topology, event: &Event) -> String {
+    let (name, kind) = (topology.name(event.process), words::kind(&event.kind));
+    format!("{name:<12} {kind:<10} {}", details(topology, &event.kind)).trim_end().to_string()
+}
+
 fn datum(value: &Datum) -> String {
     match value {
         Datum::Int(i) => i.to_string(),

@@ -2,7 +2,7 @@
 
 use crate::engine::message::AbortReason;
 use crate::ids::CheckpointId;
-use crate::trace::event::{Event, Kind, Outcome, TxnOp};
+use super::event::{Event, Kind, Outcome, TxnOp};
 
 macro_rules! goals {
     ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {

@@ -1,0 +1,309 @@
+//! `cutline check`: every schedule and every bounded fault of small scenarios.
+
+use super::args::{self, ListFormat};
+use super::checked::{Checked, Judgement, judge, print};
+use super::counterexample;
+use super::exit::{Ending, Why};
+use super::output::{self, complain};
+use super::seed::{self, Planned};
+use super::signals::Signals;
+use super::watching::Watching;
+use super::{find, parse};
+use crate::explore::commutation::Learned;
+use crate::explore::judge::Property;
+use crate::explore::reduce::Reducer;
+use crate::explore::refine::Base;
+use crate::explore::rules::*;
+use crate::explore::search::{Cut, Found, Limits, Options, search};
+use crate::protocols;
+use crate::scenario::Loaded;
+use crate::scenario::load;
+use crate::scenario::spec::{Exhaust, RecoveryAs, TimersFire};
+use crate::world::setup::Setup;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// States of a job without checkpoints, at most, that recoveries are held against.
+const BASE_STATES_MAX: usize = 300_000;
+
+/// Checks.
+pub fn check(args: args::Check) -> Ending {
+    if let Some(name) = &args.protocol
+        && protocols::find(name).is_none()
+    {
+        complain(&super::unknown_protocol(name));
+        return Ending::bad(Why::BadInput);
+    }
+    let found = match find::scenarios(&args.paths) {
+        Ok(found) => found,
+        Err(problem) => {
+            complain(&problem);
+            return Ending::bad(Why::BadInput);
+        }
+    };
+    if found.is_empty() {
+        complain("there is no scenario there");
+        return Ending::bad(Why::NothingToRun);
+    }
+    let bad: Vec<_> = found.iter().filter_map(|(_, read)| read.as_ref().err()).flatten().cloned().collect();
+    if !bad.is_empty() {
+        output::say(&format!("{}\n", load::render(&bad, true)));
+        return Ending::bad(Why::BadInput);
+    }
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("cannot listen to signals: {error}"));
+            return Ending::bad(Why::Internal);
+        }
+    };
+    seed::hush();
+    let mut ending = Ending::good();
+    let mut documents = Vec::new();
+    let mut watching = Watching::new(args.progress, args.budget, signals.clone());
+    for (path, read) in &found {
+        let Ok(loaded) = read else { continue };
+        match seed::aside(|| one(&args, path, loaded, &mut watching)).and_then(|result| result) {
+            Ok(checked) => {
+                ending.add_all(checked.judgement.why());
+                match args.format {
+                    ListFormat::Human => {
+                        if let Err(ending) = say(&print(&checked)) {
+                            return ending;
+                        }
+                    }
+                    ListFormat::Json => documents.push(checked.json()),
+                }
+            }
+            Err(problem) => {
+                complain(&problem);
+                ending.add(Why::Internal);
+            }
+        }
+        if let Some((why, name)) = signals.end() {
+            output::say(&format!("interrupted by {name}: the counts above are what was found until then\n"));
+            ending.add(why);
+            break;
+        }
+    }
+    if args.format == ListFormat::Json
+        && let Err(ending) = say(&format!("{}\n", serde_json::Value::Array(documents)))
+    {
+        return ending;
+    }
+    ending
+}
+
+fn say(text: &str) -> Result<(), Ending> {
+    output::print(text).map(drop).map_err(|error| {
+        complain(&format!("cannot write to stdout: {error}"));
+        Ending::bad(Why::Internal)
+    })
+}
+
+/// What may happen in a scenario, with what was asked for on the command line.
+fn rules(args: &args::Check, wanted: &Exhaust) -> Rules {
+    let stepwise = args.stepwise || wanted.recovery == RecoveryAs::Stepwise;
+    let free = args.free_timers || wanted.timers == TimersFire::Free;
+    let budget = Budget::default()
+        .with(Scarce::Trigger, args.triggers.unwrap_or(wanted.triggers))
+        .with(Scarce::Crash, args.crashes.unwrap_or(wanted.crashes))
+        .with(Scarce::Failover, wanted.failovers)
+        .with(Scarce::Suspicion, wanted.suspicions)
+        .with(Scarce::LostReply, wanted.lost_replies)
+        .with(Scarce::FailedRequest, wanted.failed_requests)
+        .with(Scarce::LostControl, wanted.lost_control)
+        .with(Scarce::Expiry, wanted.expiries)
+        .with(Scarce::Delay, args.delays.unwrap_or(0));
+    Rules {
+        budget,
+        timers: if free { Timers::Free } else { Timers::Patient },
+        recovery: if stepwise { Recovery::Stepwise } else { Recovery::Atomic },
+        untriggered: false,
+        delay_bounded: args.delays.is_some(),
+    }
+}
+
+fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching) -> Result<Checked, String> {
+    let began = Instant::now();
+    let mut loaded = loaded.clone();
+    if let Some(protocol) = &args.protocol {
+        loaded.scenario.protocol = protocol.clone();
+    }
+    let planned = seed::plan(&loaded, args.seed)?;
+    let setup = Arc::new(Setup { remember: true, ..Setup::clone(&planned.setup) });
+    let wanted = loaded.scenario.check.clone().unwrap_or_default();
+    let rules = rules(args, &wanted);
+    let base = Base::new(&setup, BASE_STATES_MAX).map(Arc::new);
+    let options = Options {
+        reduce: reducer(args, &setup, &planned, &rules),
+        dominance: !args.no_dominance,
+        jobs: jobs(args),
+        limits: Limits {
+            states: args.max_states.unwrap_or(u64::MAX),
+            depth: args.max_depth.unwrap_or(u32::MAX),
+            bytes: args.max_memory.unwrap_or(u64::MAX),
+        },
+        keep_going: args.keep_going,
+        liveness: true,
+        ..Options::new(rules)
+    };
+    watching.begin(&loaded.name);
+    let mut found = search(&setup, options.clone(), base.as_ref().ok(), &mut |progress| watching.look(progress));
+    trapped(&setup, &options, base.as_ref().ok(), &mut found);
+    let judgement = judge(&wanted, &found);
+    let shown = shown(args, path, loaded.scenario.protocol.as_str());
+    let mut examples = Vec::new();
+    for property in found.violations.keys() {
+        let file = args.out.join(format!("{}-{}.{property}", loaded.name, loaded.scenario.protocol));
+        let example = Example { args, shown: &shown, loaded: &loaded, planned: &planned, setup: &setup };
+        examples.push(example.write(&options, base.as_ref().ok(), *property, &found, &file)?);
+    }
+    watching.end();
+    Ok(Checked {
+        name: loaded.name.clone(),
+        protocol: loaded.scenario.protocol.clone(),
+        open: is_open(&loaded),
+        seed: args.seed,
+        setup,
+        options,
+        base: base.map(|base| base.states),
+        seconds: began.elapsed().as_secs_f64(),
+        found,
+        judgement,
+        examples,
+    })
+}
+
+/// Does another seed stand for another job?
+fn is_open(loaded: &Loaded) -> bool {
+    let [one, other] = [0, 1].map(|seed| crate::scenario::draw(&loaded.scenario, seed));
+    let (a, b) = (&one.checkpoints, &other.checkpoints);
+    one.job != other.job
+        || (&a.mode, &a.max_concurrent, &a.retain) != (&b.mode, &b.max_concurrent, &b.retain)
+        || (&a.min_pause_ms, &a.tolerable_failures) != (&b.min_pause_ms, &b.tolerable_failures)
+}
+
+/// What says again what was checked, in a shell.
+fn shown(args: &args::Check, path: &Path, protocol: &str) -> String {
+    let mut words = parse::quoted(&path.display().to_string());
+    words += &format!(" --seed {}", crate::report::seed(args.seed));
+    if args.protocol.is_some() {
+        words += &format!(" --protocol {}", parse::quoted(protocol));
+    }
+    words
+}
+
+fn jobs(args: &args::Check) -> usize {
+    let usable = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    args.jobs.map_or_else(usable, usize::from)
+}
+
+/// What leaves out moves; none if that isn't wanted, or if choices are counted one by one.
+fn reducer(args: &args::Check, setup: &Setup, planned: &Planned, rules: &Rules) -> Option<Arc<Reducer>> {
+    if args.no_reduction || rules.delay_bounded {
+        return None;
+    }
+    let mode = super::judge::word(&setup.config.mode);
+    let crashes = rules.budget.of(Scarce::Crash) > 0;
+    let learned = Learned::shipped();
+    Some(Arc::new(Reducer::new(&setup.topology, &planned.plan.protocol, &mode, &learned, crashes)))
+}
+
+/// Where the job can't end any more, though nothing is wrong with any step.
+fn trapped(setup: &Arc<Setup>, options: &Options, base: Option<&Arc<Base>>, found: &mut Found) {
+    if found.cut.is_some() || !found.violations.is_empty() || found.edges.too_many() {
+        return;
+    }
+    let ends: Vec<u64> = found.good_ends.iter().copied().collect();
+    let trapped = found.edges.trapped(&ends);
+    if trapped.is_empty() || ends.is_empty() {
+        return;
+    }
+    // The nearest of them, and a walk inside that comes back to where it was.
+    let way = |state: u64| {
+        let options = Options { track: true, jobs: 1, until: Some(state), keep_going: true, ..options.clone() };
+        search(setup, options, base, &mut |_| true).way
+    };
+    let ways = trapped.iter().take(64).filter_map(|state| Some((way(*state)?, *state)));
+    let Some((path, state)) = ways.min_by_key(|(path, state)| (path.len(), *state)) else { return };
+    let lasso = super::checked::lasso(&found.edges, state);
+    let violation = crate::explore::search::Violation {
+        wrong: crate::explore::judge::Wrong::new(
+            Property::NoLivelock,
+            format!(
+                "from here on the job can't end any more: {} states lead to each other and to no end{}",
+                crate::report::grouped(trapped.len() as u64),
+                lasso.map_or_else(String::new, |(stem, cycle)| format!(
+                    "; after {stem} more steps they come round again every {cycle} steps"
+                ))
+            ),
+        ),
+        depth: path.len() as u32,
+        spent: Budget::default(),
+        path: Some(path),
+    };
+    found.violations.insert(Property::NoLivelock, violation);
+}
+
+/// What a counterexample is made from.
+struct Example<'a> {
+    args: &'a args::Check,
+    shown: &'a str,
+    loaded: &'a Loaded,
+    planned: &'a Planned,
+    setup: &'a Arc<Setup>,
+}
+
+impl Example<'_> {
+    /// Finds the way to a violation again, one thread and every step kept, and writes it down.
+    fn write(
+        &self,
+        options: &Options,
+        base: Option<&Arc<Base>>,
+        property: Property,
+        found: &Found,
+        file: &Path,
+    ) -> Result<String, String> {
+        let violation = &found.violations[&property];
+        let path = match &violation.path {
+            Some(path) => path.clone(),
+            None => {
+                let limits = Limits { depth: violation.depth.max(1), ..Limits::default() };
+                let wanted = found.violations.len() > 1 || self.args.keep_going;
+                let options =
+                    Options { track: true, jobs: 1, liveness: false, keep_going: wanted, limits, ..options.clone() };
+                let again = search(self.setup, options, base, &mut |_| true);
+                let path = again.violations.get(&property).and_then(|violation| violation.path.clone());
+                path.ok_or_else(|| format!("the way to the violation of {property} isn't found again"))?
+            }
+        };
+        let about = format!("{} seed {} check {property}", self.loaded.name, crate::report::seed(self.args.seed));
+        counterexample::write(&self.planned.setup, &options.rules, &path, violation, &about, self.shown, file)
+    }
+}
+
+impl Judgement {
+    /// What speaks against 0.
+    pub fn why(&self) -> Vec<Why> {
+        let mut why = Vec::new();
+        if !self.unexpected.is_empty() || self.missing.is_some() || !self.unreached.is_empty() {
+            why.push(Why::Violated);
+        }
+        if self.incomplete {
+            why.push(Why::Incomplete);
+        }
+        why
+    }
+}
+
+/// Why a search was cut short, in words.
+pub fn cut(cut: Cut) -> &'static str {
+    match cut {
+        Cut::States => "as many states as allowed",
+        Cut::Depth => "as deep as allowed",
+        Cut::Memory => "as much memory as allowed",
+        Cut::Stopped => "stopped: out of time, or interrupted",
+    }
+}
