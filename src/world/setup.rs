@@ -3,10 +3,14 @@
 use crate::engine::config::Config;
 use crate::engine::message::{Datum, Record};
 use crate::engine::process::Spawn;
+use crate::engine::shared::Shared;
 use crate::ids::*;
 use crate::topology::Topology;
 use crate::trace::event::Guarantee;
 use std::sync::Arc;
+
+/// A line of a text.
+pub type Line = Shared<str>;
 
 /// The content of one partition: a constant of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub enum Log {
         salt: u64,
     },
     /// Lines of a text; the key is the line's number.
-    Lines(Arc<[Arc<str>]>),
+    Lines(Arc<[Line]>),
 }
 
 impl Log {
