@@ -51,6 +51,12 @@ impl Committer {
         Txn { attempt: self.me.attempt, task: self.me.task, number: self.number }
     }
 
+    /// Is a transaction open, so that the next record only adds to it?
+    #[inline]
+    pub fn open(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// Takes a record; the transaction to begin, if it is the first of one.
     #[inline]
     pub fn write(&mut self, record: Record) -> Option<Txn> {
@@ -67,9 +73,7 @@ impl Committer {
         let txn = self.current();
         self.number += 1;
         self.pending.push(Pending { txn, checkpoint: Some(checkpoint), stage: Stage::Staging });
-        let records: Arc<[Record]> = self.buffer.as_slice().into();
-        self.buffer.clear();
-        Some((txn, records))
+        Some((txn, self.buffer.drain(..).collect()))
     }
 
     /// The transactions that a snapshot taken now contains.

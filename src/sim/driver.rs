@@ -6,12 +6,12 @@
 use super::coverage::Coverage;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
-use crate::engine::message::{Timer, Txn};
+use crate::engine::message::{Datum, Record, Timer, Txn};
 use crate::ids::*;
 use crate::scenario::dice::Dice;
 use crate::topology::Topology;
 use crate::trace::digest::TraceDigest;
-use crate::trace::event::{Event, Kind};
+use crate::trace::event::{Event, Kind, Shown, Spot};
 use crate::verify::Verifier;
 use crate::world::choice::{AskId, Choice};
 use crate::world::observer::Observer;
@@ -265,8 +265,19 @@ impl Driver {
         slow.fold(own, |factor, (_, slow, _)| factor.saturating_mul(*slow as u64))
     }
 
+    #[inline]
+    fn keep(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(events) = &mut self.capture {
+            events.push(event());
+        }
+    }
+
     #[cold]
     fn rare_event(&mut self, event: &Event) {
+        self.digest.add(event);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.observe(event);
+        }
         self.coverage.event(event);
         if self.points.is_empty() {
             return;
@@ -318,23 +329,57 @@ fn point(kind: &Kind) -> Option<(PointKind, Option<CheckpointId>)> {
 impl Observer for Driver {
     #[inline]
     fn event(&mut self, event: Event) {
-        self.digest.add(&event);
-        if let Some(verifier) = &mut self.verifier {
-            verifier.observe(&event);
-        }
-        match event.kind {
-            Kind::Apply { .. } => self.delivered += 1,
-            Kind::Send { .. } | Kind::Read { .. } => {}
-            Kind::Visible { ref record, .. } => {
-                if let crate::trace::Datum::Int(value) = record.value {
-                    self.visible_sum = self.visible_sum.wrapping_add(value as u64);
-                }
+        let at = event.spot();
+        match &event.kind {
+            Kind::Send { channel, m, record } => return self.record_sent(at, *channel, *m, record),
+            Kind::Apply { channel, m } => return self.record_applied(at, *channel, *m),
+            Kind::Read { partition, record } => return self.record_read(at, *partition, record),
+            Kind::Visible { position, from, record, txn } => {
+                return self.record_visible(at, &Shown { position: *position, from: *from, txn: *txn }, record);
             }
             _ => self.rare_event(&event),
         }
-        if let Some(events) = &mut self.capture {
-            events.push(event);
+        self.keep(|| event);
+    }
+
+    #[inline]
+    fn record_sent(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) {
+        self.digest.send(at, channel, m, record);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.send(at, channel, m, record);
         }
+        self.keep(|| at.send(channel, m, record));
+    }
+
+    #[inline]
+    fn record_applied(&mut self, at: Spot, channel: ChannelId, m: u64) {
+        self.digest.apply(at, channel, m);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.apply(at, channel, m);
+        }
+        self.delivered += 1;
+        self.keep(|| at.apply(channel, m));
+    }
+
+    #[inline]
+    fn record_read(&mut self, at: Spot, partition: PartitionId, record: &Record) {
+        self.digest.read(at, partition, record);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.read(at, partition, record);
+        }
+        self.keep(|| at.read(partition, record));
+    }
+
+    #[inline]
+    fn record_visible(&mut self, at: Spot, shown: &Shown, record: &Record) {
+        self.digest.visible(at, shown, record);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.visible(at, shown, record);
+        }
+        if let Datum::Int(value) = record.value {
+            self.visible_sum = self.visible_sum.wrapping_add(value as u64);
+        }
+        self.keep(|| at.visible(shown, record));
     }
 
     #[inline]

@@ -11,7 +11,7 @@ use super::reference::{Emitted, Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
-use crate::trace::event::{Event, Guarantee, Kind, Outcome};
+use crate::trace::event::{Event, Guarantee, Kind, Outcome, Spot};
 use crate::trace::{Datum, Record, StoreKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,8 +115,8 @@ impl ExactlyOnce {
 
     /// A line of a ledger that shows a record.
     #[inline]
-    pub(super) fn visible(&mut self, event: &Event, record: &Record) -> Seen {
-        let v = event.process.index().wrapping_sub(self.topology.len() + 2);
+    pub(super) fn visible(&mut self, at: Spot, record: &Record) -> Seen {
+        let v = at.process.index().wrapping_sub(self.topology.len() + 2);
         let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
         if sink.kind == SinkKind::Upsert {
             sink.last.entry(record.key.clone()).or_default()[1] = Some(record.value.clone());
@@ -133,18 +133,18 @@ impl ExactlyOnce {
         if left >= 0 || self.guarantee == Guarantee::AtLeastOnce {
             return Ok(());
         }
-        self.once_more(event, record)
+        self.once_more(at, record)
     }
 
     #[cold]
-    fn once_more(&mut self, event: &Event, record: &Record) -> Seen {
+    fn once_more(&mut self, at: Spot, record: &Record) -> Seen {
         let what = format!(
             "{} with {} and {} is visible once more than in a failure-free run",
             record.id,
             say(&record.key),
             say(&record.value)
         );
-        let violation = Violation::new(Invariant::I9, event, what).record(record.id);
+        let violation = Violation::new(Invariant::I9, at, what).record(record.id);
         self.output = Some(violation.clone());
         Err(violation)
     }

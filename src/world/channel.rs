@@ -33,6 +33,15 @@ impl Channel {
         Some(element)
     }
 
+    /// Takes the head, which is a record.
+    #[inline]
+    pub fn pop_record(&mut self) -> Record {
+        match self.queue.pop_front() {
+            Some((_, Element::Record(record))) => record,
+            _ => unreachable!("the head is a record"),
+        }
+    }
+
     /// The stamp of the head.
     #[inline]
     pub fn due(&self) -> Option<u64> {

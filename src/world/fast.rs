@@ -3,12 +3,12 @@
 
 use super::World;
 use super::choice::{Choice, Step};
-use super::life::{Generation, Life, Place};
+use super::life::{Generation, Place};
 use super::observer::Observer;
-use crate::engine::message::{Effect, Element, Input, Record};
+use crate::engine::message::{Element, Input, Record};
+use crate::engine::process::{ANY_OFFSET, Passed, Way};
 use crate::ids::*;
-use crate::topology::{self, Topology};
-use crate::trace::event::Kind;
+use crate::topology;
 
 /// What came of offering a channel's head to its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +36,18 @@ impl World {
             self.perform(Step::from(Choice::Deliver(job, channel)), observer);
             return Offered::Taken(self.channel(job, channel).and_then(|queue| queue.due()));
         }
-        let element = queue.pop().expect("the channel isn't empty");
+        let mut record = queue.pop_record();
         let left = queue.len();
         let next = queue.due();
-        let kind = life.recorder.apply(channel, table.input);
-        observer.event(life.recorder.event(observer.now(), kind));
+        let at = life.recorder.spot(observer.now());
+        observer.record_applied(at, channel, life.recorder.apply(table.input));
+        let passed = life.process.pass(Way::Input(table.input), &mut record);
         let who = life.who;
-        life.process.step(Input::Element(table.input, element), &mut self.outbox);
         if left + 1 == table.capacity as usize {
             made_room(generation, &table, observer);
         }
-        self.after_record(g, who, observer);
+        let step = |record| Input::Element(table.input, Element::Record(record));
+        self.after_record(g, who, passed, record, step, observer);
         Offered::Taken(next)
     }
 
@@ -60,63 +61,50 @@ impl World {
         }
         let Some((partition, offset)) = life.process.wants(slot as usize) else { return false };
         let record = self.setup.logs[partition.index()].get(partition, offset);
-        let Some(record) = record.filter(|_| offset != crate::engine::process::ANY_OFFSET) else {
+        let Some(mut record) = record.filter(|_| offset != ANY_OFFSET) else {
             self.perform(Step::from(Choice::Read(who, slot)), observer);
             return true;
         };
-        let kind = Kind::Read { partition, record: record.clone() };
-        observer.event(life.recorder.event(observer.now(), kind));
-        life.process.step(Input::Read { partition, offset, record: Some(record) }, &mut self.outbox);
-        self.after_record(g, who, observer);
+        let at = life.recorder.spot(observer.now());
+        observer.record_read(at, partition, &record);
+        let passed = life.process.pass(Way::Partition, &mut record);
+        let step = |record| Input::Read { partition, offset, record: Some(record) };
+        self.after_record(g, who, passed, record, step, observer);
         true
     }
 
-    /// What a step that took a record asked for becomes state.
+    /// What a step that took a record asked for becomes state; the step itself, if the record didn't pass.
     #[inline]
-    fn after_record(&mut self, g: usize, who: Incarnation, observer: &mut impl Observer) {
-        let plain = |effect: &Effect| matches!(effect, Effect::Send(_, Element::Record(_)));
-        if !self.outbox.gate_changed && self.outbox.effects.iter().all(plain) {
-            let generation = &mut self.generations[g];
-            let (places, channels) = (&mut generation.places, &mut generation.channels);
-            let Place::Alive(life) = &mut places[who.task.index()] else { unreachable!("it has just taken a step") };
-            for effect in self.outbox.effects.drain(..) {
-                let Effect::Send(channel, element) = effect else { unreachable!("all effects are sends") };
-                put(&self.setup.topology, life, channels, channel, element, observer);
-            }
-            return;
-        }
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let changed = std::mem::take(&mut outbox.gate_changed);
-        for effect in outbox.effects.drain(..) {
-            self.effect(who, effect, observer);
-        }
-        self.outbox = outbox;
-        if changed {
-            self.settle(who, observer);
+    fn after_record(
+        &mut self,
+        g: usize,
+        who: Incarnation,
+        passed: Passed,
+        record: Record,
+        step: impl FnOnce(Record) -> Input,
+        observer: &mut impl Observer,
+    ) {
+        match passed {
+            Passed::Kept => {}
+            Passed::Into(channel) => self.put(g, who, channel, record, observer),
+            Passed::Not => self.step(who, step(record), None, observer),
         }
     }
-}
 
-#[inline]
-fn put(
-    topology: &Topology,
-    life: &mut Life,
-    channels: &mut [super::channel::Channel],
-    channel: ChannelId,
-    element: Element<Record>,
-    observer: &mut impl Observer,
-) {
-    let table = &topology.channels[channel.index()];
-    if let Element::Record(record) = &element {
-        let kind = life.recorder.send(channel, table.output, record.clone());
-        observer.event(life.recorder.event(observer.now(), kind));
-    }
-    let queue = &mut channels[channel.index()];
-    let len = queue.len();
-    let stamp = observer.sent(life.who.attempt, channel, len, false);
-    queue.push(stamp, element);
-    if len + 1 == table.capacity as usize {
-        life.full += 1;
+    #[inline]
+    fn put(&mut self, g: usize, who: Incarnation, channel: ChannelId, record: Record, observer: &mut impl Observer) {
+        let table = &self.setup.topology.channels[channel.index()];
+        let Generation { places, channels, .. } = &mut self.generations[g];
+        let Place::Alive(life) = &mut places[who.task.index()] else { unreachable!("it has just taken a step") };
+        let at = life.recorder.spot(observer.now());
+        observer.record_sent(at, channel, life.recorder.send(table.output), &record);
+        let queue = &mut channels[channel.index()];
+        let len = queue.len();
+        let stamp = observer.sent(who.attempt, channel, len, false);
+        queue.push(stamp, Element::Record(record));
+        if len + 1 == table.capacity as usize {
+            life.full += 1;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::engine::message::{Record, Reply, Request, Txn};
 use crate::ids::*;
 use crate::topology::SinkKind;
-use crate::trace::event::{Kind, Outcome, TxnOp};
+use crate::trace::event::{Kind, Outcome, Shown, TxnOp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +14,14 @@ enum State {
     Prepared(Arc<[Record]>),
     Committed,
     Aborted,
+}
+
+/// Records that become visible at once, one position after another: `first` is the first one's.
+pub struct Showing {
+    /// What is said of the first.
+    pub first: Shown,
+    /// In order.
+    pub records: Arc<[Record]>,
 }
 
 /// The ledger of one sink vertex.
@@ -37,14 +45,23 @@ impl Ledger {
         self.txns.iter().filter_map(open)
     }
 
-    /// Does what was asked; what to write into the trace, and the reply (none to `Write`).
-    pub fn apply(&mut self, asker: Incarnation, request: &Request, failed: bool, lines: &mut Vec<Kind>) -> Reply {
+    /// Does what was asked; what to write into the trace, what becomes visible after that, and the reply (none to
+    /// `Write`).
+    pub fn apply(
+        &mut self,
+        asker: Incarnation,
+        request: &Request,
+        failed: bool,
+        lines: &mut Vec<Kind>,
+        showing: &mut Option<Showing>,
+    ) -> Reply {
         let fenced = self.fenced.get(&asker.task).is_some_and(|attempt| asker.attempt < *attempt);
         match request {
             Request::Write(record) => {
                 // A plain print listens to nobody's epoch; an upsert is refused by the newer writer's.
                 if !failed && !fenced {
-                    self.show(asker, record, None, lines);
+                    lines.push(Kind::Visible { position: self.position, from: asker, record: record.clone(), txn: None });
+                    self.position += 1;
                 }
                 Reply::Done
             }
@@ -64,17 +81,17 @@ impl Ledger {
                 })
             }
             Request::Commit(txn) => {
-                let records = match self.txns.get(txn) {
-                    Some(State::Prepared(records)) if !fenced => records.clone(),
-                    _ => Arc::from([]),
-                };
-                let reply = self.change(TxnOp::Commit, *txn, fenced, lines, |state| match state {
+                if let Some(State::Prepared(records)) = self.txns.get(txn)
+                    && !fenced
+                {
+                    let records = records.clone();
+                    *showing = Some(self.show(asker, Some(*txn), records));
+                }
+                self.change(TxnOp::Commit, *txn, fenced, lines, |state| match state {
                     Some(State::Prepared(_)) => (Some(State::Committed), Outcome::Ok, Reply::Done),
                     Some(State::Committed) => (None, Outcome::Again, Reply::Done),
                     _ => (None, Outcome::Error, Reply::Expired),
-                });
-                records.iter().for_each(|record| self.show(asker, record, Some(*txn), lines));
-                reply
+                })
             }
             other => unreachable!("a ledger is never asked {other:?}"),
         }
@@ -136,9 +153,10 @@ impl Ledger {
         lines.push(Kind::Txn { op, txn, records, outcome: Outcome::Ok });
     }
 
-    fn show(&mut self, from: Incarnation, record: &Record, txn: Option<Txn>, lines: &mut Vec<Kind>) {
-        lines.push(Kind::Visible { position: self.position, from, record: record.clone(), txn });
-        self.position += 1;
+    fn show(&mut self, from: Incarnation, txn: Option<Txn>, records: Arc<[Record]>) -> Showing {
+        let first = Shown { position: self.position, from, txn };
+        self.position += records.len() as u64;
+        Showing { first, records }
     }
 
     /// Adds the canonical encoding.

@@ -21,7 +21,7 @@ use crate::engine::message::Outbox;
 use crate::engine::message::{Control, Reply, Request};
 use crate::ids::*;
 use crate::topology::{Role, SinkKind};
-use crate::trace::event::Kind;
+use crate::trace::event::{Kind, Spot};
 use crate::trace::record::{self, Shadow};
 use choice::AskId;
 use ledger::Ledger;
@@ -197,8 +197,14 @@ impl World {
     }
 
     fn service_line(&mut self, process: TaskId, kind: Kind, observer: &mut impl Observer) {
+        let at = self.service_spot(process, observer.now());
+        observer.event(at.event(kind));
+    }
+
+    #[inline]
+    fn service_spot(&mut self, process: TaskId, now: Nanos) -> Spot {
         let count = &mut self.counts[process.index() - self.setup.topology.store().index()];
-        observer.event(record::service(process, count, observer.now(), kind));
+        record::service(process, count, now)
     }
 
     /// Is anything left that could still happen by itself: messages, requests, records?
