@@ -4,7 +4,7 @@
 //! committed when a checkpoint that contains it is complete, and a restore commits what the checkpoint contains
 //! and aborts everything else (Carbone et al. 2017, section 4; Flink's `TwoPhaseCommitSinkFunction`).
 
-use super::message::{Record, Txn};
+use super::message::{Datum, Record, Txn};
 use crate::ids::*;
 use std::sync::Arc;
 
@@ -55,6 +55,18 @@ impl Committer {
     #[inline]
     pub fn open(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// Takes one more record of the open transaction, and leaves nothing in its place: a move, where a clone would
+    /// write the record a second time before it is copied.
+    #[inline]
+    pub fn add(&mut self, record: &mut Record) {
+        const NOTHING: Record = Record {
+            id: RecordId { partition: PartitionId(0), part: 0, offset: Offset(0) },
+            key: Datum::Int(0),
+            value: Datum::Int(0),
+        };
+        self.buffer.push(std::mem::replace(record, NOTHING));
     }
 
     /// Takes a record; the transaction to begin, if it is the first of one.

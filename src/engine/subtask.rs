@@ -166,7 +166,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             return Passed::Kept;
         }
         if transactional {
-            self.committer.write(record.clone());
+            self.committer.add(record);
             return Passed::Kept;
         }
         Passed::Into(self.router.next(record))

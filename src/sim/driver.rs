@@ -168,9 +168,19 @@ impl Driver {
         Some(Due::Read(read.who, read.slot))
     }
 
-    fn slots(&mut self, job: Attempt) -> &mut Slots {
+    /// Where the slots of a job attempt are: nearly always at the end.
+    #[inline]
+    fn position(&mut self, job: Attempt) -> usize {
+        match self.slots.last() {
+            Some(slots) if slots.job == job => self.slots.len() - 1,
+            _ => self.find(job),
+        }
+    }
+
+    #[cold]
+    fn find(&mut self, job: Attempt) -> usize {
         if let Some(at) = self.slots.iter().rposition(|slots| slots.job == job) {
-            return &mut self.slots[at];
+            return at;
         }
         let mut reads = Vec::new();
         for (task, subtask) in self.topology.subtasks.iter().enumerate() {
@@ -184,14 +194,15 @@ impl Driver {
         let base = self.next_base;
         self.next_base += (channels + reads.len()) as u32;
         self.slots.push(Slots { job, base, queued: vec![false; channels], last_due: vec![0; channels], reads });
-        self.slots.last_mut().expect("slots were just added")
+        self.slots.len() - 1
     }
 
     /// The head of a channel is to be taken at `due`, or as soon as the clock allows.
     #[inline]
     pub(super) fn head(&mut self, job: Attempt, channel: ChannelId, due: u64) {
         let now = self.now;
-        let slots = self.slots(job);
+        let at = self.position(job);
+        let slots = &mut self.slots[at];
         if !slots.queued[channel.index()] {
             slots.queued[channel.index()] = true;
             let payload = slots.base + channel.0;
@@ -203,8 +214,7 @@ impl Driver {
     #[inline]
     pub(super) fn read(&mut self, who: Incarnation, slot: u32, read_now: bool) {
         let now = self.now;
-        self.slots(who.attempt);
-        let at = self.slots.iter().rposition(|slots| slots.job == who.attempt).expect("slots were just made");
+        let at = self.position(who.attempt);
         let slots = &mut self.slots[at];
         let heads = slots.queued.len() as u32;
         let at = slots.reads.iter().position(|read| read.who == who && read.slot == slot);
@@ -394,8 +404,8 @@ impl Observer for Driver {
             delay = delay.saturating_mul(self.factor(channel));
         }
         let arrival = self.now + delay;
-        let slots = self.slots(job);
-        let last = &mut slots.last_due[channel.index()];
+        let at = self.position(job);
+        let last = &mut self.slots[at].last_due[channel.index()];
         let due = arrival.max(*last);
         *last = due;
         if len == 0 {

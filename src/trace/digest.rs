@@ -44,25 +44,25 @@ impl TraceDigest {
     }
 
     /// Adds the event that a record went into a channel.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) {
         self.word(at, record_word(chain(head(at) ^ 1 << 60, (channel.0 as u64) << 40 ^ m), record));
     }
 
     /// Adds the event that a record was taken off a channel.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, at: Spot, channel: ChannelId, m: u64) {
         self.word(at, chain(head(at) ^ 2 << 60, (channel.0 as u64) << 40 ^ m));
     }
 
     /// Adds the event that a record was taken from a partition.
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, at: Spot, partition: PartitionId, record: &Record) {
         self.word(at, record_word(chain(head(at) ^ 3 << 60, partition.0 as u64), record));
     }
 
     /// Adds the event that a record became visible.
-    #[inline]
+    #[inline(always)]
     pub fn visible(&mut self, at: Spot, shown: &Shown, record: &Record) {
         let from = (shown.from.task.0 as u64) << 32 ^ shown.from.attempt.0 as u64;
         let line = chain(chain(head(at) ^ 4 << 60, shown.position), from);

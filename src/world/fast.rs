@@ -6,7 +6,7 @@ use super::choice::{Choice, Step};
 use super::life::{Generation, Place};
 use super::observer::Observer;
 use crate::engine::message::{Element, Input, Record};
-use crate::engine::process::{ANY_OFFSET, Passed, Way};
+use crate::engine::process::{Passed, Way};
 use crate::ids::*;
 use crate::topology;
 
@@ -23,7 +23,7 @@ impl World {
     /// Delivers the head of a channel, if that is enabled: `Choice::Deliver`.
     #[inline]
     pub fn offer(&mut self, job: Attempt, channel: ChannelId, observer: &mut impl Observer) -> Offered {
-        let table = self.setup.topology.channels[channel.index()];
+        let table = self.tables[channel.index()];
         let Some(g) = self.position(job) else { return Offered::Refused };
         let generation = &mut self.generations[g];
         let queue = &mut generation.channels[channel.index()];
@@ -60,10 +60,9 @@ impl World {
             return false;
         }
         let Some((partition, offset)) = life.process.wants(slot as usize) else { return false };
-        let record = self.setup.logs[partition.index()].get(partition, offset);
-        let Some(mut record) = record.filter(|_| offset != ANY_OFFSET) else {
+        let Some(mut record) = self.setup.logs[partition.index()].get(partition, offset) else {
             self.perform(Step::from(Choice::Read(who, slot)), observer);
-            return true;
+            return true; // the end, or a socket, which leaves the offset open
         };
         let at = life.recorder.spot(observer.now());
         observer.record_read(at, partition, &record);
@@ -93,7 +92,7 @@ impl World {
 
     #[inline]
     fn put(&mut self, g: usize, who: Incarnation, channel: ChannelId, record: Record, observer: &mut impl Observer) {
-        let table = &self.setup.topology.channels[channel.index()];
+        let table = &self.tables[channel.index()];
         let Generation { places, channels, .. } = &mut self.generations[g];
         let Place::Alive(life) = &mut places[who.task.index()] else { unreachable!("it has just taken a step") };
         let at = life.recorder.spot(observer.now());
