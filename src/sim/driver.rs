@@ -23,9 +23,17 @@ use std::sync::Arc;
 struct Slots {
     job: Attempt,
     base: u32,
-    queued: Vec<bool>,
-    last_due: Vec<u64>,
+    heads: Vec<HeadSlot>,
     reads: Vec<ReadSlot>,
+}
+
+/// A channel, seen from the clock.
+#[derive(Clone, Copy, Default)]
+struct HeadSlot {
+    /// Is its head in the queue?
+    queued: bool,
+    /// When what was sent last arrives: nothing behind it is earlier.
+    last_due: u64,
 }
 
 /// A partition, seen from the clock.
@@ -69,6 +77,10 @@ pub struct Driver {
     topology: Arc<Topology>,
     transaction_timeout: Option<u64>,
     pub(super) plan: Arc<SimSetup>,
+    /// The plan's law of data channels, at hand.
+    link: Latency,
+    /// Has any channel a factor of its own?
+    uneven: bool,
     pub(super) dice: Dice,
     timers: BTreeMap<(Incarnation, Timer), u64>,
     control_due: BTreeMap<(Incarnation, Incarnation), u64>,
@@ -106,6 +118,8 @@ impl Driver {
             topology: setup.topology.clone(),
             transaction_timeout: setup.transaction_timeout.map(|t| t.0),
             plan: plan.clone(),
+            link: plan.link,
+            uneven: !plan.link_factors.is_empty(),
             dice: Dice::new(seed, crate::scenario::dice::stream::SIMULATOR),
             timers: BTreeMap::new(),
             control_due: BTreeMap::new(),
@@ -159,11 +173,11 @@ impl Driver {
         }
         let slots = self.slots.iter_mut().rfind(|slots| slots.base <= payload).expect("a payload has a base");
         let index = (payload - slots.base) as usize;
-        if index < slots.queued.len() {
-            slots.queued[index] = false;
+        if let Some(head) = slots.heads.get_mut(index) {
+            head.queued = false;
             return Some(Due::Head(slots.job, ChannelId(index as u32)));
         }
-        let read = &mut slots.reads[index - slots.queued.len()];
+        let read = &mut slots.reads[index - slots.heads.len()];
         read.queued = false;
         Some(Due::Read(read.who, read.slot))
     }
@@ -193,20 +207,19 @@ impl Driver {
         let channels = self.topology.channels.len();
         let base = self.next_base;
         self.next_base += (channels + reads.len()) as u32;
-        self.slots.push(Slots { job, base, queued: vec![false; channels], last_due: vec![0; channels], reads });
+        self.slots.push(Slots { job, base, heads: vec![HeadSlot::default(); channels], reads });
         self.slots.len() - 1
     }
 
     /// The head of a channel is to be taken at `due`, or as soon as the clock allows.
     #[inline]
     pub(super) fn head(&mut self, job: Attempt, channel: ChannelId, due: u64) {
-        let now = self.now;
         let at = self.position(job);
         let slots = &mut self.slots[at];
-        if !slots.queued[channel.index()] {
-            slots.queued[channel.index()] = true;
-            let payload = slots.base + channel.0;
-            self.queue.push(due.max(now), payload);
+        let head = &mut slots.heads[channel.index()];
+        if !head.queued {
+            head.queued = true;
+            self.queue.push(due.max(self.now), slots.base + channel.0);
         }
     }
 
@@ -216,7 +229,7 @@ impl Driver {
         let now = self.now;
         let at = self.position(who.attempt);
         let slots = &mut self.slots[at];
-        let heads = slots.queued.len() as u32;
+        let heads = slots.heads.len() as u32;
         let at = slots.reads.iter().position(|read| read.who == who && read.slot == slot);
         let at = at.expect("a source has a slot for every partition");
         let read = &mut slots.reads[at];
@@ -234,6 +247,12 @@ impl Driver {
             let due = read.next.max(now);
             self.queue.push(due, payload);
         }
+    }
+
+    /// Has nothing changed, and come due, since it was last looked?
+    #[inline]
+    pub(super) fn untouched(&self) -> bool {
+        self.changed.is_empty() && self.fired.is_empty()
     }
 
     /// Whose possibilities have changed since this was last asked.
@@ -352,7 +371,7 @@ impl Observer for Driver {
         self.keep(|| event);
     }
 
-    #[inline]
+    #[inline(always)]
     fn record_sent(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) {
         self.digest.send(at, channel, m, record);
         if let Some(verifier) = &mut self.verifier {
@@ -361,7 +380,7 @@ impl Observer for Driver {
         self.keep(|| at.send(channel, m, record));
     }
 
-    #[inline]
+    #[inline(always)]
     fn record_applied(&mut self, at: Spot, channel: ChannelId, m: u64) {
         self.digest.apply(at, channel, m);
         if let Some(verifier) = &mut self.verifier {
@@ -399,13 +418,13 @@ impl Observer for Driver {
 
     #[inline]
     fn sent(&mut self, job: Attempt, channel: ChannelId, len: usize, overtakes: bool) -> u64 {
-        let mut delay = self.delay(self.plan.link);
-        if !self.plan.link_factors.is_empty() || !self.slow.is_empty() {
+        let mut delay = self.delay(self.link);
+        if self.uneven || !self.slow.is_empty() {
             delay = delay.saturating_mul(self.factor(channel));
         }
         let arrival = self.now + delay;
         let at = self.position(job);
-        let last = &mut self.slots[at].last_due[channel.index()];
+        let last = &mut self.slots[at].heads[channel.index()].last_due;
         let due = arrival.max(*last);
         *last = due;
         if len == 0 {

@@ -12,7 +12,7 @@ use crate::trace::{Datum, Record};
 impl Verifier {
     /// A record goes into a channel. Like the other three, what `observe` does with such a line, for a caller that
     /// has no event at hand.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) -> bool {
         self.events += 1;
         match self.cut.newest(at.attempt, channel) {
@@ -61,7 +61,7 @@ impl Verifier {
     }
 
     /// A record is taken off a channel.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, at: Spot, channel: ChannelId, m: u64) -> bool {
         self.events += 1;
         match self.cut.newest(at.attempt, channel) {

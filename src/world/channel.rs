@@ -27,6 +27,12 @@ impl Channel {
         self.queue.push_back(Entry { element, stamp });
     }
 
+    /// Puts a record at the tail.
+    #[inline]
+    pub fn push_record(&mut self, stamp: u64, record: Record) {
+        self.queue.push_back(Entry { element: Element::Record(record), stamp });
+    }
+
     /// Puts records back at the head, in order.
     pub fn refill(&mut self, stamp: u64, records: &[Record]) {
         for record in records.iter().rev() {

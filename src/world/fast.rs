@@ -2,8 +2,9 @@
 //! `apply`, with every table looked up once; `tests/determinism.rs` holds it against the menu.
 
 use super::World;
+use super::channel::Channel;
 use super::choice::{Choice, Step};
-use super::life::{Generation, Place};
+use super::life::{Generation, Life, Place};
 use super::observer::Observer;
 use crate::engine::message::{Element, Input, Record};
 use crate::engine::process::{Passed, Way};
@@ -23,12 +24,12 @@ impl World {
     /// Delivers the head of a channel, if that is enabled: `Choice::Deliver`.
     #[inline]
     pub fn offer(&mut self, job: Attempt, channel: ChannelId, observer: &mut impl Observer) -> Offered {
-        let table = self.tables[channel.index()];
+        let table = &self.tables[channel.index()];
         let Some(g) = self.position(job) else { return Offered::Refused };
-        let generation = &mut self.generations[g];
-        let queue = &mut generation.channels[channel.index()];
-        let Place::Alive(life) = &mut generation.places[table.to.index()] else { return Offered::Refused };
+        let Generation { places, channels, .. } = &mut self.generations[g];
+        let Place::Alive(life) = &mut places[table.to.index()] else { return Offered::Refused };
         let open = life.full == 0 && !life.choosing && (life.flowing || !life.process.blocked(table.input));
+        let queue = &mut channels[channel.index()];
         if !open || queue.is_empty() {
             return Offered::Refused;
         }
@@ -37,17 +38,24 @@ impl World {
             return Offered::Taken(self.channel(job, channel).and_then(|queue| queue.due()));
         }
         let mut record = queue.pop_record();
-        let left = queue.len();
-        let next = queue.due();
+        let (next, has_room_again) = (queue.due(), queue.len() + 1 == table.capacity as usize);
         let at = life.recorder.spot(observer.now());
         observer.record_applied(at, channel, life.recorder.apply(table.input));
         let passed = life.process.pass(Way::Input(table.input), &mut record);
-        let who = life.who;
-        if left + 1 == table.capacity as usize {
-            made_room(generation, &table, observer);
+        if let Passed::Into(channel) = passed {
+            put(&self.tables, life, channels, channel, record, observer);
+            if has_room_again {
+                made_room(places, table.from, observer);
+            }
+        } else {
+            let who = life.who;
+            if has_room_again {
+                made_room(places, table.from, observer);
+            }
+            if passed == Passed::Not {
+                self.step(who, Input::Element(table.input, Element::Record(record)), None, observer);
+            }
         }
-        let step = |record| Input::Element(table.input, Element::Record(record));
-        self.after_record(g, who, passed, record, step, observer);
         Offered::Taken(next)
     }
 
@@ -55,7 +63,8 @@ impl World {
     #[inline]
     pub fn offer_read(&mut self, who: Incarnation, slot: u32, observer: &mut impl Observer) -> bool {
         let Some(g) = self.position(who.attempt) else { return false };
-        let Place::Alive(life) = &mut self.generations[g].places[who.task.index()] else { return false };
+        let Generation { places, channels, .. } = &mut self.generations[g];
+        let Place::Alive(life) = &mut places[who.task.index()] else { return false };
         if life.full > 0 || life.choosing {
             return false;
         }
@@ -66,50 +75,37 @@ impl World {
         };
         let at = life.recorder.spot(observer.now());
         observer.record_read(at, partition, &record);
-        let passed = life.process.pass(Way::Partition, &mut record);
-        let step = |record| Input::Read { partition, offset, record: Some(record) };
-        self.after_record(g, who, passed, record, step, observer);
-        true
-    }
-
-    /// What a step that took a record asked for becomes state; the step itself, if the record didn't pass.
-    #[inline]
-    fn after_record(
-        &mut self,
-        g: usize,
-        who: Incarnation,
-        passed: Passed,
-        record: Record,
-        step: impl FnOnce(Record) -> Input,
-        observer: &mut impl Observer,
-    ) {
-        match passed {
+        match life.process.pass(Way::Partition, &mut record) {
+            Passed::Into(channel) => put(&self.tables, life, channels, channel, record, observer),
             Passed::Kept => {}
-            Passed::Into(channel) => self.put(g, who, channel, record, observer),
-            Passed::Not => self.step(who, step(record), None, observer),
+            Passed::Not => self.step(who, Input::Read { partition, offset, record: Some(record) }, None, observer),
         }
-    }
-
-    #[inline]
-    fn put(&mut self, g: usize, who: Incarnation, channel: ChannelId, record: Record, observer: &mut impl Observer) {
-        let table = &self.tables[channel.index()];
-        let Generation { places, channels, .. } = &mut self.generations[g];
-        let Place::Alive(life) = &mut places[who.task.index()] else { unreachable!("it has just taken a step") };
-        let at = life.recorder.spot(observer.now());
-        observer.record_sent(at, channel, life.recorder.send(table.output), &record);
-        let queue = &mut channels[channel.index()];
-        let len = queue.len();
-        let stamp = observer.sent(who.attempt, channel, len, false);
-        queue.push(stamp, Element::Record(record));
-        if len + 1 == table.capacity as usize {
-            life.full += 1;
-        }
+        true
     }
 }
 
+/// A record that was passed goes into its channel.
+#[inline(always)]
+fn put(
+    tables: &[topology::Channel],
+    life: &mut Life,
+    channels: &mut [Channel],
+    channel: ChannelId,
+    record: Record,
+    observer: &mut impl Observer,
+) {
+    let (table, queue) = (&tables[channel.index()], &mut channels[channel.index()]);
+    let at = life.recorder.spot(observer.now());
+    observer.record_sent(at, channel, life.recorder.send(table.output), &record);
+    let len = queue.len();
+    let stamp = observer.sent(life.who.attempt, channel, len, false);
+    queue.push_record(stamp, record);
+    life.full += (len + 1 == table.capacity as usize) as u32;
+}
+
 #[cold]
-fn made_room(generation: &mut Generation, table: &topology::Channel, observer: &mut impl Observer) {
-    if let Some(sender) = generation.places[table.from.index()].life_mut() {
+fn made_room(places: &mut [Place], sender: TaskId, observer: &mut impl Observer) {
+    if let Some(sender) = places[sender.index()].life_mut() {
         sender.full -= 1;
         if sender.full == 0 {
             observer.changed(sender.who);
