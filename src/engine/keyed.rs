@@ -27,7 +27,7 @@ fn same(a: &Datum, b: &Datum) -> bool {
 
 impl<V: Default> Keyed<V> {
     /// The value of a key, made by default at first.
-    #[inline]
+    #[inline(always)]
     pub fn entry(&mut self, key: &Datum) -> &mut V {
         let mask = self.slots.len() - 1;
         let mut slot = (key.hash64() >> 7) as usize & mask;

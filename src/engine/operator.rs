@@ -98,7 +98,7 @@ impl Chain {
     }
 
     /// Runs a record through all operators, none of which splits; false: nothing comes out.
-    #[inline]
+    #[inline(always)]
     pub fn alter(&mut self, record: &mut Record, chosen: Chosen) -> bool {
         self.operators.iter_mut().all(|operator| operator.alter(record, chosen))
     }

@@ -32,7 +32,7 @@ impl Router {
     }
 
     /// The channel that the next record goes to, if all go to one.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, record: &Record) -> ChannelId {
         let (_, first, _) = self.routes[0];
         let turn = self.turn(0, record).expect("a broadcast isn't single");
@@ -65,7 +65,7 @@ impl Router {
     }
 
     /// Whose turn it is on a route; nothing: everybody's.
-    #[inline]
+    #[inline(always)]
     fn turn(&mut self, route: usize, record: &Record) -> Option<u32> {
         let (partitioning, _, count) = self.routes[route];
         match partitioning {

@@ -146,7 +146,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
     }
 
     /// The way of nearly all records: see `Process::pass`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_plain(&mut self, way: Way, record: &mut Record) -> Passed {
         let transactional = matches!(self.output, Output::TwoPhase);
         if !self.plain || transactional && !self.committer.open() {

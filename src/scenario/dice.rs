@@ -45,7 +45,7 @@ impl Dice {
     }
 
     /// The next word.
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self) -> u64 {
         let Some(word) = self.words.get(self.at) else { return self.refill() };
         self.at += 1;
@@ -66,7 +66,7 @@ impl Dice {
     }
 
     /// A number below `n`, every one equally likely; 0 if `n` is 0. Lemire's multiplication with rejection.
-    #[inline]
+    #[inline(always)]
     pub fn below(&mut self, n: u64) -> u64 {
         if n <= 1 {
             return 0;
@@ -82,7 +82,7 @@ impl Dice {
     }
 
     /// A number between `low` and `high`, both included; `low` if they are out of order.
-    #[inline]
+    #[inline(always)]
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         match high.saturating_sub(low) {
             u64::MAX => self.word(),

@@ -72,6 +72,8 @@ pub struct Driver {
     queue: Queue,
     slots: Vec<Slots>,
     next_base: u32,
+    /// Which of its job attempt's partitions came due last: the one to be asked of next.
+    last_read: usize,
     rare: Vec<Rare>,
     free: Vec<u32>,
     topology: Arc<Topology>,
@@ -113,6 +115,7 @@ impl Driver {
             queue: Queue::default(),
             slots: Vec::new(),
             next_base: 0,
+            last_read: 0,
             rare: Vec::new(),
             free: Vec::new(),
             topology: setup.topology.clone(),
@@ -177,13 +180,14 @@ impl Driver {
             head.queued = false;
             return Some(Due::Head(slots.job, ChannelId(index as u32)));
         }
-        let read = &mut slots.reads[index - slots.heads.len()];
+        self.last_read = index - slots.heads.len();
+        let read = &mut slots.reads[self.last_read];
         read.queued = false;
         Some(Due::Read(read.who, read.slot))
     }
 
     /// Where the slots of a job attempt are: nearly always at the end.
-    #[inline]
+    #[inline(always)]
     fn position(&mut self, job: Attempt) -> usize {
         match self.slots.last() {
             Some(slots) if slots.job == job => self.slots.len() - 1,
@@ -212,7 +216,7 @@ impl Driver {
     }
 
     /// The head of a channel is to be taken at `due`, or as soon as the clock allows.
-    #[inline]
+    #[inline(always)]
     pub(super) fn head(&mut self, job: Attempt, channel: ChannelId, due: u64) {
         let at = self.position(job);
         let slots = &mut self.slots[at];
@@ -230,8 +234,11 @@ impl Driver {
         let at = self.position(who.attempt);
         let slots = &mut self.slots[at];
         let heads = slots.heads.len() as u32;
-        let at = slots.reads.iter().position(|read| read.who == who && read.slot == slot);
-        let at = at.expect("a source has a slot for every partition");
+        let this = |read: &ReadSlot| read.who == who && read.slot == slot;
+        let at = match slots.reads.get(self.last_read) {
+            Some(read) if this(read) => self.last_read,
+            _ => slots.reads.iter().position(this).expect("a source has a slot for every partition"),
+        };
         let read = &mut slots.reads[at];
         if read_now {
             let pace = self.plan.pace[read.partition.index()];
@@ -271,7 +278,7 @@ impl Driver {
     }
 
     /// A delay of this law.
-    #[inline]
+    #[inline(always)]
     pub(super) fn delay(&mut self, law: Latency) -> u64 {
         match law {
             Latency::Uniform { min, max } => self.dice.between(min.0, max.0),
@@ -294,7 +301,7 @@ impl Driver {
         slow.fold(own, |factor, (_, slow, _)| factor.saturating_mul(*slow as u64))
     }
 
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, event: impl FnOnce() -> Event) {
         if let Some(events) = &mut self.capture {
             events.push(event());
@@ -390,7 +397,7 @@ impl Observer for Driver {
         self.keep(|| at.apply(channel, m));
     }
 
-    #[inline]
+    #[inline(always)]
     fn record_read(&mut self, at: Spot, partition: PartitionId, record: &Record) {
         self.digest.read(at, partition, record);
         if let Some(verifier) = &mut self.verifier {
@@ -399,7 +406,7 @@ impl Observer for Driver {
         self.keep(|| at.read(partition, record));
     }
 
-    #[inline]
+    #[inline(always)]
     fn record_visible(&mut self, at: Spot, shown: &Shown, record: &Record) {
         self.digest.visible(at, shown, record);
         if let Some(verifier) = &mut self.verifier {
@@ -416,7 +423,7 @@ impl Observer for Driver {
         Nanos(self.now)
     }
 
-    #[inline]
+    #[inline(always)]
     fn sent(&mut self, job: Attempt, channel: ChannelId, len: usize, overtakes: bool) -> u64 {
         let mut delay = self.delay(self.link);
         if self.uneven || !self.slow.is_empty() {

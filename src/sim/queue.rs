@@ -19,11 +19,17 @@ pub struct Queue {
 
 impl Queue {
     /// Adds an entry.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, due: u64, payload: u32) {
         if due == self.now {
-            return self.line.push_back(payload);
+            self.line.push_back(payload);
+        } else {
+            self.climb(due, payload);
         }
+    }
+
+    #[inline(never)]
+    fn climb(&mut self, due: u64, payload: u32) {
         let key = (due as u128) << 64 | (self.sequence as u128) << 32 | payload as u128;
         self.sequence = self.sequence.wrapping_add(1);
         if self.hole {

@@ -7,7 +7,7 @@ use super::balance::Balance;
 use super::counts::Tally;
 use super::cut::Cut;
 use super::lives::{Begun, Saved};
-use super::reference::{Emitted, Reference, Shape, is_sink};
+use super::reference::{Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
@@ -92,7 +92,7 @@ impl ExactlyOnce {
     }
 
     /// A line that reads.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&mut self, partition: PartitionId, record: &Record) {
         let next = &mut self.next[partition.index()];
         if record.id.offset.0 < *next {
@@ -100,21 +100,23 @@ impl ExactlyOnce {
         }
         *next = record.id.offset.0.saturating_add(1);
         let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
-        self.reference.read(partition, record, |v, emitted| match (&mut sinks[v], emitted) {
-            (None, Emitted::Integers(key, value)) => sent[v].integers(key, value),
-            (None, Emitted::Data(key, value)) => sent[v].add(key, value),
-            (Some(sink), Emitted::Integers(key, value)) if full && sink.kind != SinkKind::Upsert => {
-                sink.balance.integers(key, value, 1);
-            }
-            (Some(sink), Emitted::Integers(key, value)) => {
-                sink.expect(&Datum::Int(key), &Datum::Int(value), full);
-            }
-            (Some(sink), Emitted::Data(key, value)) => sink.expect(key, value, full),
+        if let (Datum::Int(key), Datum::Int(value)) = (&record.key, &record.value)
+            && self.reference.plain(partition, *key)
+        {
+            return self.reference.along(partition, *key, *value, |v, value| match &mut sinks[v] {
+                None => sent[v].integers(*key, value),
+                Some(sink) if full && sink.kind != SinkKind::Upsert => _ = sink.balance.integers(*key, value, 1),
+                Some(sink) => sink.expect(&Datum::Int(*key), &Datum::Int(value), full),
+            });
+        }
+        self.reference.read(partition, record, &mut |v, key, value| match &mut sinks[v] {
+            None => sent[v].add(key, value),
+            Some(sink) => sink.expect(key, value, full),
         });
     }
 
     /// A line of a ledger that shows a record.
-    #[inline]
+    #[inline(always)]
     pub(super) fn visible(&mut self, at: Spot, record: &Record) -> Seen {
         let v = at.process.index().wrapping_sub(self.topology.len() + 2);
         let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };

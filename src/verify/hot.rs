@@ -103,7 +103,7 @@ impl Verifier {
     }
 
     /// A record is read.
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, at: Spot, partition: PartitionId, record: &Record) -> bool {
         self.events += 1;
         if !self.wellformed.reads(at.process, partition, record.id) {
@@ -132,7 +132,7 @@ impl Verifier {
     }
 
     /// A record becomes visible.
-    #[inline]
+    #[inline(always)]
     pub fn visible(&mut self, at: Spot, shown: &Shown, record: &Record) -> bool {
         self.events += 1;
         if !self.wellformed.shows(at.process, shown.from, &shown.txn) {
@@ -157,7 +157,7 @@ impl Verifier {
     }
 
     /// Where output is judged by replay, the line is needed as an event.
-    #[inline]
+    #[inline(always)]
     fn replayed(&mut self, event: impl FnOnce() -> Event) -> bool {
         matches!(self.output, Output::Replay(_)) && self.output(&event())
     }

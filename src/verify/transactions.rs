@@ -106,7 +106,7 @@ impl Transactions {
     }
 
     /// A line of a ledger that shows a record.
-    #[inline]
+    #[inline(always)]
     pub(super) fn visible(&mut self, at: Spot, shown: &Shown, record: RecordId) -> Seen {
         if !self.two_phase[at.process.index()] {
             return Ok(());

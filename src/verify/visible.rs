@@ -29,7 +29,7 @@ impl Visible {
     }
 
     /// A record becomes visible.
-    #[inline]
+    #[inline(always)]
     pub(super) fn show(&mut self, at: Spot, position: u64, record: &Record) -> Seen {
         let expected = std::mem::replace(&mut self.next[at.process.index()], position.saturating_add(1));
         if expected != position {

@@ -61,18 +61,18 @@ impl WellFormed {
     }
 
     /// Does this subtask read this partition, and is the record one of it?
-    #[inline]
+    #[inline(always)]
     pub(super) fn reads(&self, task: TaskId, partition: PartitionId, id: RecordId) -> bool {
         id.partition == partition && self.readers.get(partition.index()) == Some(&task)
     }
 
-    #[inline]
+    #[inline(always)]
     fn ledger(&self, process: TaskId) -> bool {
         process.index() >= self.topology.len() + 2 && process < self.topology.environment()
     }
 
     /// Is this a ledger, and are these subtasks?
-    #[inline]
+    #[inline(always)]
     pub(super) fn shows(&self, ledger: TaskId, from: Incarnation, txn: &Option<Txn>) -> bool {
         let tasks = self.topology.len();
         self.ledger(ledger) && from.task.index() < tasks && txn.as_ref().is_none_or(|txn| txn.task.index() < tasks)

@@ -28,7 +28,7 @@ impl Channel {
     }
 
     /// Puts a record at the tail.
-    #[inline]
+    #[inline(always)]
     pub fn push_record(&mut self, stamp: u64, record: Record) {
         self.queue.push_back(Entry { element: Element::Record(record), stamp });
     }
@@ -49,7 +49,7 @@ impl Channel {
     }
 
     /// Takes the head, which is a record.
-    #[inline]
+    #[inline(always)]
     pub fn pop_record(&mut self) -> Record {
         match self.queue.pop_front() {
             Some(Entry { element: Element::Record(record), .. }) => record,

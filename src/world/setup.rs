@@ -34,7 +34,7 @@ pub enum Log {
 
 impl Log {
     /// The record at an offset; none at and after the end.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, partition: PartitionId, offset: Offset) -> Option<Record> {
         let id = RecordId { partition, part: 0, offset };
         match self {
