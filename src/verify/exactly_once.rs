@@ -101,13 +101,21 @@ impl ExactlyOnce {
         *next = record.id.offset.0.saturating_add(1);
         let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
         if let (Datum::Int(key), Datum::Int(value)) = (&record.key, &record.value)
-            && self.reference.plain(partition, *key)
+            && let Some((line, chains)) = self.reference.line(partition, *key)
         {
-            return self.reference.along(partition, *key, *value, |v, value| match &mut sinks[v] {
-                None => sent[v].integers(*key, value),
-                Some(sink) if full && sink.kind != SinkKind::Upsert => _ = sink.balance.integers(*key, value, 1),
-                Some(sink) => sink.expect(&Datum::Int(*key), &Datum::Int(value), full),
-            });
+            let mut value = *value;
+            for v in line {
+                match chains[*v].integers(*key, value) {
+                    Some(emitted) => value = emitted,
+                    None => return,
+                }
+                match &mut sinks[*v] {
+                    None => sent[*v].integers(*key, value),
+                    Some(sink) if full && sink.kind != SinkKind::Upsert => _ = sink.balance.integers(*key, value, 1),
+                    Some(sink) => sink.expect(&Datum::Int(*key), &Datum::Int(value), full),
+                }
+            }
+            return;
         }
         self.reference.read(partition, record, &mut |v, key, value| match &mut sinks[v] {
             None => sent[v].add(key, value),

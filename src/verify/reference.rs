@@ -217,6 +217,15 @@ impl Chain {
         Chain { operators, side: 0, stack: Vec::new(), choices: VecDeque::new() }
     }
 
+    /// What a record of integers becomes, if all operators are plain; nothing: it is dropped.
+    #[inline(always)]
+    pub fn integers(&mut self, key: i64, mut value: i64) -> Option<i64> {
+        for operator in &mut self.operators {
+            value = operator.integers(key, value)?;
+        }
+        Some(value)
+    }
+
     /// Takes a record and gives what comes out. What still waits for a choice of an earlier record is gone.
     #[inline]
     pub fn take(&mut self, side: u32, record: Record, mut out: impl FnMut(Record)) {
@@ -380,24 +389,13 @@ impl Reference {
         Reference { chains, edges, sources, lines, work: Vec::new() }
     }
 
-    /// Do records of this partition with this key go in single file, as integers? Then `along` is the way.
+    /// If records of this partition with this key go in single file, as integers: the vertices that they pass, one
+    /// after another, and the chains of all vertices.
     #[inline(always)]
-    pub fn plain(&self, partition: PartitionId, key: i64) -> bool {
-        (key as u64) < DENSE_KEYS as u64 && !self.lines[partition.index()].is_empty()
-    }
-
-    /// A plain record is read. `out` gets the vertex and the value of everything that is emitted because of it.
-    #[inline(always)]
-    pub fn along(&mut self, partition: PartitionId, key: i64, mut value: i64, mut out: impl FnMut(usize, i64)) {
-        for v in &self.lines[partition.index()] {
-            for operator in &mut self.chains[*v].operators {
-                match operator.integers(key, value) {
-                    Some(new) => value = new,
-                    None => return,
-                }
-            }
-            out(*v, value);
-        }
+    pub fn line(&mut self, partition: PartitionId, key: i64) -> Option<(&[usize], &mut [Chain])> {
+        let line = &self.lines[partition.index()];
+        let plain = (key as u64) < DENSE_KEYS as u64 && !line.is_empty();
+        plain.then_some((line, &mut self.chains))
     }
 
     /// A record is read. `out` gets key and value of everything that any vertex emits because of it.
