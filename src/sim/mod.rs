@@ -4,7 +4,7 @@
 pub mod coverage;
 pub mod driver;
 pub mod follow;
-mod queue;
+pub mod queue;
 pub mod run;
 pub mod schedule;
 pub mod setup;

@@ -140,8 +140,9 @@ mod tests {
     #[test]
     fn pushing_between_pops_keeps_the_order() {
         let (mut queue, mut model, mut now) = (Queue::default(), std::collections::BTreeSet::new(), 0);
+        let mut dice = crate::scenario::dice::Dice::new(1, 1);
         for i in 0..20_000u32 {
-            let word = crate::digest::mix(i as u64);
+            let word = dice.word();
             // At once, later, and now and then in the past.
             let due = (now + [0, 0, word >> 8 & 7, word >> 8 & 63][word as usize & 3]).saturating_sub(word >> 32 & 1);
             queue.push(due, i);

@@ -123,8 +123,7 @@ impl Transactions {
                 Ok(())
             }
             _ => {
-                Err(wrong(at, 'd', txn, format!("shows {record}, which was not just committed with it"))
-                    .record(record))
+                Err(wrong(at, 'd', txn, format!("shows {record}, which was not just committed with it")).record(record))
             }
         }
     }

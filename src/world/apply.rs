@@ -1,8 +1,8 @@
 //! Making a choice happen. `apply` is one match and reads like a table of contents.
 
 use super::choice::{AskId, Choice, Fault, Step};
-use super::life::{Generation, Life, Place};
 use super::ledger::Showing;
+use super::life::{Generation, Life, Place};
 use super::observer::Observer;
 use super::{Service, World};
 use crate::engine::message::{Control, Element, Input, Record, Request, Txn};

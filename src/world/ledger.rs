@@ -60,7 +60,12 @@ impl Ledger {
             Request::Write(record) => {
                 // A plain print listens to nobody's epoch; an upsert is refused by the newer writer's.
                 if !failed && !fenced {
-                    lines.push(Kind::Visible { position: self.position, from: asker, record: record.clone(), txn: None });
+                    lines.push(Kind::Visible {
+                        position: self.position,
+                        from: asker,
+                        record: record.clone(),
+                        txn: None,
+                    });
                     self.position += 1;
                 }
                 Reply::Done

@@ -64,7 +64,7 @@ pub struct InFlight {
 #[derive(Clone)]
 pub struct World {
     setup: Arc<Setup>,
-    tables: Arc<[Channel]>, // those of the topology, at hand
+    tables: Arc<[Channel]>,       // those of the topology, at hand
     generations: Vec<Generation>, // ascending; the newest, and older ones in which somebody lives
     coordinators: Vec<Life>,      // ascending
     last_coordinator: Attempt,
