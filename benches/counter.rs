@@ -2,14 +2,17 @@
 //! 1 to 10 ms, batches of 32 records a millisecond, a checkpoint every 100 ms; digest, verifiers and coverage on.
 //!
 //! Prints one line of JSON a round. `--n RECORDS` a source, `--runs R` (one after another, each with a seed of its
-//! own, set-up included), `--rounds K`, `--bare` (no verifiers).
+//! own, set-up included), `--rounds K`, `--bare` (no verifiers). `--parts`: instead, where the time of a delivered
+//! message goes, by doing a part alone or leaving it out; medians.
 
 use cutline::engine;
 use cutline::engine::config::{Config, RestartStrategy};
 use cutline::ids::*;
+use cutline::sim::queue::Queue;
 use cutline::sim::run::{Keep, run};
 use cutline::sim::setup::{Latency, Pace, SimSetup};
 use cutline::topology::*;
+use cutline::trace::digest::TraceDigest;
 use cutline::trace::event::Guarantee;
 use cutline::world::setup::{Log, Setup};
 use std::sync::Arc;
@@ -99,7 +102,62 @@ fn user_seconds() -> f64 {
     nanos as f64 / 1e9
 }
 
+/// The median of nine times, in nanoseconds for each of `messages`.
+fn median(messages: u64, mut work: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..9)
+        .map(|_| {
+            let start = user_seconds();
+            work();
+            (user_seconds() - start) * 1e9 / messages as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// One in, one out, as many as heads and partitions are in the queue of a run; delays as in a run.
+fn turn_queue(messages: u64) {
+    let (mut queue, mut sum) = (Queue::default(), 0u64);
+    let delay = |word: u64| 1_000_000 + cutline::digest::mix(word) % 9_000_000;
+    (0..14).for_each(|i| queue.push(delay(i), i as u32));
+    for i in 0..messages {
+        let (due, payload) = queue.pop().expect("as many go in as come out");
+        sum = sum.wrapping_add(due);
+        queue.push(due + delay(i), payload);
+    }
+    assert_ne!(sum, 0);
+}
+
+/// Where the time goes: the digest and the making of events by themselves, the verifiers by leaving them out, and
+/// steps (with channels, dice and counters of messages) as what is left.
+fn parts(n: u64) {
+    let (setup, sim) = setup(n);
+    let keeping = |keep: Keep| run(&setup, &sim, 0, keep);
+    let bare = Keep { unjudged: true, ..Keep::default() };
+    let messages = keeping(bare).delivered;
+    let all = median(messages, || drop(keeping(Keep::default())));
+    let unjudged = median(messages, || drop(keeping(bare)));
+    let events = keeping(Keep { trace: true, ..bare }).trace.expect("the trace was kept");
+    let record = median(messages, || {
+        events.iter().for_each(|event| drop(std::hint::black_box(event.spot().event(event.kind.clone()))));
+    });
+    let digest = median(messages, || {
+        let mut digest = TraceDigest::new(setup.topology.processes());
+        events.iter().for_each(|event| digest.add(event));
+        std::hint::black_box(digest.overall());
+    });
+    let queue = median(messages, || turn_queue(messages));
+    let (step, folds) = (unjudged - queue - digest, all - unjudged);
+    println!(
+        "{{\"all\":{all:.1},\"queue\":{queue:.1},\"step\":{step:.1},\"digest\":{digest:.1},\"folds\":{folds:.1},\"folds_share\":{:.3},\"record_if_kept\":{record:.1}}}",
+        folds / all
+    );
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "--parts") {
+        return parts(argument("--n", 250_000));
+    }
     let (n, runs, rounds) = (argument("--n", 1_000_000), argument("--runs", 1), argument("--rounds", 1));
     let unjudged = std::env::args().any(|argument| argument == "--bare");
     let (setup, sim) = setup(n);

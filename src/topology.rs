@@ -4,6 +4,7 @@
 
 use crate::ids::*;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Key groups of a job: the unit in which keyed state is assigned to subtasks. A power of two.
 pub const KEY_GROUPS: u32 = 128;
@@ -204,7 +205,7 @@ pub struct Topology {
     /// The subtasks; a subtask's `TaskId` is its index here.
     pub subtasks: Vec<Subtask>,
     /// The channels.
-    pub channels: Vec<Channel>,
+    pub channels: Arc<[Channel]>,
     /// The first subtask of each vertex.
     pub first: Vec<TaskId>,
     /// How many partitions all sources have together.
@@ -241,13 +242,14 @@ impl Topology {
                 partitions += n;
             }
         }
-        let mut topology = Topology { graph, subtasks, channels: Vec::new(), first, partitions };
+        let mut topology = Topology { graph, subtasks, channels: Arc::new([]), first, partitions };
         topology.connect();
         topology
     }
 
     fn connect(&mut self) {
         let edges = self.graph.edges.clone();
+        let mut channels = Vec::new();
         let mut sides = vec![0; self.graph.vertices.len()];
         for edge in &edges {
             let side = sides[edge.to.index()];
@@ -261,18 +263,19 @@ impl Topology {
                 let first = self.subtasks[from as usize].outputs.len() as u32;
                 let count = targets.len() as u32;
                 for to in targets {
-                    let channel = ChannelId(self.channels.len() as u32);
+                    let channel = ChannelId(channels.len() as u32);
                     let input = InputIndex(self.subtasks[to as usize].inputs.len() as u32);
                     let output = self.subtasks[from as usize].outputs.len() as u32;
                     self.subtasks[to as usize].inputs.push(channel);
                     self.subtasks[from as usize].outputs.push(channel);
                     let (from, to, capacity) = (TaskId(from), TaskId(to), edge.capacity);
-                    self.channels.push(Channel { from, to, input, output, side, capacity });
+                    channels.push(Channel { from, to, input, output, side, capacity });
                 }
                 let partitioning = edge.partitioning;
                 self.subtasks[from as usize].routes.push(Route { partitioning, first, count });
             }
         }
+        self.channels = channels.into();
     }
 
     /// The subtasks of a vertex, as a range of task numbers.

@@ -2,7 +2,9 @@
 
 mod support;
 
-use cutline::sim::run::Keep;
+use cutline::sim::run::{Keep, meta};
+use cutline::trace::digest::TraceDigest;
+use cutline::verify::Verifier;
 use std::process::Command;
 use support::Job;
 
@@ -59,6 +61,29 @@ fn keeping_the_trace_or_the_schedule_changes_nothing() {
             assert_eq!(plain.digest, kept.digest, "{scenario} {seed}: the fast path does what the slow one does");
             assert_eq!(plain.digest, unjudged.digest, "{scenario} {seed}: verifiers only look");
             assert_eq!(kept.trace.map(|trace| trace.len() as u64), Some(plain.events));
+        }
+    }
+}
+
+/// A driver is told of records without an event, and digests and judges them as they are told. The same events, one by
+/// one, must give the same digest and the same verdicts, in jobs with a violation too.
+#[test]
+fn records_mean_what_their_events_mean() {
+    let defects = [("diamond", "no-hold"), ("diamond", "barrier-late"), ("print_sink_claims_more", "engine")];
+    for (scenario, protocol) in SCENARIOS.iter().map(|scenario| (*scenario, "engine")).chain(defects) {
+        let job = Job::of(scenario, protocol);
+        for seed in 0..10 {
+            let (setup, plan) = job.plan(seed);
+            let run = cutline::sim::run::run(&setup, &plan, seed, Keep { trace: true, ..Keep::default() });
+            let mut digest = TraceDigest::new(setup.topology.processes());
+            let mut verifier = Verifier::new(&meta(&setup, Some(seed)));
+            for event in run.trace.iter().flatten() {
+                digest.add(event);
+                verifier.observe(event);
+            }
+            assert_eq!((digest.overall(), digest.events()), (run.digest, run.events), "{scenario} {seed}");
+            let (again, report) = (verifier.finish(), run.report.expect("the run was judged"));
+            assert_eq!((again.verdicts, again.events), (report.verdicts, report.events), "{scenario} {seed}");
         }
     }
 }

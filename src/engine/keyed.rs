@@ -16,16 +16,25 @@ impl<V> Default for Keyed<V> {
     }
 }
 
+/// Equality, with integers looked at first and in place.
+#[inline(always)]
+fn same(a: &Datum, b: &Datum) -> bool {
+    match (a, b) {
+        (Datum::Int(a), Datum::Int(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 impl<V: Default> Keyed<V> {
     /// The value of a key, made by default at first.
-    #[inline]
+    #[inline(always)]
     pub fn entry(&mut self, key: &Datum) -> &mut V {
         let mask = self.slots.len() - 1;
         let mut slot = (key.hash64() >> 7) as usize & mask;
         loop {
             match self.slots[slot] {
                 0 => return self.insert(slot, key),
-                n if self.entries[n as usize - 1].0 == *key => return &mut self.entries[n as usize - 1].1,
+                n if same(&self.entries[n as usize - 1].0, key) => return &mut self.entries[n as usize - 1].1,
                 _ => slot = (slot + 1) & mask,
             }
         }

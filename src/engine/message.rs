@@ -6,6 +6,7 @@
 use crate::ids::*;
 use std::sync::Arc;
 
+use super::shared::Shared;
 use super::snapshot::{Manifest, Snapshot};
 
 /// A key or a value of a record. Integers in the simulator, text and bytes in real runs: the same code.
@@ -14,9 +15,9 @@ pub enum Datum {
     /// A whole number.
     Int(i64),
     /// Text.
-    Text(Arc<str>),
+    Text(Shared<str>),
     /// Bytes.
-    Bytes(Arc<[u8]>),
+    Bytes(Shared<[u8]>),
     /// Two data, as a join emits them.
     Pair(Arc<(Datum, Datum)>),
 }

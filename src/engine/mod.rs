@@ -15,6 +15,7 @@ pub mod operators;
 pub mod process;
 pub mod redistribute;
 pub mod router;
+pub mod shared;
 pub mod sink;
 pub mod snapshot;
 pub mod source;

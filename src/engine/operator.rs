@@ -13,10 +13,23 @@ pub type Emit<'a> = dyn FnMut(Record) + 'a;
 /// What the environment decided for the record at hand, where an operator asks for it.
 pub type Chosen = i64;
 
-/// One operator of a chain. Deterministic in its inputs; what isn't comes as `chosen`.
+/// One operator of a chain. Deterministic in its inputs; what isn't comes as `chosen`. It makes at most one record
+/// out of one (`alter`), or any number (`split`).
 pub trait Operator: Send + Sync {
-    /// Takes one record from input side `side` (0 but for operators with two inputs).
-    fn apply(&mut self, side: u32, record: Record, chosen: Chosen, emit: &mut Emit);
+    /// Takes a record and changes it in place into what it emits; false: it emits nothing.
+    fn alter(&mut self, _record: &mut Record, _chosen: Chosen) -> bool {
+        unreachable!("an operator that splits isn't asked to alter")
+    }
+
+    /// Does it make several records out of one, or look at which side a record comes from?
+    fn splits(&self) -> bool {
+        false
+    }
+
+    /// If it splits: takes one record from input side `side` (0 but for operators with two inputs).
+    fn split(&mut self, _side: u32, _record: Record, _emit: &mut Emit) {
+        unreachable!("an operator that alters isn't asked to split")
+    }
 
     /// Its state, in the canonical form.
     fn state(&self) -> OperatorState {
@@ -52,20 +65,23 @@ pub fn make(kind: &OperatorKind) -> Box<dyn Operator> {
 pub struct Chain {
     operators: Vec<Box<dyn Operator>>,
     chooses: bool,
+    splits: bool,
 }
 
 impl Clone for Chain {
     fn clone(&self) -> Self {
-        Chain { operators: self.operators.iter().map(|o| o.fork()).collect(), chooses: self.chooses }
+        Chain { operators: self.operators.iter().map(|o| o.fork()).collect(), ..*self }
     }
 }
 
 impl Chain {
     /// A chain without state.
     pub fn new(kinds: &[OperatorKind]) -> Self {
+        let operators: Vec<_> = kinds.iter().map(make).collect();
         Chain {
-            operators: kinds.iter().map(make).collect(),
             chooses: kinds.iter().any(|kind| matches!(kind, OperatorKind::Choose)),
+            splits: operators.iter().any(|operator| operator.splits()),
+            operators,
         }
     }
 
@@ -73,6 +89,18 @@ impl Chain {
     #[inline]
     pub fn chooses(&self) -> bool {
         self.chooses
+    }
+
+    /// Can it make several records out of one?
+    #[inline]
+    pub fn splits(&self) -> bool {
+        self.splits
+    }
+
+    /// Runs a record through all operators, none of which splits; false: nothing comes out.
+    #[inline(always)]
+    pub fn alter(&mut self, record: &mut Record, chosen: Chosen) -> bool {
+        self.operators.iter_mut().all(|operator| operator.alter(record, chosen))
     }
 
     /// Runs a record through all operators.
@@ -98,10 +126,16 @@ impl Chain {
     }
 }
 
-fn run(operators: &mut [Box<dyn Operator>], side: u32, record: Record, chosen: Chosen, emit: &mut Emit) {
+fn run(operators: &mut [Box<dyn Operator>], side: u32, mut record: Record, chosen: Chosen, emit: &mut Emit) {
     match operators.split_first_mut() {
         None => emit(record),
-        Some((first, [])) => first.apply(side, record, chosen, emit),
-        Some((first, rest)) => first.apply(side, record, chosen, &mut |r| run(rest, 0, r, chosen, emit)),
+        Some((first, rest)) if first.splits() => {
+            first.split(side, record, &mut |record| run(rest, 0, record, chosen, emit));
+        }
+        Some((first, rest)) => {
+            if first.alter(&mut record, chosen) {
+                run(rest, 0, record, chosen, emit);
+            }
+        }
     }
 }

@@ -26,6 +26,19 @@ impl Router {
         }
     }
 
+    /// Does every record go to one channel?
+    pub fn single(&self) -> bool {
+        matches!(self.routes[..], [(partitioning, ..)] if partitioning != Partitioning::Broadcast)
+    }
+
+    /// The channel that the next record goes to, if all go to one.
+    #[inline(always)]
+    pub fn next(&mut self, record: &Record) -> ChannelId {
+        let (_, first, _) = self.routes[0];
+        let turn = self.turn(0, record).expect("a broadcast isn't single");
+        self.outputs[(first + turn) as usize]
+    }
+
     /// Sends a record along every route.
     #[inline]
     pub fn record(&mut self, record: Record, out: &mut Outbox) {
@@ -40,23 +53,31 @@ impl Router {
 
     #[inline]
     fn along(&mut self, route: usize, record: Record, out: &mut Outbox) {
-        let (partitioning, first, count) = self.routes[route];
-        let offset = match partitioning {
-            Partitioning::Forward => 0,
-            Partitioning::Hash => Topology::owner(record.key.key_group(), count),
-            Partitioning::Rebalance => {
-                let turn = self.turns[route];
-                self.turns[route] = if turn + 1 == count { 0 } else { turn + 1 };
-                turn
-            }
-            Partitioning::Broadcast => {
+        let (_, first, count) = self.routes[route];
+        match self.turn(route, &record) {
+            Some(turn) => out.send(self.outputs[(first + turn) as usize], Element::Record(record)),
+            None => {
                 for i in 0..count {
                     out.send(self.outputs[(first + i) as usize], Element::Record(record.clone()));
                 }
-                return;
             }
-        };
-        out.send(self.outputs[(first + offset) as usize], Element::Record(record));
+        }
+    }
+
+    /// Whose turn it is on a route; nothing: everybody's.
+    #[inline(always)]
+    fn turn(&mut self, route: usize, record: &Record) -> Option<u32> {
+        let (partitioning, _, count) = self.routes[route];
+        match partitioning {
+            Partitioning::Forward => Some(0),
+            Partitioning::Hash => Some(Topology::owner(record.key.key_group(), count)),
+            Partitioning::Rebalance => {
+                let turn = self.turns[route];
+                self.turns[route] = if turn + 1 == count { 0 } else { turn + 1 };
+                Some(turn)
+            }
+            Partitioning::Broadcast => None,
+        }
     }
 
     /// Sends a barrier to everybody, unless the output is over.

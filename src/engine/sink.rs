@@ -4,7 +4,7 @@
 //! committed when a checkpoint that contains it is complete, and a restore commits what the checkpoint contains
 //! and aborts everything else (Carbone et al. 2017, section 4; Flink's `TwoPhaseCommitSinkFunction`).
 
-use super::message::{Record, Txn};
+use super::message::{Datum, Record, Txn};
 use crate::ids::*;
 use std::sync::Arc;
 
@@ -51,6 +51,24 @@ impl Committer {
         Txn { attempt: self.me.attempt, task: self.me.task, number: self.number }
     }
 
+    /// Is a transaction open, so that the next record only adds to it?
+    #[inline]
+    pub fn open(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Takes one more record of the open transaction, and leaves nothing in its place: a move, where a clone would
+    /// write the record a second time before it is copied.
+    #[inline]
+    pub fn add(&mut self, record: &mut Record) {
+        const NOTHING: Record = Record {
+            id: RecordId { partition: PartitionId(0), part: 0, offset: Offset(0) },
+            key: Datum::Int(0),
+            value: Datum::Int(0),
+        };
+        self.buffer.push(std::mem::replace(record, NOTHING));
+    }
+
     /// Takes a record; the transaction to begin, if it is the first of one.
     #[inline]
     pub fn write(&mut self, record: Record) -> Option<Txn> {
@@ -67,9 +85,7 @@ impl Committer {
             return None;
         }
         self.pending.push(Pending { txn, checkpoint: Some(checkpoint), stage: Stage::Staging });
-        let records: Arc<[Record]> = self.buffer.as_slice().into();
-        self.buffer.clear();
-        Some((txn, records))
+        Some((txn, self.buffer.drain(..).collect()))
     }
 
     /// What was written since the last snapshot.

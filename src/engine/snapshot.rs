@@ -90,18 +90,20 @@ impl Datum {
     }
 
     /// A hash that is the same everywhere.
-    #[inline]
+    #[inline(always)]
     pub fn hash64(&self) -> u64 {
-        if let Datum::Int(i) = self {
-            return mix(*i as u64);
-        }
+        if let Datum::Int(i) = self { mix(*i as u64) } else { self.long_hash() }
+    }
+
+    #[inline(never)]
+    fn long_hash(&self) -> u64 {
         let mut d = Digest::new();
         self.digest(&mut d);
         d.finish64()
     }
 
     /// The key group it belongs to.
-    #[inline]
+    #[inline(always)]
     pub fn key_group(&self) -> u32 {
         (self.hash64() % crate::topology::KEY_GROUPS as u64) as u32
     }

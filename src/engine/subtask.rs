@@ -6,6 +6,7 @@ use super::config::{Config, Mode};
 use super::gate::{BarrierGate, GateEffect};
 use super::message::*;
 use super::operator::Chain;
+use super::process::{Passed, Way};
 use super::router::Router;
 use super::sink::Committer;
 use super::snapshot::{Manifest, Part, Snapshot};
@@ -79,6 +80,8 @@ pub struct Subtask<G> {
     pub(super) newest: CheckpointId,
     pub(super) ended: InputSet,
     sides: Vec<u32>,
+    /// At most one record comes out of one, without a choice, and it goes one way.
+    plain: bool,
     scratch: Vec<GateEffect<Record>>,
 }
 
@@ -96,15 +99,22 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             Role::Sink(_) => Output::Direct,
             _ => Output::Channels,
         };
+        let (chain, router) = (Chain::new(&vertex.chain), Router::new(topology, me.task));
+        let one_way = match output {
+            Output::Channels => router.single(),
+            Output::TwoPhase => true,
+            Output::Direct => false,
+        };
         Subtask {
             me,
             config: config.clone(),
             phase: Phase::Created,
             coordinator: None,
             gate,
-            chain: Chain::new(&vertex.chain),
+            plain: one_way && !chain.chooses() && !chain.splits(),
+            chain,
             undecided: None,
-            router: Router::new(topology, me.task),
+            router,
             reader,
             output,
             committer: Committer::new(me),
@@ -133,6 +143,33 @@ impl<G: BarrierGate<Record>> Subtask<G> {
                 self.on_rare(other, out);
             }
         }
+    }
+
+    /// The way of nearly all records: see `Process::pass`.
+    #[inline(always)]
+    pub(super) fn take_plain(&mut self, way: Way, record: &mut Record) -> Passed {
+        let transactional = matches!(self.output, Output::TwoPhase);
+        if !self.plain || transactional && !self.committer.open() {
+            return Passed::Not; // the first record of a transaction asks for it
+        }
+        match way {
+            Way::Input(input) => {
+                assert!(self.phase == Phase::Running, "records are only offered to a running subtask");
+                self.gate.record(input, record);
+            }
+            Way::Partition => {
+                let reader = self.reader.as_mut().expect("only sources are given records of partitions");
+                reader.read(record.id.partition, record.id.offset);
+            }
+        }
+        if !self.chain.alter(record, 0) {
+            return Passed::Kept;
+        }
+        if transactional {
+            self.committer.add(record);
+            return Passed::Kept;
+        }
+        Passed::Into(self.router.next(record))
     }
 
     #[inline]
@@ -424,6 +461,7 @@ impl<G: BarrierGate<Record> + Clone> Subtask<G> {
             newest: self.newest,
             ended: self.ended.clone(),
             sides: self.sides.clone(),
+            plain: self.plain,
             scratch: Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::gate::BarrierGate;
 use super::message::*;
-use super::process::{IdKind, Process};
+use super::process::{IdKind, Passed, Process, Way};
 use super::snapshot::{Snapshot, View};
 use super::subtask::{Output, Phase, Purpose, Subtask};
 use crate::digest::Digest;
@@ -140,6 +140,10 @@ impl<G: BarrierGate<Record>> Subtask<G> {
 impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
     fn step(&mut self, input: Input, out: &mut Outbox) {
         self.take(input, out);
+    }
+
+    fn pass(&mut self, way: Way, record: &mut Record) -> Passed {
+        self.take_plain(way, record)
     }
 
     fn blocked(&self, input: InputIndex) -> bool {

@@ -5,11 +5,11 @@ use crate::ids::{RecordId, VertexId};
 use crate::trace::event::{Event, Guarantee, Kind};
 use crate::verify::Invariant;
 use crate::world::World;
-use crate::world::ledger::Shown;
+use crate::world::ledger::Seen;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What every sink shows at an end, by vertex.
-pub type Output = BTreeMap<VertexId, Shown>;
+pub type Output = BTreeMap<VertexId, Seen>;
 
 /// The ends of the same job without checkpoints and faults.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ impl Expected {
         events.iter().find_map(|event| {
             let Kind::Visible { record, .. } = &event.kind else { return None };
             let vertex = VertexId(event.process.0 - topology.store().0 - 1);
-            let shown = world.ledger(vertex)?.shown()?;
+            let shown = world.ledger(vertex)?.seen()?;
             let times: u32 = shown.iter().filter(|(other, _)| other.id == record.id).map(|(_, n)| n).sum();
             let most = self.most.get(&(vertex, record.id)).copied().unwrap_or(0);
             let message = format!(
@@ -82,5 +82,5 @@ impl Expected {
 /// What the sinks show.
 pub fn output(world: &World) -> Output {
     let vertices = 0..world.setup().topology.graph.vertices.len() as u32;
-    vertices.filter_map(|v| Some((VertexId(v), world.ledger(VertexId(v))?.shown()?.clone()))).collect()
+    vertices.filter_map(|v| Some((VertexId(v), world.ledger(VertexId(v))?.seen()?.clone()))).collect()
 }

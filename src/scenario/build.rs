@@ -7,7 +7,7 @@ use crate::engine::process::Spawn;
 use crate::ids::*;
 use crate::sim::setup::{FaultKind, Latency, Pace, Planned, Point, SimSetup, When};
 use crate::topology::{Edge, JobGraph, Role, Topology, Vertex};
-use crate::world::setup::{Log, Setup};
+use crate::world::setup::{Line, Log, Setup};
 use std::fmt;
 use std::sync::Arc;
 
@@ -250,7 +250,7 @@ fn log(data: &Data, place: Option<usize>, of: usize, loaded: &Loaded) -> Result<
         }
         Data::Inline { inline } => {
             let Some(place) = place else { return Ok(Log::Lines(Arc::new([]))) };
-            Ok(Log::Lines(inline.iter().skip(place).step_by(of).map(|line| Arc::from(line.as_str())).collect()))
+            Ok(Log::Lines(inline.iter().skip(place).step_by(of).map(|line| Line::from(line.as_str())).collect()))
         }
     }
 }

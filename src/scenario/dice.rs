@@ -21,9 +21,17 @@ pub mod stream {
     pub const SIMULATOR: u64 = 16;
 }
 
+/// So many words are made at once: as many as the cipher's blocks that come together have.
+const AT_ONCE: usize = 32;
+
 /// A stream of random numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dice(ChaCha8Rng);
+pub struct Dice {
+    cipher: ChaCha8Rng,
+    words: [u64; AT_ONCE],
+    /// The next word; past the end: none is left.
+    at: usize,
+}
 
 impl Dice {
     /// The stream of this number that belongs to a seed.
@@ -33,17 +41,32 @@ impl Dice {
         key[8..16].copy_from_slice(b"cutline1");
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(stream);
-        Dice(rng)
+        Dice { cipher: rng, words: [0; AT_ONCE], at: AT_ONCE }
     }
 
     /// The next word.
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self) -> u64 {
-        self.0.next_u64()
+        let Some(word) = self.words.get(self.at) else { return self.refill() };
+        self.at += 1;
+        *word
+    }
+
+    /// Makes more words, the same that the cipher would have given one by one, and takes the first.
+    #[cold]
+    #[inline(never)]
+    fn refill(&mut self) -> u64 {
+        let mut bytes = [0; AT_ONCE * 8];
+        self.cipher.fill_bytes(&mut bytes);
+        for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        self.at = 1;
+        self.words[0]
     }
 
     /// A number below `n`, every one equally likely; 0 if `n` is 0. Lemire's multiplication with rejection.
-    #[inline]
+    #[inline(always)]
     pub fn below(&mut self, n: u64) -> u64 {
         if n <= 1 {
             return 0;
@@ -59,7 +82,7 @@ impl Dice {
     }
 
     /// A number between `low` and `high`, both included; `low` if they are out of order.
-    #[inline]
+    #[inline(always)]
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         match high.saturating_sub(low) {
             u64::MAX => self.word(),
@@ -115,6 +138,13 @@ mod tests {
         let mut dice = Dice::new(0xdead_beef, 7);
         let words = [dice.word(), dice.word(), dice.word(), dice.word()];
         assert_eq!(words, [0x9d74_c956_0753_c6f3, 0x9b83_88ae_dc82_1aeb, 0x90bc_9b44_c4c1_ce4f, 0xf0fc_4c22_7cf3_d93b]);
+    }
+
+    #[test]
+    fn words_are_those_of_the_cipher_one_by_one() {
+        let mut dice = Dice::new(9, 4);
+        let mut cipher = dice.cipher.clone();
+        assert!((0..1_000).all(|_| dice.word() == cipher.next_u64()));
     }
 
     #[test]

@@ -7,13 +7,14 @@ use super::shape::{Shape, shortened};
 use super::spec::*;
 use super::tree::{self, Node};
 use crate::topology::Topology;
+use crate::world::setup::Line;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// The lines of a text.
-pub type Lines = Arc<[Arc<str>]>;
+pub type Lines = Arc<[Line]>;
 
 /// So large may a scenario file be.
 const FILE_BYTES: u64 = 4 << 20;
@@ -187,7 +188,7 @@ fn read_texts(
 
 fn read_text(path: &Path) -> Result<Lines, String> {
     let text = String::from_utf8(read(path, TEXT_BYTES)?).map_err(|_| "it is not UTF-8 text".to_string())?;
-    let lines: Lines = text.lines().filter(|line| !line.trim().is_empty()).take(1_000_000).map(Arc::from).collect();
+    let lines: Lines = text.lines().filter(|line| !line.trim().is_empty()).take(1_000_000).map(Line::from).collect();
     if lines.is_empty() { Err("it has no lines".to_string()) } else { Ok(lines) }
 }
 

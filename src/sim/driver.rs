@@ -6,12 +6,12 @@
 use crate::trace::coverage::Coverage;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
-use crate::engine::message::{Timer, Txn};
+use crate::engine::message::{Datum, Record, Timer, Txn};
 use crate::ids::*;
 use crate::scenario::dice::Dice;
 use crate::topology::Topology;
 use crate::trace::digest::TraceDigest;
-use crate::trace::event::{Event, Kind};
+use crate::trace::event::{Event, Kind, Shown, Spot};
 use crate::verify::Verifier;
 use crate::world::choice::{AskId, Choice};
 use crate::world::observer::Observer;
@@ -23,9 +23,17 @@ use std::sync::Arc;
 struct Slots {
     job: Attempt,
     base: u32,
-    queued: Vec<bool>,
-    last_due: Vec<u64>,
+    heads: Vec<HeadSlot>,
     reads: Vec<ReadSlot>,
+}
+
+/// A channel, seen from the clock.
+#[derive(Clone, Copy, Default)]
+struct HeadSlot {
+    /// Is its head in the queue?
+    queued: bool,
+    /// When what was sent last arrives: nothing behind it is earlier.
+    last_due: u64,
 }
 
 /// A partition, seen from the clock.
@@ -64,11 +72,17 @@ pub struct Driver {
     queue: Queue,
     slots: Vec<Slots>,
     next_base: u32,
+    /// Which of its job attempt's partitions came due last: the one to be asked of next.
+    last_read: usize,
     rare: Vec<Rare>,
     free: Vec<u32>,
     topology: Arc<Topology>,
     transaction_timeout: Option<u64>,
     pub(super) plan: Arc<SimSetup>,
+    /// The plan's law of data channels, at hand.
+    link: Latency,
+    /// Has any channel a factor of its own?
+    uneven: bool,
     pub(super) dice: Dice,
     timers: BTreeMap<(Incarnation, Timer), u64>,
     control_due: BTreeMap<(Incarnation, Incarnation), u64>,
@@ -101,11 +115,14 @@ impl Driver {
             queue: Queue::default(),
             slots: Vec::new(),
             next_base: 0,
+            last_read: 0,
             rare: Vec::new(),
             free: Vec::new(),
             topology: setup.topology.clone(),
             transaction_timeout: setup.transaction_timeout.map(|t| t.0),
             plan: plan.clone(),
+            link: plan.link,
+            uneven: !plan.link_factors.is_empty(),
             dice: Dice::new(seed, crate::scenario::dice::stream::SIMULATOR),
             timers: BTreeMap::new(),
             control_due: BTreeMap::new(),
@@ -159,18 +176,29 @@ impl Driver {
         }
         let slots = self.slots.iter_mut().rfind(|slots| slots.base <= payload).expect("a payload has a base");
         let index = (payload - slots.base) as usize;
-        if index < slots.queued.len() {
-            slots.queued[index] = false;
+        if let Some(head) = slots.heads.get_mut(index) {
+            head.queued = false;
             return Some(Due::Head(slots.job, ChannelId(index as u32)));
         }
-        let read = &mut slots.reads[index - slots.queued.len()];
+        self.last_read = index - slots.heads.len();
+        let read = &mut slots.reads[self.last_read];
         read.queued = false;
         Some(Due::Read(read.who, read.slot))
     }
 
-    fn slots(&mut self, job: Attempt) -> &mut Slots {
+    /// Where the slots of a job attempt are: nearly always at the end.
+    #[inline(always)]
+    fn position(&mut self, job: Attempt) -> usize {
+        match self.slots.last() {
+            Some(slots) if slots.job == job => self.slots.len() - 1,
+            _ => self.find(job),
+        }
+    }
+
+    #[cold]
+    fn find(&mut self, job: Attempt) -> usize {
         if let Some(at) = self.slots.iter().rposition(|slots| slots.job == job) {
-            return &mut self.slots[at];
+            return at;
         }
         let mut reads = Vec::new();
         for (task, subtask) in self.topology.subtasks.iter().enumerate() {
@@ -183,19 +211,19 @@ impl Driver {
         let channels = self.topology.channels.len();
         let base = self.next_base;
         self.next_base += (channels + reads.len()) as u32;
-        self.slots.push(Slots { job, base, queued: vec![false; channels], last_due: vec![0; channels], reads });
-        self.slots.last_mut().expect("slots were just added")
+        self.slots.push(Slots { job, base, heads: vec![HeadSlot::default(); channels], reads });
+        self.slots.len() - 1
     }
 
     /// The head of a channel is to be taken at `due`, or as soon as the clock allows.
-    #[inline]
+    #[inline(always)]
     pub(super) fn head(&mut self, job: Attempt, channel: ChannelId, due: u64) {
-        let now = self.now;
-        let slots = self.slots(job);
-        if !slots.queued[channel.index()] {
-            slots.queued[channel.index()] = true;
-            let payload = slots.base + channel.0;
-            self.queue.push(due.max(now), payload);
+        let at = self.position(job);
+        let slots = &mut self.slots[at];
+        let head = &mut slots.heads[channel.index()];
+        if !head.queued {
+            head.queued = true;
+            self.queue.push(due.max(self.now), slots.base + channel.0);
         }
     }
 
@@ -203,12 +231,14 @@ impl Driver {
     #[inline]
     pub(super) fn read(&mut self, who: Incarnation, slot: u32, read_now: bool) {
         let now = self.now;
-        self.slots(who.attempt);
-        let at = self.slots.iter().rposition(|slots| slots.job == who.attempt).expect("slots were just made");
+        let at = self.position(who.attempt);
         let slots = &mut self.slots[at];
-        let heads = slots.queued.len() as u32;
-        let at = slots.reads.iter().position(|read| read.who == who && read.slot == slot);
-        let at = at.expect("a source has a slot for every partition");
+        let heads = slots.heads.len() as u32;
+        let this = |read: &ReadSlot| read.who == who && read.slot == slot;
+        let at = match slots.reads.get(self.last_read) {
+            Some(read) if this(read) => self.last_read,
+            _ => slots.reads.iter().position(this).expect("a source has a slot for every partition"),
+        };
         let read = &mut slots.reads[at];
         if read_now {
             let pace = self.plan.pace[read.partition.index()];
@@ -224,6 +254,12 @@ impl Driver {
             let due = read.next.max(now);
             self.queue.push(due, payload);
         }
+    }
+
+    /// Has nothing changed, and come due, since it was last looked?
+    #[inline]
+    pub(super) fn untouched(&self) -> bool {
+        self.changed.is_empty() && self.fired.is_empty()
     }
 
     /// Whose possibilities have changed since this was last asked.
@@ -242,7 +278,7 @@ impl Driver {
     }
 
     /// A delay of this law.
-    #[inline]
+    #[inline(always)]
     pub(super) fn delay(&mut self, law: Latency) -> u64 {
         match law {
             Latency::Uniform { min, max } => self.dice.between(min.0, max.0),
@@ -265,8 +301,19 @@ impl Driver {
         slow.fold(own, |factor, (_, slow, _)| factor.saturating_mul(*slow as u64))
     }
 
+    #[inline(always)]
+    fn keep(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(events) = &mut self.capture {
+            events.push(event());
+        }
+    }
+
     #[cold]
     fn rare_event(&mut self, event: &Event) {
+        self.digest.add(event);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.observe(event);
+        }
         self.coverage.event(event);
         if self.points.is_empty() {
             return;
@@ -318,23 +365,57 @@ fn point(kind: &Kind) -> Option<(PointKind, Option<CheckpointId>)> {
 impl Observer for Driver {
     #[inline]
     fn event(&mut self, event: Event) {
-        self.digest.add(&event);
-        if let Some(verifier) = &mut self.verifier {
-            verifier.observe(&event);
-        }
-        match event.kind {
-            Kind::Apply { .. } => self.delivered += 1,
-            Kind::Send { .. } | Kind::Read { .. } => {}
-            Kind::Visible { ref record, .. } => {
-                if let crate::trace::Datum::Int(value) = record.value {
-                    self.visible_sum = self.visible_sum.wrapping_add(value as u64);
-                }
+        let at = event.spot();
+        match &event.kind {
+            Kind::Send { channel, m, record } => return self.record_sent(at, *channel, *m, record),
+            Kind::Apply { channel, m } => return self.record_applied(at, *channel, *m),
+            Kind::Read { partition, record } => return self.record_read(at, *partition, record),
+            Kind::Visible { position, from, record, txn } => {
+                return self.record_visible(at, &Shown { position: *position, from: *from, txn: *txn }, record);
             }
             _ => self.rare_event(&event),
         }
-        if let Some(events) = &mut self.capture {
-            events.push(event);
+        self.keep(|| event);
+    }
+
+    #[inline(always)]
+    fn record_sent(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) {
+        self.digest.send(at, channel, m, record);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.send(at, channel, m, record);
         }
+        self.keep(|| at.send(channel, m, record));
+    }
+
+    #[inline(always)]
+    fn record_applied(&mut self, at: Spot, channel: ChannelId, m: u64) {
+        self.digest.apply(at, channel, m);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.apply(at, channel, m);
+        }
+        self.delivered += 1;
+        self.keep(|| at.apply(channel, m));
+    }
+
+    #[inline(always)]
+    fn record_read(&mut self, at: Spot, partition: PartitionId, record: &Record) {
+        self.digest.read(at, partition, record);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.read(at, partition, record);
+        }
+        self.keep(|| at.read(partition, record));
+    }
+
+    #[inline(always)]
+    fn record_visible(&mut self, at: Spot, shown: &Shown, record: &Record) {
+        self.digest.visible(at, shown, record);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.visible(at, shown, record);
+        }
+        if let Datum::Int(value) = record.value {
+            self.visible_sum = self.visible_sum.wrapping_add(value as u64);
+        }
+        self.keep(|| at.visible(shown, record));
     }
 
     #[inline]
@@ -342,15 +423,15 @@ impl Observer for Driver {
         Nanos(self.now)
     }
 
-    #[inline]
+    #[inline(always)]
     fn sent(&mut self, job: Attempt, channel: ChannelId, len: usize, overtakes: bool) -> u64 {
-        let mut delay = self.delay(self.plan.link);
-        if !self.plan.link_factors.is_empty() || !self.slow.is_empty() {
+        let mut delay = self.delay(self.link);
+        if self.uneven || !self.slow.is_empty() {
             delay = delay.saturating_mul(self.factor(channel));
         }
         let arrival = self.now + delay;
-        let slots = self.slots(job);
-        let last = &mut slots.last_due[channel.index()];
+        let at = self.position(job);
+        let last = &mut self.slots[at].heads[channel.index()].last_due;
         let due = arrival.max(*last);
         *last = due;
         if len == 0 {

@@ -3,7 +3,7 @@
 
 pub mod driver;
 pub mod follow;
-mod queue;
+pub mod queue;
 pub mod run;
 pub mod schedule;
 pub mod setup;

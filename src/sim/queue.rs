@@ -1,19 +1,35 @@
-//! The event queue: a 4-ary heap of 128-bit keys. Ties are broken by the order of insertion, so that the order of
-//! events is a function of what was pushed and nothing else.
+//! The event queue: a 4-ary heap of 128-bit keys, and a line for what is due at once. Ties are broken by the order
+//! of insertion, so that the order of events is a function of what was pushed and nothing else.
+
+use std::collections::VecDeque;
 
 /// What is due when. The payload is below 2^32.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     heap: Vec<u128>, // due | sequence | payload
     sequence: u32,
+    /// When the latest entry that was taken was due.
+    now: u64,
+    /// Payloads that are due now and were pushed when it was now already: younger than everything in the heap that
+    /// is due by now, and earlier than everything else. A batch of a source is read without a climb.
+    line: VecDeque<u32>,
     /// The top was taken and is still in its place: the next push goes there, which spares a climb.
     hole: bool,
 }
 
 impl Queue {
     /// Adds an entry.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, due: u64, payload: u32) {
+        if due == self.now {
+            self.line.push_back(payload);
+        } else {
+            self.climb(due, payload);
+        }
+    }
+
+    #[inline(never)]
+    fn climb(&mut self, due: u64, payload: u32) {
         let key = (due as u128) << 64 | (self.sequence as u128) << 32 | payload as u128;
         self.sequence = self.sequence.wrapping_add(1);
         if self.hole {
@@ -36,16 +52,35 @@ impl Queue {
     /// Takes the earliest entry: when, and what.
     #[inline]
     pub fn pop(&mut self) -> Option<(u64, u32)> {
+        if !self.line.is_empty() && self.earliest().is_none_or(|due| due > self.now) {
+            return self.line.pop_front().map(|payload| (self.now, payload));
+        }
         if self.hole {
-            self.hole = false;
-            let last = self.heap.pop().expect("a hole is in a heap with a top");
-            if !self.heap.is_empty() {
-                self.sink(last);
-            }
+            self.fill();
         }
         let top = *self.heap.first()?;
         self.hole = true;
+        self.now = self.now.max((top >> 64) as u64);
         Some(((top >> 64) as u64, top as u32))
+    }
+
+    /// When the earliest entry of the heap is due.
+    #[inline]
+    fn earliest(&mut self) -> Option<u64> {
+        if self.hole {
+            self.fill();
+        }
+        self.heap.first().map(|top| (top >> 64) as u64)
+    }
+
+    /// Closes the hole at the top.
+    #[inline]
+    fn fill(&mut self) {
+        self.hole = false;
+        let last = self.heap.pop().expect("a hole is in a heap with a top");
+        if !self.heap.is_empty() {
+            self.sink(last);
+        }
     }
 
     /// Puts a key where the top is, and lets it sink.
@@ -100,5 +135,27 @@ mod tests {
         sorted.sort();
         assert_eq!(popped, sorted);
         assert_eq!(popped.len(), 1000);
+    }
+
+    #[test]
+    fn pushing_between_pops_keeps_the_order() {
+        let (mut queue, mut model, mut now) = (Queue::default(), std::collections::BTreeSet::new(), 0);
+        let mut dice = crate::scenario::dice::Dice::new(1, 1);
+        for i in 0..20_000u32 {
+            let word = dice.word();
+            // At once, later, and now and then in the past.
+            let due = (now + [0, 0, word >> 8 & 7, word >> 8 & 63][word as usize & 3]).saturating_sub(word >> 32 & 1);
+            queue.push(due, i);
+            model.insert((due, i));
+            for _ in 0..(word >> 40) & 1 {
+                let popped = queue.pop();
+                assert_eq!(popped, model.pop_first());
+                now = popped.map_or(now, |(due, _)| due.max(now));
+            }
+        }
+        while let Some(popped) = queue.pop() {
+            assert_eq!(Some(popped), model.pop_first());
+        }
+        assert!(model.is_empty());
     }
 }

@@ -277,6 +277,13 @@ impl Sim {
     /// Looks at what a step touched.
     #[inline]
     fn touched(&mut self) {
+        if !self.driver.untouched() {
+            self.look_at_touched();
+        }
+    }
+
+    #[inline(never)]
+    fn look_at_touched(&mut self) {
         while let Some(who) = self.driver.take_changed() {
             self.look(who);
         }

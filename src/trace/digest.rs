@@ -4,9 +4,10 @@
 //! in which the driver saw them. Two runs are the same run iff the overall digests are equal; where they aren't,
 //! the digests of the processes say where to look.
 
-use super::event::{Event, Kind, Outcome};
+use super::event::{Event, Kind, Outcome, Shown, Spot};
 use crate::digest::{Digest, mix};
 use crate::engine::message::{Datum, Record, StoreKey, Txn};
+use crate::ids::{ChannelId, PartitionId};
 
 /// Running digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,23 +31,49 @@ impl TraceDigest {
     /// Adds an event.
     #[inline]
     pub fn add(&mut self, event: &Event) {
-        let head = (event.process.0 as u64) << 40 ^ (event.attempt.0 as u64) << 32 ^ event.n as u64;
-        let word = match &event.kind {
-            Kind::Send { channel, m, record } => {
-                record_word(chain(head ^ 1 << 60, (channel.0 as u64) << 40 ^ m), record)
-            }
-            Kind::Apply { channel, m } => chain(head ^ 2 << 60, (channel.0 as u64) << 40 ^ m),
-            Kind::Read { partition, record } => record_word(chain(head ^ 3 << 60, partition.0 as u64), record),
+        let at = event.spot();
+        match &event.kind {
+            Kind::Send { channel, m, record } => self.send(at, *channel, *m, record),
+            Kind::Apply { channel, m } => self.apply(at, *channel, *m),
+            Kind::Read { partition, record } => self.read(at, *partition, record),
             Kind::Visible { position, from, record, txn } => {
-                let from = (from.task.0 as u64) << 32 ^ from.attempt.0 as u64;
-                let line = chain(chain(head ^ 4 << 60, *position), from);
-                let line = txn.as_ref().map_or(line, |txn| txn_word(line, txn));
-                record_word(line, record)
+                self.visible(at, &Shown { position: *position, from: *from, txn: *txn }, record);
             }
-            other => rare(head, other),
-        };
+            other => self.word(at, rare(head(at), other)),
+        }
+    }
+
+    /// Adds the event that a record went into a channel.
+    #[inline(always)]
+    pub fn send(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) {
+        self.word(at, record_word(chain(head(at) ^ 1 << 60, (channel.0 as u64) << 40 ^ m), record));
+    }
+
+    /// Adds the event that a record was taken off a channel.
+    #[inline(always)]
+    pub fn apply(&mut self, at: Spot, channel: ChannelId, m: u64) {
+        self.word(at, chain(head(at) ^ 2 << 60, (channel.0 as u64) << 40 ^ m));
+    }
+
+    /// Adds the event that a record was taken from a partition.
+    #[inline(always)]
+    pub fn read(&mut self, at: Spot, partition: PartitionId, record: &Record) {
+        self.word(at, record_word(chain(head(at) ^ 3 << 60, partition.0 as u64), record));
+    }
+
+    /// Adds the event that a record became visible.
+    #[inline(always)]
+    pub fn visible(&mut self, at: Spot, shown: &Shown, record: &Record) {
+        let from = (shown.from.task.0 as u64) << 32 ^ shown.from.attempt.0 as u64;
+        let line = chain(chain(head(at) ^ 4 << 60, shown.position), from);
+        let line = shown.txn.as_ref().map_or(line, |txn| txn_word(line, txn));
+        self.word(at, record_word(line, record));
+    }
+
+    #[inline(always)]
+    fn word(&mut self, at: Spot, word: u64) {
         self.overall = chain(self.overall, word);
-        let process = &mut self.processes[event.process.index()];
+        let process = &mut self.processes[at.process.index()];
         *process = chain(*process, word);
         self.events += 1;
     }
@@ -65,6 +92,11 @@ impl TraceDigest {
     pub fn events(&self) -> u64 {
         self.events
     }
+}
+
+#[inline(always)]
+fn head(at: Spot) -> u64 {
+    (at.process.0 as u64) << 40 ^ (at.attempt.0 as u64) << 32 ^ at.n as u64
 }
 
 #[inline(always)]

@@ -58,6 +58,69 @@ pub struct Event {
     pub kind: Kind,
 }
 
+/// All of an event but what happened: whose line it is, and when. The lines of records, which are nearly all there
+/// are, are told as a spot and what it takes to make the event, so that nobody copies a record to look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Where.
+    pub process: TaskId,
+    /// In which of its lives.
+    pub attempt: Attempt,
+    /// The number of the event in this life.
+    pub n: u32,
+    /// Virtual time.
+    pub time: Nanos,
+}
+
+impl Spot {
+    /// The event that happened here.
+    #[inline]
+    pub fn event(self, kind: Kind) -> Event {
+        let Spot { process, attempt, n, time } = self;
+        Event { process, attempt, n, time, kind }
+    }
+
+    /// A record went into a channel.
+    pub fn send(self, channel: ChannelId, m: u64, record: &Record) -> Event {
+        self.event(Kind::Send { channel, m, record: record.clone() })
+    }
+
+    /// A record was taken off a channel.
+    pub fn apply(self, channel: ChannelId, m: u64) -> Event {
+        self.event(Kind::Apply { channel, m })
+    }
+
+    /// A record was taken from a partition.
+    pub fn read(self, partition: PartitionId, record: &Record) -> Event {
+        self.event(Kind::Read { partition, record: record.clone() })
+    }
+
+    /// A record became visible.
+    pub fn visible(self, shown: &Shown, record: &Record) -> Event {
+        let Shown { position, from, txn } = *shown;
+        self.event(Kind::Visible { position, from, record: record.clone(), txn })
+    }
+}
+
+impl Event {
+    /// Where it is.
+    #[inline]
+    pub fn spot(&self) -> Spot {
+        Spot { process: self.process, attempt: self.attempt, n: self.n, time: self.time }
+    }
+}
+
+/// What a line says of a record that became visible, beside the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// 0, 1, 2, ... in one ledger.
+    pub position: u64,
+    /// The sink subtask that wrote it.
+    pub from: Incarnation,
+    /// The transaction it was in, for two-phase sinks.
+    pub txn: Option<Txn>,
+}
+
 /// How a request to the store or a ledger went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {

@@ -4,7 +4,7 @@
 //! into and came out of every channel. Shadows are stored beside snapshots, by the environment, so that counting
 //! goes on from the restored cut and a process can't lie about it.
 
-use super::event::{Event, Kappa, Kind};
+use super::event::{Event, Kappa, Kind, Spot};
 use crate::engine::message::Record;
 use crate::engine::snapshot::Snapshot;
 use crate::ids::*;
@@ -40,25 +40,31 @@ impl Recorder {
     /// The next event of this life.
     #[inline]
     pub fn event(&mut self, time: Nanos, kind: Kind) -> Event {
+        self.spot(time).event(kind)
+    }
+
+    /// Where the next event of this life is.
+    #[inline]
+    pub fn spot(&mut self, time: Nanos) -> Spot {
         let n = self.n;
         self.n += 1;
-        Event { process: self.life.task, attempt: self.life.attempt, n, time, kind }
+        Spot { process: self.life.task, attempt: self.life.attempt, n, time }
     }
 
-    /// A record goes into a channel.
+    /// A record goes into a channel: its number there.
     #[inline]
-    pub fn send(&mut self, channel: ChannelId, output: u32, record: Record) -> Kind {
-        let m = self.shadow.sent[output as usize];
-        self.shadow.sent[output as usize] += 1;
-        Kind::Send { channel, m, record }
+    pub fn send(&mut self, output: u32) -> u64 {
+        let next = &mut self.shadow.sent[output as usize];
+        *next += 1;
+        *next - 1
     }
 
-    /// A record is taken off a channel.
+    /// A record is taken off a channel: its number there.
     #[inline]
-    pub fn apply(&mut self, channel: ChannelId, input: InputIndex) -> Kind {
-        let m = self.shadow.taken[input.index()];
-        self.shadow.taken[input.index()] += 1;
-        Kind::Apply { channel, m }
+    pub fn apply(&mut self, input: InputIndex) -> u64 {
+        let next = &mut self.shadow.taken[input.index()];
+        *next += 1;
+        *next - 1
     }
 
     /// The life goes on from a stored cut.
@@ -67,11 +73,12 @@ impl Recorder {
     }
 }
 
-/// An event of a process that has one life only: the store, a ledger, the environment. `n` counts its events.
-pub fn service(process: TaskId, n: &mut u32, time: Nanos, kind: Kind) -> Event {
-    let event = Event { process, attempt: Attempt(1), n: *n, time, kind };
+/// Where the next event is of a process that has one life only: the store, a ledger, the environment. `n` counts its events.
+#[inline]
+pub fn service(process: TaskId, n: &mut u32, time: Nanos) -> Spot {
+    let spot = Spot { process, attempt: Attempt(1), n: *n, time };
     *n += 1;
-    event
+    spot
 }
 
 /// The records in flight of a snapshot, by channel.

@@ -5,7 +5,7 @@ use crate::trace::Datum;
 use std::collections::BTreeMap;
 
 /// Neighbouring values of a key share an entry, for values of a key tend to come one after another.
-const NEIGHBOURS: usize = 8;
+const NEIGHBOURS: usize = 16;
 
 /// How often each of some neighbouring values of a key is owed. All of them 0 times: the place is free.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +16,7 @@ struct Entry {
     group: i64,
     /// How many of the numbers aren't 0.
     live: u32,
-    times: [i32; NEIGHBOURS],
+    times: [i16; NEIGHBOURS],
 }
 
 /// Pairs with a number that isn't 0.
@@ -25,6 +25,8 @@ pub(crate) struct Balance {
     /// Open addressing with linear probing; the length is a power of two, or 0. No run of taken places has a gap.
     entries: Vec<Entry>,
     taken: usize,
+    /// Pairs of integers whose number was once too large for the table, which is small so that it stays near.
+    large: BTreeMap<(i64, i64), i64>,
     others: BTreeMap<(Datum, Datum), i64>,
 }
 
@@ -47,34 +49,55 @@ impl Balance {
     /// The same for integers.
     #[inline]
     pub fn integers(&mut self, key: i64, value: i64, times: i32) -> i64 {
+        if !self.large.is_empty()
+            && let Some(left) = self.add_large(key, value, times)
+        {
+            return left;
+        }
         let (group, member) = (value >> NEIGHBOURS.ilog2(), value as usize % NEIGHBOURS);
         let (size, mut at) = (self.entries.len(), place(key, group));
         loop {
             at &= size.wrapping_sub(1);
             // Not there: the table has no place at all yet.
             let Some(entry) = self.entries.get_mut(at) else { return self.make_room(key, value, times) };
-            if entry.key == key && entry.group == group && entry.live > 0 {
-                let number = &mut entry.times[member];
-                let was = *number != 0;
-                *number += times;
-                let left = *number;
-                entry.live = entry.live + (left != 0) as u32 - was as u32;
-                if entry.live == 0 {
-                    self.close(at);
-                }
-                return left as i64;
+            let known = entry.key == key && entry.group == group && entry.live > 0;
+            if !known && entry.live > 0 {
+                at += 1;
+                continue;
             }
-            if entry.live == 0 {
+            if !known {
                 if self.taken * 2 >= size {
                     return self.make_room(key, value, times);
                 }
                 self.taken += 1;
-                (entry.key, entry.group, entry.live) = (key, group, 1);
-                entry.times[member] = times;
-                return times as i64;
+                (entry.key, entry.group) = (key, group);
             }
-            at += 1;
+            let number = &mut entry.times[member];
+            let (before, left) = (*number, *number as i32 + times);
+            let fits = left as i16 as i32 == left;
+            *number = if fits { left as i16 } else { 0 };
+            entry.live = entry.live + (*number != 0) as u32 - (before != 0) as u32;
+            if entry.live == 0 {
+                self.close(at);
+            }
+            if !fits {
+                self.large.insert((key, value), left as i64);
+            }
+            return left as i64;
         }
+    }
+
+    /// Adds to the number of a pair that was once too large for the table; nothing: it wasn't, or isn't any more.
+    #[cold]
+    #[inline(never)]
+    fn add_large(&mut self, key: i64, value: i64, times: i32) -> Option<i64> {
+        let number = self.large.get_mut(&(key, value))?;
+        *number += times as i64;
+        let left = *number;
+        if left == 0 {
+            self.large.remove(&(key, value));
+        }
+        Some(left)
     }
 
     #[cold]
@@ -137,6 +160,8 @@ impl Balance {
                 found.push(((Datum::Int(entry.key), Datum::Int(value)), *times as i64));
             }
         }
+        let large = self.large.iter();
+        found.extend(large.map(|((key, value), times)| ((Datum::Int(*key), Datum::Int(*value)), *times)));
         found.extend(self.others.iter().map(|(pair, times)| (pair.clone(), *times)));
         found.retain(|(_, times)| wrong(*times));
         found.sort();
@@ -173,5 +198,22 @@ mod tests {
             assert_eq!(flat.add(&key, &value, -times as i32), 0);
         }
         assert_eq!((flat.taken, flat.others.len()), (0, 0));
+    }
+
+    #[test]
+    fn numbers_may_be_large() {
+        let mut flat = Balance::default();
+        let pairs = [(1, 7, 1), (1, 8, 1), (2, 7, -1)];
+        for n in 1..=100_000 {
+            for (key, value, sign) in pairs {
+                assert_eq!(flat.integers(key, value, sign), n * sign as i64);
+            }
+        }
+        let first = flat.first(|times| times > 0);
+        assert_eq!(first, Some(((Datum::Int(1), Datum::Int(7)), 100_000, 1)));
+        for (key, value, sign) in pairs {
+            assert_eq!(flat.integers(key, value, -100_000 * sign), 0);
+        }
+        assert_eq!((flat.taken, flat.large.len()), (0, 0));
     }
 }

@@ -7,11 +7,11 @@ use super::balance::Balance;
 use super::counts::Tally;
 use super::cut::Cut;
 use super::lives::{Begun, Saved};
-use super::reference::{Emitted, Reference, Shape, is_sink};
+use super::reference::{Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
-use crate::trace::event::{Event, Guarantee, Kind, Outcome};
+use crate::trace::event::{Event, Guarantee, Kind, Outcome, Spot};
 use crate::trace::{Datum, Record, StoreKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl ExactlyOnce {
     }
 
     /// A line that reads.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&mut self, partition: PartitionId, record: &Record) {
         let next = &mut self.next[partition.index()];
         if record.id.offset.0 < *next {
@@ -100,23 +100,33 @@ impl ExactlyOnce {
         }
         *next = record.id.offset.0.saturating_add(1);
         let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
-        self.reference.read(partition, record, |v, emitted| match (&mut sinks[v], emitted) {
-            (None, Emitted::Integers(key, value)) => sent[v].integers(key, value),
-            (None, Emitted::Data(key, value)) => sent[v].add(key, value),
-            (Some(sink), Emitted::Integers(key, value)) if full && sink.kind != SinkKind::Upsert => {
-                sink.balance.integers(key, value, 1);
+        if let (Datum::Int(key), Datum::Int(value)) = (&record.key, &record.value)
+            && let Some((line, chains)) = self.reference.line(partition, *key)
+        {
+            let mut value = *value;
+            for v in line {
+                match chains[*v].integers(*key, value) {
+                    Some(emitted) => value = emitted,
+                    None => return,
+                }
+                match &mut sinks[*v] {
+                    None => sent[*v].integers(*key, value),
+                    Some(sink) if full && sink.kind != SinkKind::Upsert => _ = sink.balance.integers(*key, value, 1),
+                    Some(sink) => sink.expect(&Datum::Int(*key), &Datum::Int(value), full),
+                }
             }
-            (Some(sink), Emitted::Integers(key, value)) => {
-                sink.expect(&Datum::Int(key), &Datum::Int(value), full);
-            }
-            (Some(sink), Emitted::Data(key, value)) => sink.expect(key, value, full),
+            return;
+        }
+        self.reference.read(partition, record, &mut |v, key, value| match &mut sinks[v] {
+            None => sent[v].add(key, value),
+            Some(sink) => sink.expect(key, value, full),
         });
     }
 
     /// A line of a ledger that shows a record.
-    #[inline]
-    pub(super) fn visible(&mut self, event: &Event, record: &Record) -> Seen {
-        let v = event.process.index().wrapping_sub(self.topology.len() + 2);
+    #[inline(always)]
+    pub(super) fn visible(&mut self, at: Spot, record: &Record) -> Seen {
+        let v = at.process.index().wrapping_sub(self.topology.len() + 2);
         let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
         if sink.kind == SinkKind::Upsert {
             sink.last.entry(record.key.clone()).or_default()[1] = Some(record.value.clone());
@@ -133,18 +143,18 @@ impl ExactlyOnce {
         if left >= 0 || self.guarantee == Guarantee::AtLeastOnce {
             return Ok(());
         }
-        self.once_more(event, record)
+        self.once_more(at, record)
     }
 
     #[cold]
-    fn once_more(&mut self, event: &Event, record: &Record) -> Seen {
+    fn once_more(&mut self, at: Spot, record: &Record) -> Seen {
         let what = format!(
             "{} with {} and {} is visible once more than in a failure-free run",
             record.id,
             say(&record.key),
             say(&record.value)
         );
-        let violation = Violation::new(Invariant::I9, event, what).record(record.id);
+        let violation = Violation::new(Invariant::I9, at, what).record(record.id);
         self.output = Some(violation.clone());
         Err(violation)
     }

@@ -6,41 +6,43 @@
 use super::counts::{ANY, Lane};
 use super::{Output, Verifier};
 use crate::ids::*;
-use crate::trace::event::Event;
-use crate::trace::{Datum, Record, Txn};
+use crate::trace::event::{Event, Shown, Spot};
+use crate::trace::{Datum, Record};
 
 impl Verifier {
-    /// A record goes into a channel.
-    #[inline]
-    pub(super) fn send(&mut self, event: &Event, channel: ChannelId, m: u64, record: &Record) -> bool {
-        match self.cut.newest(event.attempt, channel) {
-            Some(lane) if lane.from == event.process && lane.next_sent == m && m < ANY - 1 => {
+    /// A record goes into a channel. Like the other three, what `observe` does with such a line, for a caller that
+    /// has no event at hand.
+    #[inline(always)]
+    pub fn send(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) -> bool {
+        self.events += 1;
+        match self.cut.newest(at.attempt, channel) {
+            Some(lane) if lane.from == at.process && lane.next_sent == m && m < ANY - 1 => {
                 let (Datum::Int(key), Datum::Int(value)) = (&record.key, &record.value) else {
-                    return self.send_slowly(event, channel, m, record);
+                    return self.send_slowly(at, channel, m, record);
                 };
-                if !self.wellformed.follows(event) {
-                    return self.send_slowly(event, channel, m, record);
+                if !self.wellformed.follows(at) {
+                    return self.send_slowly(at, channel, m, record);
                 }
                 (lane.next_sent, lane.sent) = (m + 1, m + 1);
                 lane.tally.integers(*key, *value);
             }
-            _ => return self.send_slowly(event, channel, m, record),
+            _ => return self.send_slowly(at, channel, m, record),
         }
         self.seen[2] = true;
-        self.slow && self.sent(event, channel, m, record)
+        self.slow && self.sent(at, channel, m, record)
     }
 
     #[inline(never)]
-    fn send_slowly(&mut self, event: &Event, channel: ChannelId, m: u64, record: &Record) -> bool {
-        let mut order = match self.wellformed.ends(event, channel, true) {
-            Ok(()) => self.wellformed.line(event),
+    fn send_slowly(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) -> bool {
+        let mut order = match self.wellformed.ends(at, channel, true) {
+            Ok(()) => self.wellformed.line(at),
             Err(violation) => return self.undefined(violation),
         };
         self.seen[2] = true;
-        if let Some(board) = self.cut.board(event.attempt) {
+        if let Some(board) = self.cut.board(at.attempt) {
             let lane = &mut board.lanes[channel.index()];
             if order.is_ok() {
-                order = self.wellformed.send(event, channel, m, lane);
+                order = self.wellformed.send(at, channel, m, lane);
             }
             lane.sent = m.saturating_add(1);
             if self.reference {
@@ -48,113 +50,115 @@ impl Verifier {
             }
         }
         let new = self.note(order);
-        self.sent(event, channel, m, record) || new
+        self.sent(at, channel, m, record) || new
     }
 
     /// For the folds that look at what is in flight.
     #[inline(never)]
-    fn sent(&mut self, event: &Event, channel: ChannelId, m: u64, record: &Record) -> bool {
-        self.cut.send(event.attempt, channel, m, record.id);
-        matches!(self.output, Output::Replay(_)) && self.output(event)
+    fn sent(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) -> bool {
+        self.cut.send(at.attempt, channel, m, record.id);
+        self.replayed(|| at.send(channel, m, record))
     }
 
     /// A record is taken off a channel.
-    #[inline]
-    pub(super) fn apply(&mut self, event: &Event, channel: ChannelId, m: u64) -> bool {
-        match self.cut.newest(event.attempt, channel) {
-            Some(lane) if lane.to == event.process && lane.next_rcvd == m && m < lane.next_sent.min(ANY - 1) => {
-                if !self.wellformed.follows(event) {
-                    return self.apply_slowly(event, channel, m);
+    #[inline(always)]
+    pub fn apply(&mut self, at: Spot, channel: ChannelId, m: u64) -> bool {
+        self.events += 1;
+        match self.cut.newest(at.attempt, channel) {
+            Some(lane) if lane.to == at.process && lane.next_rcvd == m && m < lane.next_sent.min(ANY - 1) => {
+                if !self.wellformed.follows(at) {
+                    return self.apply_slowly(at, channel, m);
                 }
                 (lane.next_rcvd, lane.rcvd) = (m + 1, m + 1);
             }
-            _ => return self.apply_slowly(event, channel, m),
+            _ => return self.apply_slowly(at, channel, m),
         }
         self.seen[2] = true;
-        self.slow && self.applied(event, channel, m)
+        self.slow && self.applied(at, channel, m)
     }
 
     #[cold]
     #[inline(never)]
-    fn apply_slowly(&mut self, event: &Event, channel: ChannelId, m: u64) -> bool {
-        let mut order = match self.wellformed.ends(event, channel, false) {
-            Ok(()) => self.wellformed.line(event),
+    fn apply_slowly(&mut self, at: Spot, channel: ChannelId, m: u64) -> bool {
+        let mut order = match self.wellformed.ends(at, channel, false) {
+            Ok(()) => self.wellformed.line(at),
             Err(violation) => return self.undefined(violation),
         };
         self.seen[2] = true;
-        if let Some(board) = self.cut.board(event.attempt) {
+        if let Some(board) = self.cut.board(at.attempt) {
             let lane: &mut Lane = &mut board.lanes[channel.index()];
             if order.is_ok() {
-                order = self.wellformed.apply(event, channel, m, lane);
+                order = self.wellformed.apply(at, channel, m, lane);
             }
             lane.rcvd = m.saturating_add(1);
         }
         let new = self.note(order);
-        self.applied(event, channel, m) || new
+        self.applied(at, channel, m) || new
     }
 
     #[inline(never)]
-    fn applied(&mut self, event: &Event, channel: ChannelId, m: u64) -> bool {
-        self.cut.apply(event.attempt, channel, m);
-        matches!(self.output, Output::Replay(_)) && self.output(event)
+    fn applied(&mut self, at: Spot, channel: ChannelId, m: u64) -> bool {
+        self.cut.apply(at.attempt, channel, m);
+        self.replayed(|| at.apply(channel, m))
     }
 
     /// A record is read.
-    #[inline(never)]
-    pub(super) fn read(&mut self, event: &Event, partition: PartitionId, record: &Record) -> bool {
-        if !self.wellformed.reads(event.process, partition, record.id) {
-            let undefined = self.wellformed.undefined(event);
+    #[inline(always)]
+    pub fn read(&mut self, at: Spot, partition: PartitionId, record: &Record) -> bool {
+        self.events += 1;
+        if !self.wellformed.reads(at.process, partition, record.id) {
+            let undefined = self.wellformed.undefined(at);
             return self.undefined(undefined);
         }
         self.seen[0] = true;
-        let mut new = !self.wellformed.follows(event) && self.strays(event);
-        if !self.offsets.follows(event.attempt, partition, record.id.offset) {
-            let offsets = self.offsets.read(event, partition, record.id);
+        let mut new = !self.wellformed.follows(at) && self.strays(at);
+        if !self.offsets.follows(at.attempt, partition, record.id.offset) {
+            let offsets = self.offsets.read(at, partition, record.id);
             new |= self.note(offsets);
         }
-        match &mut self.output {
-            Output::Reference(fold) => fold.read(partition, record),
-            Output::Replay(_) => new |= self.output(event),
+        if let Output::Reference(fold) = &mut self.output {
+            fold.read(partition, record);
+            return new;
         }
-        new
+        self.replayed(|| at.read(partition, record)) || new
     }
 
     /// A line that isn't the next one of the life that was heard of last.
     #[cold]
     #[inline(never)]
-    fn strays(&mut self, event: &Event) -> bool {
-        let line = self.wellformed.line(event);
+    fn strays(&mut self, at: Spot) -> bool {
+        let line = self.wellformed.line(at);
         self.note(line)
     }
 
     /// A record becomes visible.
-    #[inline(never)]
-    pub(super) fn visible(
-        &mut self,
-        event: &Event,
-        position: u64,
-        from: Incarnation,
-        txn: &Option<Txn>,
-        record: &Record,
-    ) -> bool {
-        if !self.wellformed.shows(event.process, from, txn) {
-            let undefined = self.wellformed.undefined(event);
+    #[inline(always)]
+    pub fn visible(&mut self, at: Spot, shown: &Shown, record: &Record) -> bool {
+        self.events += 1;
+        if !self.wellformed.shows(at.process, shown.from, &shown.txn) {
+            let undefined = self.wellformed.undefined(at);
             return self.undefined(undefined);
         }
         self.seen[0] = true;
-        let mut new = !self.wellformed.follows(event) && self.strays(event);
-        let visible = self.visible.show(event, position, record);
+        let mut new = !self.wellformed.follows(at) && self.strays(at);
+        let visible = self.visible.show(at, shown.position, record);
         new |= self.note(visible);
-        let transactions = self.transactions.visible(event, *txn, from, record.id);
+        let transactions = self.transactions.visible(at, shown, record.id);
         new |= self.note(transactions);
-        if txn.is_none() && self.fencing.fences() {
-            let fencing = self.fencing.observe(event);
+        if shown.txn.is_none() && self.fencing.fences() {
+            let fencing = self.fencing.observe(&at.visible(shown, record));
             new |= self.note(fencing);
         }
         if let Output::Reference(fold) = &mut self.output {
-            let output = fold.visible(event, record);
+            let output = fold.visible(at, record);
             return self.note(output) || new;
         }
-        self.output(event) || new
+        self.replayed(|| at.visible(shown, record)) || new
+    }
+
+    /// Where output is judged by replay, the line is needed as an event.
+    #[inline(always)]
+    fn replayed(&mut self, event: impl FnOnce() -> Event) -> bool {
+        matches!(self.output, Output::Replay(_)) && self.output(&event())
     }
 }

@@ -28,7 +28,7 @@ pub use exactly_once::Depth;
 pub use verdict::{At, Invariant, Message, Report, Seen, Verdict, Violation, Wait, required};
 
 use crate::topology::{Mode, Topology};
-use crate::trace::event::{Event, Guarantee, Kind, Meta};
+use crate::trace::event::{Event, Guarantee, Kind, Meta, Shown};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -115,12 +115,14 @@ impl Verifier {
     /// The next line. True if it showed a violation of an invariant that was not known to be violated.
     #[inline]
     pub fn observe(&mut self, event: &Event) -> bool {
-        self.events += 1;
+        let at = event.spot();
         match &event.kind {
-            Kind::Send { channel, m, record } => self.send(event, *channel, *m, record),
-            Kind::Apply { channel, m } => self.apply(event, *channel, *m),
-            Kind::Read { partition, record } => self.read(event, *partition, record),
-            Kind::Visible { position, from, record, txn } => self.visible(event, *position, *from, txn, record),
+            Kind::Send { channel, m, record } => self.send(at, *channel, *m, record),
+            Kind::Apply { channel, m } => self.apply(at, *channel, *m),
+            Kind::Read { partition, record } => self.read(at, *partition, record),
+            Kind::Visible { position, from, record, txn } => {
+                self.visible(at, &Shown { position: *position, from: *from, txn: *txn }, record)
+            }
             _ => self.rare(event),
         }
     }
@@ -160,6 +162,7 @@ impl Verifier {
     #[cold]
     fn rare(&mut self, event: &Event) -> bool {
         use Invariant::*;
+        self.events += 1;
         let mut new = match self.wellformed.observe(event) {
             Err(violation) if !self.wellformed.defined(event) => return self.undefined(violation),
             seen => self.note(seen),

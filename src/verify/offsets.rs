@@ -6,7 +6,7 @@ use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Role, SourceKind, Topology};
 use crate::trace::StoreKey;
-use crate::trace::event::{Event, Kind, Outcome};
+use crate::trace::event::{Event, Kind, Outcome, Spot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -80,17 +80,17 @@ impl Offsets {
     }
 
     /// A line that reads.
-    pub(super) fn read(&mut self, event: &Event, partition: PartitionId, id: RecordId) -> Seen {
-        let Some(next) = self.next(event.attempt) else { return Ok(()) };
+    pub(super) fn read(&mut self, at: Spot, partition: PartitionId, id: RecordId) -> Seen {
+        let Some(next) = self.next(at.attempt) else { return Ok(()) };
         let expected = std::mem::replace(&mut next[partition.index()], Lane::after(id.offset.0));
-        let skips = !self.log(event.process) && id.offset.0 > expected;
-        if expected == id.offset.0 || expected == ANY || skips { Ok(()) } else { Err(self.jump(event, id, expected)) }
+        let skips = !self.log(at.process) && id.offset.0 > expected;
+        if expected == id.offset.0 || expected == ANY || skips { Ok(()) } else { Err(self.jump(at, id, expected)) }
     }
 
     #[cold]
-    fn jump(&self, event: &Event, id: RecordId, expected: u64) -> Box<Violation> {
-        let what = format!("{} reads {id} where offset {expected} is next", self.topology.name(event.process));
-        Violation::new(Invariant::I3, event, what).record(id)
+    fn jump(&self, at: Spot, id: RecordId, expected: u64) -> Box<Violation> {
+        let what = format!("{} reads {id} where offset {expected} is next", self.topology.name(at.process));
+        Violation::new(Invariant::I3, at, what).record(id)
     }
 
     fn put(&mut self, event: &Event, key: &StoreKey, offsets: &[(PartitionId, Offset)]) -> Seen {

@@ -72,7 +72,7 @@ impl Operator {
 
     /// What a record of integers becomes; nothing: it is dropped. Only for kinds that `plain` names, and keys that
     /// have their counter in the table.
-    #[inline]
+    #[inline(always)]
     fn integers(&mut self, key: i64, value: i64) -> Option<i64> {
         match &self.kind {
             OperatorKind::Map { add } => Some(value.wrapping_add(*add)),
@@ -85,13 +85,23 @@ impl Operator {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn dense_count(&mut self, key: usize) -> i64 {
-        if self.dense.len() <= key {
-            self.dense.resize((key + 1).next_power_of_two(), 0);
+        match self.dense.get_mut(key) {
+            Some(count) => {
+                *count += 1;
+                *count
+            }
+            None => self.first_count(key),
         }
-        self.dense[key] += 1;
-        self.dense[key]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_count(&mut self, key: usize) -> i64 {
+        self.dense.resize((key + 1).next_power_of_two(), 0);
+        self.dense[key] = 1;
+        1
     }
 
     #[inline]
@@ -207,6 +217,15 @@ impl Chain {
         Chain { operators, side: 0, stack: Vec::new(), choices: VecDeque::new() }
     }
 
+    /// What a record of integers becomes, if all operators are plain; nothing: it is dropped.
+    #[inline(always)]
+    pub fn integers(&mut self, key: i64, mut value: i64) -> Option<i64> {
+        for operator in &mut self.operators {
+            value = operator.integers(key, value)?;
+        }
+        Some(value)
+    }
+
     /// Takes a record and gives what comes out. What still waits for a choice of an earlier record is gone.
     #[inline]
     pub fn take(&mut self, side: u32, record: Record, mut out: impl FnMut(Record)) {
@@ -319,15 +338,6 @@ pub fn shape(graph: &JobGraph) -> Shape {
     Shape { insensitive, chooses, rising }
 }
 
-/// Key and value of a record that a vertex emits. Integers are handed over as they are.
-#[derive(Clone, Copy, Debug)]
-pub enum Emitted<'a> {
-    /// Two integers.
-    Integers(i64, i64),
-    /// Anything else.
-    Data(&'a Datum, &'a Datum),
-}
-
 /// A failure-free run of an order-insensitive job: every source record once, all the way down.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -379,34 +389,23 @@ impl Reference {
         Reference { chains, edges, sources, lines, work: Vec::new() }
     }
 
-    /// The record is read. `out` gets key and value of everything that any vertex emits because of it.
-    #[inline]
-    pub fn read(&mut self, partition: PartitionId, record: &Record, mut out: impl FnMut(usize, Emitted<'_>)) {
+    /// If records of this partition with this key go in single file, as integers: the vertices that they pass, one
+    /// after another, and the chains of all vertices.
+    #[inline(always)]
+    pub fn line(&mut self, partition: PartitionId, key: i64) -> Option<(&[usize], &mut [Chain])> {
         let line = &self.lines[partition.index()];
-        match (&record.key, &record.value) {
-            (Datum::Int(key), Datum::Int(value)) if (*key as u64) < DENSE_KEYS as u64 && !line.is_empty() => {
-                let mut value = *value;
-                for v in line {
-                    for operator in &mut self.chains[*v].operators {
-                        match operator.integers(*key, value) {
-                            Some(new) => value = new,
-                            None => return,
-                        }
-                    }
-                    out(*v, Emitted::Integers(*key, value));
-                }
-            }
-            _ => self.general(partition, record, &mut out),
-        }
+        let plain = (key as u64) < DENSE_KEYS as u64 && !line.is_empty();
+        plain.then_some((line, &mut self.chains))
     }
 
+    /// A record is read. `out` gets key and value of everything that any vertex emits because of it.
     #[inline(never)]
-    fn general(&mut self, partition: PartitionId, record: &Record, out: &mut dyn FnMut(usize, Emitted<'_>)) {
+    pub fn read(&mut self, partition: PartitionId, record: &Record, out: &mut dyn FnMut(usize, &Datum, &Datum)) {
         let mut next = Some((self.sources[partition.index()], 0, record.clone()));
         while let Some((v, side, record)) = next.take() {
             let (edges, work) = (&self.edges[v], &mut self.work);
             self.chains[v].take(side, record, |record| {
-                out(v, Emitted::Data(&record.key, &record.value));
+                out(v, &record.key, &record.value);
                 if let Some(((to, side), rest)) = edges.split_last() {
                     rest.iter().for_each(|(to, side)| work.push((*to, *side, record.clone())));
                     // Nearly always there is one edge and one record: no need to go through the list.

@@ -1,9 +1,9 @@
 //! I11: transactions of two-phase sinks against the checkpoints that they belong to.
 
-use super::verdict::{Invariant, Seen, Verdict, Violation};
+use super::verdict::{At, Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Role, SinkKind, Topology};
-use crate::trace::event::{Event, Kind, Outcome, TxnOp};
+use crate::trace::event::{Event, Kind, Outcome, Shown, Spot, TxnOp};
 use crate::trace::{StoreKey, Txn};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,7 +67,6 @@ impl Transactions {
     #[inline]
     pub fn observe(&mut self, event: &Event) -> Seen {
         match &event.kind {
-            Kind::Visible { txn, from, record, .. } => self.visible(event, *txn, *from, record.id),
             Kind::Txn { op, txn, records, outcome } => {
                 self.whole(event)?;
                 self.change(event, *op, *txn, *records, *outcome)
@@ -107,25 +106,24 @@ impl Transactions {
     }
 
     /// A line of a ledger that shows a record.
-    #[inline]
-    pub(super) fn visible(&mut self, event: &Event, txn: Option<Txn>, from: Incarnation, record: RecordId) -> Seen {
-        if !self.two_phase[event.process.index()] {
+    #[inline(always)]
+    pub(super) fn visible(&mut self, at: Spot, shown: &Shown, record: RecordId) -> Seen {
+        if !self.two_phase[at.process.index()] {
             return Ok(());
         }
-        let Some(txn) = txn else {
+        let Some(txn) = shown.txn else {
             let mut violation =
-                Violation::new(Invariant::I11, event, format!("{record} is visible without a transaction"));
+                Violation::new(Invariant::I11, at, format!("{record} is visible without a transaction"));
             violation.letter = Some('d');
             return Err(violation.record(record));
         };
-        match &mut self.showing[event.process.index()] {
-            Some(showing) if showing.txn == txn && showing.left > 0 && from.task == txn.task => {
+        match &mut self.showing[at.process.index()] {
+            Some(showing) if showing.txn == txn && showing.left > 0 && shown.from.task == txn.task => {
                 showing.left -= 1;
                 Ok(())
             }
             _ => {
-                Err(wrong(event, 'd', txn, format!("shows {record}, which was not just committed with it"))
-                    .record(record))
+                Err(wrong(at, 'd', txn, format!("shows {record}, which was not just committed with it")).record(record))
             }
         }
     }
@@ -244,10 +242,10 @@ fn lost(event: &Event, txn: Txn, id: CheckpointId) -> Box<Violation> {
 }
 
 #[cold]
-fn wrong(event: &Event, letter: char, txn: Txn, what: impl AsRef<str>) -> Box<Violation> {
+fn wrong(at: impl Into<At>, letter: char, txn: Txn, what: impl AsRef<str>) -> Box<Violation> {
     let Txn { attempt, task, number } = txn;
     let what = format!("({letter}) transaction {number} of {task} {attempt} {}", what.as_ref());
-    let mut violation = Violation::new(Invariant::I11, event, what);
+    let mut violation = Violation::new(Invariant::I11, at, what);
     violation.letter = Some(letter);
     violation.txn = Some(txn);
     violation

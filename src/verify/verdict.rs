@@ -3,7 +3,7 @@
 use crate::ids::*;
 use crate::topology::Mode;
 use crate::trace::Txn;
-use crate::trace::event::{Event, Guarantee};
+use crate::trace::event::{Event, Guarantee, Spot};
 
 /// What is judged. Numbers as in `docs/trace.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,18 @@ pub struct At {
     pub n: u32,
 }
 
+impl From<Spot> for At {
+    fn from(Spot { process, attempt, n, .. }: Spot) -> At {
+        At { process, attempt, n }
+    }
+}
+
+impl From<&Event> for At {
+    fn from(event: &Event) -> At {
+        event.spot().into()
+    }
+}
+
 /// One message of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -156,9 +168,9 @@ pub struct Violation {
 
 impl Violation {
     /// A violation seen at this line.
-    pub fn new(invariant: Invariant, at: &Event, message: impl Into<String>) -> Box<Self> {
+    pub fn new(invariant: Invariant, at: impl Into<At>, message: impl Into<String>) -> Box<Self> {
         let mut v = Self::at_end(invariant, message);
-        v.at = Some(At { process: at.process, attempt: at.attempt, n: at.n });
+        v.at = Some(at.into());
         v
     }
 

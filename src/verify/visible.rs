@@ -3,7 +3,7 @@
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Role, SinkKind, Topology};
-use crate::trace::event::Event;
+use crate::trace::event::Spot;
 use crate::trace::{Datum, Record};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,14 +29,14 @@ impl Visible {
     }
 
     /// A record becomes visible.
-    #[inline]
-    pub(super) fn show(&mut self, event: &Event, position: u64, record: &Record) -> Seen {
-        let expected = std::mem::replace(&mut self.next[event.process.index()], position.saturating_add(1));
+    #[inline(always)]
+    pub(super) fn show(&mut self, at: Spot, position: u64, record: &Record) -> Seen {
+        let expected = std::mem::replace(&mut self.next[at.process.index()], position.saturating_add(1));
         if expected != position {
-            return Err(jump(event, position, expected, record.id));
+            return Err(jump(at, position, expected, record.id));
         }
-        if self.upsert[event.process.index()] {
-            self.upsert(event.process, &record.key, record.id);
+        if self.upsert[at.process.index()] {
+            self.upsert(at.process, &record.key, record.id);
         }
         Ok(())
     }
@@ -72,7 +72,7 @@ impl Visible {
 }
 
 #[cold]
-fn jump(event: &Event, position: u64, expected: u64, id: RecordId) -> Box<Violation> {
+fn jump(at: Spot, position: u64, expected: u64, id: RecordId) -> Box<Violation> {
     let what = format!("{id} appears at position {position} where {expected} is next");
-    Violation::new(Invariant::I10, event, what).record(id)
+    Violation::new(Invariant::I10, at, what).record(id)
 }

@@ -4,7 +4,7 @@ use super::counts::{ANY, Lane};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::Topology;
-use crate::trace::event::{Event, Kind};
+use crate::trace::event::{Event, Kind, Spot};
 use crate::trace::{StoreKey, Txn};
 use std::sync::Arc;
 
@@ -61,18 +61,18 @@ impl WellFormed {
     }
 
     /// Does this subtask read this partition, and is the record one of it?
-    #[inline]
+    #[inline(always)]
     pub(super) fn reads(&self, task: TaskId, partition: PartitionId, id: RecordId) -> bool {
         id.partition == partition && self.readers.get(partition.index()) == Some(&task)
     }
 
-    #[inline]
+    #[inline(always)]
     fn ledger(&self, process: TaskId) -> bool {
         process.index() >= self.topology.len() + 2 && process < self.topology.environment()
     }
 
     /// Is this a ledger, and are these subtasks?
-    #[inline]
+    #[inline(always)]
     pub(super) fn shows(&self, ledger: TaskId, from: Incarnation, txn: &Option<Txn>) -> bool {
         let tasks = self.topology.len();
         self.ledger(ledger) && from.task.index() < tasks && txn.as_ref().is_none_or(|txn| txn.task.index() < tasks)
@@ -125,30 +125,30 @@ impl WellFormed {
     /// The next line, unless it is one of a message.
     pub fn observe(&mut self, event: &Event) -> Seen {
         if !self.defined(event) {
-            return Err(self.undefined(event));
+            return Err(self.undefined(event.spot()));
         }
-        self.line(event)
+        self.line(event.spot())
     }
 
     /// Is the line the next one of the life that was heard of last? Then it is counted.
     #[inline(always)]
-    pub(super) fn follows(&mut self, event: &Event) -> bool {
-        let cursor = &mut self.last[event.process.index()];
-        let next = cursor.attempt == event.attempt && cursor.next == event.n;
+    pub(super) fn follows(&mut self, at: Spot) -> bool {
+        let cursor = &mut self.last[at.process.index()];
+        let next = cursor.attempt == at.attempt && cursor.next == at.n;
         cursor.next = cursor.next.wrapping_add(next as u32);
         next
     }
 
     /// Is the line the next one of its life?
-    pub(super) fn line(&mut self, event: &Event) -> Seen {
-        if self.follows(event) {
+    pub(super) fn line(&mut self, at: Spot) -> Seen {
+        if self.follows(at) {
             return Ok(());
         }
-        let (cursor, others) = (&mut self.last[event.process.index()], &mut self.others[event.process.index()]);
-        if cursor.attempt != event.attempt {
+        let (cursor, others) = (&mut self.last[at.process.index()], &mut self.others[at.process.index()]);
+        if cursor.attempt != at.attempt {
             let find = |others: &[(Attempt, u32)], attempt| others.binary_search_by_key(&attempt, |(a, _)| *a);
-            let next = find(others, event.attempt).map_or(0, |i| others.remove(i).1);
-            let left = std::mem::replace(cursor, Cursor { attempt: event.attempt, next });
+            let next = find(others, at.attempt).map_or(0, |i| others.remove(i).1);
+            let left = std::mem::replace(cursor, Cursor { attempt: at.attempt, next });
             if left.next > 0
                 && let Err(i) = find(others, left.attempt)
             {
@@ -156,41 +156,41 @@ impl WellFormed {
             }
         }
         let expected = cursor.next;
-        cursor.next = event.n.saturating_add(1);
-        if event.n == expected {
+        cursor.next = at.n.saturating_add(1);
+        if at.n == expected {
             return Ok(());
         }
-        Err(self.wrong(event, &format!("line {} of a life follows line {expected}: not dense", event.n)))
+        Err(self.wrong(at, &format!("line {} of a life follows line {expected}: not dense", at.n)))
     }
 
     /// The line names something that there isn't.
     #[cold]
-    pub(super) fn undefined(&self, event: &Event) -> Box<Violation> {
-        self.wrong(event, "the line names something that the job doesn't have")
+    pub(super) fn undefined(&self, at: Spot) -> Box<Violation> {
+        self.wrong(at, "the line names something that the job doesn't have")
     }
 
     #[cold]
-    fn wrong(&self, event: &Event, what: &str) -> Box<Violation> {
-        Violation::new(Invariant::WellFormed, event, what.to_string())
+    fn wrong(&self, at: Spot, what: &str) -> Box<Violation> {
+        Violation::new(Invariant::WellFormed, at, what.to_string())
     }
 
     /// Is this the sender of the channel, or its receiver?
-    pub(super) fn ends(&self, event: &Event, channel: ChannelId, sends: bool) -> Seen {
-        if self.owns(event.process, channel, sends) { Ok(()) } else { Err(self.undefined(event)) }
+    pub(super) fn ends(&self, at: Spot, channel: ChannelId, sends: bool) -> Seen {
+        if self.owns(at.process, channel, sends) { Ok(()) } else { Err(self.undefined(at)) }
     }
 
     /// A line that sends.
-    pub(super) fn send(&self, event: &Event, channel: ChannelId, m: u64, lane: &mut Lane) -> Seen {
+    pub(super) fn send(&self, at: Spot, channel: ChannelId, m: u64, lane: &mut Lane) -> Seen {
         let expected = std::mem::replace(&mut lane.next_sent, Lane::after(m));
         if expected == m || expected == ANY {
             return Ok(());
         }
         let what = format!("message {m} is sent where {expected} is next");
-        Err(self.wrong(event, &what).witness(channel, event.attempt, m))
+        Err(self.wrong(at, &what).witness(channel, at.attempt, m))
     }
 
     /// A line that applies.
-    pub(super) fn apply(&self, event: &Event, channel: ChannelId, m: u64, lane: &mut Lane) -> Seen {
+    pub(super) fn apply(&self, at: Spot, channel: ChannelId, m: u64, lane: &mut Lane) -> Seen {
         let expected = std::mem::replace(&mut lane.next_rcvd, Lane::after(m));
         let next = expected == m || expected == ANY;
         if next && m < lane.next_sent {
@@ -201,7 +201,7 @@ impl WellFormed {
         } else {
             format!("message {m} is applied where {expected} is next: not first in, first out")
         };
-        Err(self.wrong(event, &what).witness(channel, event.attempt, m))
+        Err(self.wrong(at, &what).witness(channel, at.attempt, m))
     }
 
     /// What is said at the end.

@@ -1,6 +1,7 @@
 //! Making a choice happen. `apply` is one match and reads like a table of contents.
 
 use super::choice::{AskId, Choice, Fault, Step};
+use super::ledger::Showing;
 use super::life::{Generation, Life, Place};
 use super::observer::Observer;
 use super::{Service, World};
@@ -74,14 +75,17 @@ impl World {
         let element = self.pop(g, channel, observer);
         let to = Incarnation { task: table.to, attempt: job };
         let life = self.generations[g].places[table.to.index()].life_mut().expect("the receiver lives");
-        let kind = match &element {
-            Element::Record(_) => life.recorder.apply(channel, table.input),
-            Element::Barrier(barrier) => Kind::BarIn { channel, checkpoint: barrier.id, passed: 0 },
-            Element::Cancel(checkpoint) => Kind::CancelIn { channel, checkpoint: *checkpoint },
-            Element::End => Kind::EndIn { channel },
-        };
-        let event = life.recorder.event(observer.now(), kind);
-        observer.event(event);
+        let at = life.recorder.spot(observer.now());
+        match &element {
+            Element::Record(_) => observer.record_applied(at, channel, life.recorder.apply(table.input)),
+            Element::Barrier(barrier) => {
+                observer.event(at.event(Kind::BarIn { channel, checkpoint: barrier.id, passed: 0 }));
+            }
+            Element::Cancel(checkpoint) => {
+                observer.event(at.event(Kind::CancelIn { channel, checkpoint: *checkpoint }));
+            }
+            Element::End => observer.event(at.event(Kind::EndIn { channel })),
+        }
         self.step(to, Input::Element(table.input, element), keep, observer);
     }
 
@@ -131,7 +135,8 @@ impl World {
             if self.is_socket(who.task) {
                 self.cursors[partition.index()] = offset.next();
             }
-            self.line(who, Kind::Read { partition, record: record.clone() }, observer);
+            let life = self.life_mut(who).expect("a reader lives");
+            observer.record_read(life.recorder.spot(observer.now()), partition, record);
         }
         self.step(who, Input::Read { partition, offset, record }, keep, observer);
     }
@@ -226,6 +231,7 @@ impl World {
         observer: &mut impl Observer,
     ) -> Reply {
         let mut lines = std::mem::take(&mut self.lines);
+        let mut showing = None;
         let (process, reply) = match service {
             Service::Store => {
                 let topology = &self.setup.topology;
@@ -234,13 +240,21 @@ impl World {
             }
             Service::Ledger(vertex) => {
                 let ledger = self.ledgers.get_mut(&vertex).expect("a sink has a ledger");
-                (self.setup.topology.ledger(vertex), ledger.apply(asker, request, failed, &mut lines))
+                let process = self.setup.topology.ledger(vertex);
+                (process, ledger.apply(asker, request, failed, &mut lines, &mut showing))
             }
         };
         for kind in lines.drain(..) {
             self.service_line(process, kind, observer);
         }
         self.lines = lines;
+        if let Some(Showing { mut first, records }) = showing {
+            for record in records.iter() {
+                let at = self.service_spot(process, observer.now());
+                observer.record_visible(at, &first, record);
+                first.position += 1;
+            }
+        }
         if let (Request::Begin(txn), Service::Ledger(vertex)) = (request, service) {
             observer.opened(vertex, *txn);
         }

@@ -3,10 +3,19 @@
 use crate::engine::message::{Element, Record};
 use std::collections::VecDeque;
 
+/// An element on its way. The element comes first, so that moving an entry moves an element the way it was written,
+/// in the same pieces: other pieces would make the processor wait for its own writes.
+#[derive(Clone, Debug)]
+#[repr(C)]
+struct Entry {
+    element: Element<Record>,
+    stamp: u64,
+}
+
 /// A channel of one job attempt. The stamps are the driver's: due times in the simulation, nothing in a search.
 #[derive(Clone, Debug, Default)]
 pub struct Channel {
-    queue: VecDeque<(u64, Element<Record>)>,
+    queue: VecDeque<Entry>,
     barriers: u32,
 }
 
@@ -15,34 +24,49 @@ impl Channel {
     #[inline]
     pub fn push(&mut self, stamp: u64, element: Element<Record>) {
         self.barriers += matches!(element, Element::Barrier(_)) as u32;
-        self.queue.push_back((stamp, element));
+        self.queue.push_back(Entry { element, stamp });
+    }
+
+    /// Puts a record at the tail.
+    #[inline(always)]
+    pub fn push_record(&mut self, stamp: u64, record: Record) {
+        self.queue.push_back(Entry { element: Element::Record(record), stamp });
     }
 
     /// Puts records back at the head, in order.
     pub fn refill(&mut self, stamp: u64, records: &[Record]) {
         for record in records.iter().rev() {
-            self.queue.push_front((stamp, Element::Record(record.clone())));
+            self.queue.push_front(Entry { element: Element::Record(record.clone()), stamp });
         }
     }
 
     /// Takes the head.
     #[inline]
     pub fn pop(&mut self) -> Option<Element<Record>> {
-        let (_, element) = self.queue.pop_front()?;
+        let element = self.queue.pop_front()?.element;
         self.barriers -= matches!(element, Element::Barrier(_)) as u32;
         Some(element)
+    }
+
+    /// Takes the head, which is a record.
+    #[inline(always)]
+    pub fn pop_record(&mut self) -> Record {
+        match self.queue.pop_front() {
+            Some(Entry { element: Element::Record(record), .. }) => record,
+            _ => unreachable!("the head is a record"),
+        }
     }
 
     /// The stamp of the head.
     #[inline]
     pub fn due(&self) -> Option<u64> {
-        self.queue.front().map(|(stamp, _)| *stamp)
+        self.queue.front().map(|entry| entry.stamp)
     }
 
     /// Is the head a record?
     #[inline]
     pub fn record_first(&self) -> bool {
-        matches!(self.queue.front(), Some((_, Element::Record(_))))
+        matches!(self.queue.front(), Some(Entry { element: Element::Record(_), .. }))
     }
 
     /// How many elements it holds.
@@ -62,8 +86,8 @@ impl Channel {
         if self.barriers == 0 {
             return None;
         }
-        let at = self.queue.iter().position(|(_, element)| !matches!(element, Element::Record(_)))?;
-        match self.queue[at].1 {
+        let at = self.queue.iter().position(|entry| !matches!(entry.element, Element::Record(_)))?;
+        match self.queue[at].element {
             Element::Barrier(barrier) if at > 0 => Some((at, barrier)),
             _ => None,
         }
@@ -73,7 +97,7 @@ impl Channel {
     pub fn overtake(&mut self, at: usize) -> Vec<Record> {
         self.queue.remove(at);
         self.barriers -= 1;
-        let record = |(_, element): &(u64, Element<Record>)| match element {
+        let record = |entry: &Entry| match &entry.element {
             Element::Record(record) => record.clone(),
             other => unreachable!("a barrier passes records only, not {other:?}"),
         };
@@ -82,6 +106,6 @@ impl Channel {
 
     /// What it holds, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Element<Record>> {
-        self.queue.iter().map(|(_, element)| element)
+        self.queue.iter().map(|entry| &entry.element)
     }
 }

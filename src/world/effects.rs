@@ -107,17 +107,20 @@ impl World {
         let generation = &mut self.generations[g];
         let life = generation.places[who.task.index()].life_mut().expect("it is taking a step");
         let mut overtakes = false;
-        let kind = match &element {
-            Element::Record(record) => life.recorder.send(channel, table.output, record.clone()),
+        let at = life.recorder.spot(observer.now());
+        match &element {
+            Element::Record(record) => {
+                observer.record_sent(at, channel, life.recorder.send(table.output), record);
+            }
             Element::Barrier(barrier) => {
                 overtakes = barrier.overtakes;
-                Kind::BarOut { channel, checkpoint: barrier.id, overtakes }
+                observer.event(at.event(Kind::BarOut { channel, checkpoint: barrier.id, overtakes }));
             }
-            Element::Cancel(checkpoint) => Kind::CancelOut { channel, checkpoint: *checkpoint },
-            Element::End => Kind::EndOut { channel },
-        };
-        let event = life.recorder.event(observer.now(), kind);
-        observer.event(event);
+            Element::Cancel(checkpoint) => {
+                observer.event(at.event(Kind::CancelOut { channel, checkpoint: *checkpoint }));
+            }
+            Element::End => observer.event(at.event(Kind::EndOut { channel })),
+        }
         let queue = &mut generation.channels[channel.index()];
         let len = queue.len();
         let stamp = observer.sent(who.attempt, channel, len, overtakes);

@@ -2,13 +2,14 @@
 //! `apply`, with every table looked up once; `tests/determinism.rs` holds it against the menu.
 
 use super::World;
+use super::channel::Channel;
 use super::choice::{Choice, Step};
 use super::life::{Generation, Life, Place};
 use super::observer::Observer;
-use crate::engine::message::{Effect, Element, Input, Record};
+use crate::engine::message::{Element, Input, Record};
+use crate::engine::process::{Passed, Way};
 use crate::ids::*;
-use crate::topology::{self, Topology};
-use crate::trace::event::Kind;
+use crate::topology;
 
 /// What came of offering a channel's head to its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +24,12 @@ impl World {
     /// Delivers the head of a channel, if that is enabled: `Choice::Deliver`.
     #[inline]
     pub fn offer(&mut self, job: Attempt, channel: ChannelId, observer: &mut impl Observer) -> Offered {
-        let table = self.setup.topology.channels[channel.index()];
+        let table = &self.tables[channel.index()];
         let Some(g) = self.position(job) else { return Offered::Refused };
-        let generation = &mut self.generations[g];
-        let queue = &mut generation.channels[channel.index()];
-        let Place::Alive(life) = &mut generation.places[table.to.index()] else { return Offered::Refused };
+        let Generation { places, channels, .. } = &mut self.generations[g];
+        let Place::Alive(life) = &mut places[table.to.index()] else { return Offered::Refused };
         let open = life.full == 0 && !life.choosing && (life.flowing || !life.process.blocked(table.input));
+        let queue = &mut channels[channel.index()];
         if !open || queue.is_empty() {
             return Offered::Refused;
         }
@@ -36,17 +37,25 @@ impl World {
             self.perform(Step::from(Choice::Deliver(job, channel)), observer);
             return Offered::Taken(self.channel(job, channel).and_then(|queue| queue.due()));
         }
-        let element = queue.pop().expect("the channel isn't empty");
-        let left = queue.len();
-        let next = queue.due();
-        let kind = life.recorder.apply(channel, table.input);
-        observer.event(life.recorder.event(observer.now(), kind));
-        let who = life.who;
-        life.process.step(Input::Element(table.input, element), &mut self.outbox);
-        if left + 1 == table.capacity as usize {
-            made_room(generation, &table, observer);
+        let mut record = queue.pop_record();
+        let (next, has_room_again) = (queue.due(), queue.len() + 1 == table.capacity as usize);
+        let at = life.recorder.spot(observer.now());
+        observer.record_applied(at, channel, life.recorder.apply(table.input));
+        let passed = life.process.pass(Way::Input(table.input), &mut record);
+        if let Passed::Into(channel) = passed {
+            put(&self.tables, life, channels, channel, record, observer);
+            if has_room_again {
+                made_room(places, table.from, observer);
+            }
+        } else {
+            let who = life.who;
+            if has_room_again {
+                made_room(places, table.from, observer);
+            }
+            if passed == Passed::Not {
+                self.step(who, Input::Element(table.input, Element::Record(record)), None, observer);
+            }
         }
-        self.after_record(g, who, observer);
         Offered::Taken(next)
     }
 
@@ -54,75 +63,49 @@ impl World {
     #[inline]
     pub fn offer_read(&mut self, who: Incarnation, slot: u32, observer: &mut impl Observer) -> bool {
         let Some(g) = self.position(who.attempt) else { return false };
-        let Place::Alive(life) = &mut self.generations[g].places[who.task.index()] else { return false };
+        let Generation { places, channels, .. } = &mut self.generations[g];
+        let Place::Alive(life) = &mut places[who.task.index()] else { return false };
         if life.full > 0 || life.choosing {
             return false;
         }
         let Some((partition, offset)) = life.process.wants(slot as usize) else { return false };
-        let record = self.setup.logs[partition.index()].get(partition, offset);
-        let Some(record) = record.filter(|_| offset != crate::engine::process::ANY_OFFSET) else {
+        let Some(mut record) = self.setup.logs[partition.index()].get(partition, offset) else {
             self.perform(Step::from(Choice::Read(who, slot)), observer);
-            return true;
+            return true; // the end, or a socket, which leaves the offset open
         };
-        let kind = Kind::Read { partition, record: record.clone() };
-        observer.event(life.recorder.event(observer.now(), kind));
-        life.process.step(Input::Read { partition, offset, record: Some(record) }, &mut self.outbox);
-        self.after_record(g, who, observer);
+        let at = life.recorder.spot(observer.now());
+        observer.record_read(at, partition, &record);
+        match life.process.pass(Way::Partition, &mut record) {
+            Passed::Into(channel) => put(&self.tables, life, channels, channel, record, observer),
+            Passed::Kept => {}
+            Passed::Not => self.step(who, Input::Read { partition, offset, record: Some(record) }, None, observer),
+        }
         true
-    }
-
-    /// What a step that took a record asked for becomes state.
-    #[inline]
-    fn after_record(&mut self, g: usize, who: Incarnation, observer: &mut impl Observer) {
-        let plain = |effect: &Effect| matches!(effect, Effect::Send(_, Element::Record(_)));
-        if !self.outbox.gate_changed && self.outbox.effects.iter().all(plain) {
-            let generation = &mut self.generations[g];
-            let (places, channels) = (&mut generation.places, &mut generation.channels);
-            let Place::Alive(life) = &mut places[who.task.index()] else { unreachable!("it has just taken a step") };
-            for effect in self.outbox.effects.drain(..) {
-                let Effect::Send(channel, element) = effect else { unreachable!("all effects are sends") };
-                put(&self.setup.topology, life, channels, channel, element, observer);
-            }
-            return;
-        }
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let changed = std::mem::take(&mut outbox.gate_changed);
-        for effect in outbox.effects.drain(..) {
-            self.effect(who, effect, observer);
-        }
-        self.outbox = outbox;
-        if changed {
-            self.settle(who, observer);
-        }
     }
 }
 
-#[inline]
+/// A record that was passed goes into its channel.
+#[inline(always)]
 fn put(
-    topology: &Topology,
+    tables: &[topology::Channel],
     life: &mut Life,
-    channels: &mut [super::channel::Channel],
+    channels: &mut [Channel],
     channel: ChannelId,
-    element: Element<Record>,
+    record: Record,
     observer: &mut impl Observer,
 ) {
-    let table = &topology.channels[channel.index()];
-    if let Element::Record(record) = &element {
-        let kind = life.recorder.send(channel, table.output, record.clone());
-        observer.event(life.recorder.event(observer.now(), kind));
-    }
-    let queue = &mut channels[channel.index()];
+    let (table, queue) = (&tables[channel.index()], &mut channels[channel.index()]);
+    let at = life.recorder.spot(observer.now());
+    observer.record_sent(at, channel, life.recorder.send(table.output), &record);
     let len = queue.len();
     let stamp = observer.sent(life.who.attempt, channel, len, false);
-    queue.push(stamp, element);
-    if len + 1 == table.capacity as usize {
-        life.full += 1;
-    }
+    queue.push_record(stamp, record);
+    life.full += (len + 1 == table.capacity as usize) as u32;
 }
 
 #[cold]
-fn made_room(generation: &mut Generation, table: &topology::Channel, observer: &mut impl Observer) {
-    if let Some(sender) = generation.places[table.from.index()].life_mut() {
+fn made_room(places: &mut [Place], sender: TaskId, observer: &mut impl Observer) {
+    if let Some(sender) = places[sender.index()].life_mut() {
         sender.full -= 1;
         if sender.full == 0 {
             observer.changed(sender.who);

@@ -3,13 +3,13 @@
 use crate::engine::message::{Record, Reply, Request, Txn};
 use crate::ids::*;
 use crate::topology::SinkKind;
-use crate::trace::event::{Kind, Outcome, TxnOp};
+use crate::trace::event::{Kind, Outcome, Shown, TxnOp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a reader of a sink sees, whatever order it came in: each record and how often, or the newest record of each
 /// key where writes replace each other.
-pub type Shown = BTreeMap<Record, u32>;
+pub type Seen = BTreeMap<Record, u32>;
 
 /// How far a transaction is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,14 @@ enum State {
     Aborted,
 }
 
+/// Records that become visible at once, one position after another: `first` is the first one's.
+pub struct Showing {
+    /// What is said of the first.
+    pub first: Shown,
+    /// In order.
+    pub records: Arc<[Record]>,
+}
+
 /// The ledger of one sink vertex.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -27,19 +35,19 @@ pub struct Ledger {
     txns: BTreeMap<Txn, State>,
     fenced: BTreeMap<TaskId, Attempt>,
     position: u64,
-    shown: Option<Shown>,
+    seen: Option<Seen>,
 }
 
 impl Ledger {
     /// Nothing written yet. `remember`: what is visible is kept, for searches; a long simulation can't afford that.
     pub fn new(kind: SinkKind, remember: bool) -> Self {
-        let shown = remember.then(Shown::new);
-        Ledger { kind, txns: BTreeMap::new(), fenced: BTreeMap::new(), position: 0, shown }
+        let seen = remember.then(Seen::new);
+        Ledger { kind, txns: BTreeMap::new(), fenced: BTreeMap::new(), position: 0, seen }
     }
 
     /// What is visible, if the ledger remembers it.
-    pub fn shown(&self) -> Option<&Shown> {
-        self.shown.as_ref()
+    pub fn seen(&self) -> Option<&Seen> {
+        self.seen.as_ref()
     }
 
     /// What is visible and what was committed; attempts start over.
@@ -58,14 +66,28 @@ impl Ledger {
         self.txns.iter().filter_map(open)
     }
 
-    /// Does what was asked; what to write into the trace, and the reply (none to `Write`).
-    pub fn apply(&mut self, asker: Incarnation, request: &Request, failed: bool, lines: &mut Vec<Kind>) -> Reply {
+    /// Does what was asked; what to write into the trace, what becomes visible after that, and the reply (none to
+    /// `Write`).
+    pub fn apply(
+        &mut self,
+        asker: Incarnation,
+        request: &Request,
+        failed: bool,
+        lines: &mut Vec<Kind>,
+        showing: &mut Option<Showing>,
+    ) -> Reply {
         let fenced = self.fenced.get(&asker.task).is_some_and(|attempt| asker.attempt < *attempt);
         match request {
             Request::Write(record) => {
                 // A plain print listens to nobody's epoch; an upsert is refused by the newer writer's.
                 if !failed && !fenced {
-                    self.show(asker, record, None, lines);
+                    lines.push(Kind::Visible {
+                        position: self.position,
+                        from: asker,
+                        record: record.clone(),
+                        txn: None,
+                    });
+                    self.position += 1;
                 }
                 Reply::Done
             }
@@ -85,17 +107,17 @@ impl Ledger {
                 })
             }
             Request::Commit(txn) => {
-                let records = match self.txns.get(txn) {
-                    Some(State::Prepared(records)) if !fenced => records.clone(),
-                    _ => Arc::from([]),
-                };
-                let reply = self.change(TxnOp::Commit, *txn, fenced, lines, |state| match state {
+                if let Some(State::Prepared(records)) = self.txns.get(txn)
+                    && !fenced
+                {
+                    let records = records.clone();
+                    *showing = Some(self.show(asker, Some(*txn), records));
+                }
+                self.change(TxnOp::Commit, *txn, fenced, lines, |state| match state {
                     Some(State::Prepared(_)) => (Some(State::Committed), Outcome::Ok, Reply::Done),
                     Some(State::Committed) => (None, Outcome::Again, Reply::Done),
                     _ => (None, Outcome::Error, Reply::Expired),
-                });
-                records.iter().for_each(|record| self.show(asker, record, Some(*txn), lines));
-                reply
+                })
             }
             other => unreachable!("a ledger is never asked {other:?}"),
         }
@@ -157,15 +179,18 @@ impl Ledger {
         lines.push(Kind::Txn { op, txn, records, outcome: Outcome::Ok });
     }
 
-    fn show(&mut self, from: Incarnation, record: &Record, txn: Option<Txn>, lines: &mut Vec<Kind>) {
-        lines.push(Kind::Visible { position: self.position, from, record: record.clone(), txn });
-        self.position += 1;
-        if let Some(shown) = &mut self.shown {
-            if self.kind == SinkKind::Upsert {
-                shown.retain(|old, _| old.key != record.key);
+    fn show(&mut self, from: Incarnation, txn: Option<Txn>, records: Arc<[Record]>) -> Showing {
+        let first = Shown { position: self.position, from, txn };
+        self.position += records.len() as u64;
+        if let Some(seen) = &mut self.seen {
+            for record in records.iter() {
+                if self.kind == SinkKind::Upsert {
+                    seen.retain(|old, _| old.key != record.key);
+                }
+                *seen.entry(record.clone()).or_default() += 1;
             }
-            *shown.entry(record.clone()).or_default() += 1;
         }
+        Showing { first, records }
     }
 
     /// How many records a reader sees.
@@ -177,7 +202,7 @@ impl Ledger {
     /// or stage it again, and to commit it is refused as if it had never been.
     pub fn digest(&self, d: &mut crate::digest::Digest) {
         d.word(if self.kind == SinkKind::Upsert { 0 } else { self.position });
-        for (record, times) in self.shown.iter().flatten() {
+        for (record, times) in self.seen.iter().flatten() {
             record.digest(d);
             d.word(*times as u64);
         }

@@ -21,8 +21,8 @@ pub mod store;
 use crate::engine::message::Outbox;
 use crate::engine::message::{Control, Reply, Request};
 use crate::ids::*;
-use crate::topology::{Role, SinkKind};
-use crate::trace::event::Kind;
+use crate::topology::{Channel, Role, SinkKind};
+use crate::trace::event::{Kind, Spot};
 use crate::trace::record::{self, Shadow};
 use choice::AskId;
 use ledger::Ledger;
@@ -65,6 +65,7 @@ pub struct InFlight {
 #[derive(Clone)]
 pub struct World {
     setup: Arc<Setup>,
+    tables: Arc<[Channel]>,       // those of the topology, at hand
     generations: Vec<Generation>, // ascending; the newest, and older ones in which somebody lives
     coordinators: Vec<Life>,      // ascending
     last_coordinator: Attempt,
@@ -90,6 +91,7 @@ impl World {
         });
         World {
             setup: setup.clone(),
+            tables: topology.channels.clone(),
             generations: Vec::new(),
             coordinators: Vec::new(),
             last_coordinator: Attempt(0),
@@ -156,12 +158,16 @@ impl World {
 
     #[inline]
     fn position(&self, attempt: Attempt) -> Option<usize> {
-        self.generations.iter().rposition(|generation| generation.attempt == attempt)
+        let newest = self.generations.len().wrapping_sub(1);
+        match self.generations.last() {
+            Some(generation) if generation.attempt == attempt => Some(newest),
+            _ => self.generations.iter().position(|generation| generation.attempt == attempt),
+        }
     }
 
     #[inline]
     fn generation(&self, attempt: Attempt) -> Option<&Generation> {
-        self.generations.iter().rfind(|generation| generation.attempt == attempt)
+        self.position(attempt).map(|g| &self.generations[g])
     }
 
     /// A channel of a job attempt.
@@ -198,8 +204,14 @@ impl World {
     }
 
     fn service_line(&mut self, process: TaskId, kind: Kind, observer: &mut impl Observer) {
+        let at = self.service_spot(process, observer.now());
+        observer.event(at.event(kind));
+    }
+
+    #[inline]
+    fn service_spot(&mut self, process: TaskId, now: Nanos) -> Spot {
         let count = &mut self.counts[process.index() - self.setup.topology.store().index()];
-        observer.event(record::service(process, count, observer.now(), kind));
+        record::service(process, count, now)
     }
 
     /// Is anything left that could still happen by itself: messages, requests, records?

@@ -1,14 +1,39 @@
 //! Who watches a world: drivers that keep time beside it, recorders, verifiers.
 
 use super::choice::AskId;
-use crate::engine::message::Timer;
+use crate::engine::message::{Record, Timer};
 use crate::ids::*;
-use crate::trace::event::Event;
+use crate::trace::event::{Event, Shown, Spot};
 
 /// Is told what a step did. Every method does nothing unless a driver needs it.
 pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: Event);
+
+    /// A record went into a channel. This and the next three are the lines of records, told without an event: what
+    /// they mean is what `event` does with the same line.
+    #[inline]
+    fn record_sent(&mut self, at: Spot, channel: ChannelId, m: u64, record: &Record) {
+        self.event(at.send(channel, m, record));
+    }
+
+    /// A record was taken off a channel.
+    #[inline]
+    fn record_applied(&mut self, at: Spot, channel: ChannelId, m: u64) {
+        self.event(at.apply(channel, m));
+    }
+
+    /// A record was taken from a partition.
+    #[inline]
+    fn record_read(&mut self, at: Spot, partition: PartitionId, record: &Record) {
+        self.event(at.read(partition, record));
+    }
+
+    /// A record became visible.
+    #[inline]
+    fn record_visible(&mut self, at: Spot, shown: &Shown, record: &Record) {
+        self.event(at.visible(shown, record));
+    }
 
     /// The time that events are stamped with.
     fn now(&self) -> Nanos {

@@ -3,10 +3,14 @@
 use crate::engine::config::Config;
 use crate::engine::message::{Datum, Record};
 use crate::engine::process::Spawn;
+use crate::engine::shared::Shared;
 use crate::ids::*;
 use crate::topology::Topology;
 use crate::trace::event::Guarantee;
 use std::sync::Arc;
+
+/// A line of a text.
+pub type Line = Shared<str>;
 
 /// The content of one partition: a constant of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +29,12 @@ pub enum Log {
         salt: u64,
     },
     /// Lines of a text; the key is the line's number.
-    Lines(Arc<[Arc<str>]>),
+    Lines(Arc<[Line]>),
 }
 
 impl Log {
     /// The record at an offset; none at and after the end.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, partition: PartitionId, offset: Offset) -> Option<Record> {
         let id = RecordId { partition, part: 0, offset };
         match self {
@@ -40,8 +44,8 @@ impl Log {
                 }
                 let h = crate::digest::mix((partition.0 as u64) << 32 ^ offset.0 ^ salt.rotate_left(17));
                 let skewed = *skew_tenths > 0 && (h >> 56) % 10 < *skew_tenths;
-                let key = if skewed { 0 } else { (h as u32 as u64 % keys) as i64 };
-                Some(Record { id, key: Datum::Int(key), value: Datum::Int(((h >> 32) % values) as i64) })
+                let key = if skewed { 0 } else { below(h as u32 as u64, *keys) as i64 };
+                Some(Record { id, key: Datum::Int(key), value: Datum::Int(below(h >> 32, *values) as i64) })
             }
             Log::Lines(lines) => lines.get(offset.0 as usize).map(|line| Record {
                 id,
@@ -63,6 +67,12 @@ impl Log {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The remainder, without a division where the divisor is a power of two.
+#[inline(always)]
+fn below(word: u64, n: u64) -> u64 {
+    if n.is_power_of_two() { word & (n - 1) } else { word % n }
 }
 
 /// Everything constant about a world.

@@ -8,7 +8,6 @@ use cutline::engine::process::Process;
 use cutline::engine::snapshot::{Manifest, Snapshot};
 use cutline::ids::*;
 use cutline::topology::*;
-use cutline::trace::event::Kind;
 use cutline::world::ledger::Ledger;
 use cutline::world::store::Store;
 use std::collections::BTreeMap;
@@ -394,13 +393,13 @@ impl Sink {
 
     fn serve_at(&mut self, at: usize) {
         let (ticket, request, ledger) = self.asks.remove(at);
-        let mut lines = Vec::new();
+        let (mut lines, mut showing) = (Vec::new(), None);
         let reply = match ledger {
-            true => self.ledger.apply(self.me, &request, false, &mut lines),
+            true => self.ledger.apply(self.me, &request, false, &mut lines, &mut showing),
             false => self.store.apply(&self.topology, FencingToken(1), &request, None, false, &mut lines),
         };
-        for line in lines {
-            if let Kind::Visible { record: Record { value: Datum::Int(value), .. }, .. } = line {
+        for record in showing.iter().flat_map(|showing| showing.records.iter()) {
+            if let Datum::Int(value) = record.value {
                 self.visible.push(value);
             }
         }

@@ -69,7 +69,7 @@ fn row_81_a_restore_commits_what_the_checkpoint_contains_and_aborts_the_rest() {
     // What the dead attempt still wanted is refused.
     let dead = Incarnation { attempt: Attempt(1), ..sink.me };
     let txn = Txn { attempt: Attempt(1), task: TaskId(1), number: 2 };
-    let reply = sink.ledger.apply(dead, &Request::Commit(txn), false, &mut Vec::new());
+    let reply = sink.ledger.apply(dead, &Request::Commit(txn), false, &mut Vec::new(), &mut None);
     assert_eq!(reply, Reply::Fenced);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::engine::keyed::Keyed;
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
 
 /// Emits, for each record, how many of its key have come.
@@ -10,11 +10,11 @@ use crate::engine::snapshot::OperatorState;
 pub struct Count(Keyed<i64>);
 
 impl Operator for Count {
-    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
+    fn alter(&mut self, record: &mut Record, _chosen: Chosen) -> bool {
         let count = self.0.entry(&record.key);
         *count += 1;
         record.value = Datum::Int(*count);
-        emit(record);
+        true
     }
 
     fn state(&self) -> OperatorState {

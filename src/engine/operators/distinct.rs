@@ -2,7 +2,7 @@
 
 use crate::engine::keyed::Keyed;
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
 
 /// Emits the first record of each key, with the value 1.
@@ -10,12 +10,10 @@ use crate::engine::snapshot::OperatorState;
 pub struct Distinct(Keyed<bool>);
 
 impl Operator for Distinct {
-    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
-        let seen = self.0.entry(&record.key);
-        if !std::mem::replace(seen, true) {
-            record.value = Datum::Int(1);
-            emit(record);
-        }
+    fn alter(&mut self, record: &mut Record, _chosen: Chosen) -> bool {
+        let first = !std::mem::replace(self.0.entry(&record.key), true);
+        record.value = Datum::Int(1);
+        first
     }
 
     fn state(&self) -> OperatorState {

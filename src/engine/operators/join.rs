@@ -2,7 +2,7 @@
 
 use crate::engine::keyed::Keyed;
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Emit, Operator};
 use crate::engine::snapshot::OperatorState;
 
 use super::words::part_of;
@@ -12,7 +12,11 @@ use super::words::part_of;
 pub struct Join(Keyed<[Vec<Datum>; 2]>);
 
 impl Operator for Join {
-    fn apply(&mut self, side: u32, record: Record, _chosen: Chosen, emit: &mut Emit) {
+    fn splits(&self) -> bool {
+        true
+    }
+
+    fn split(&mut self, side: u32, record: Record, emit: &mut Emit) {
         let sides = self.0.entry(&record.key);
         let (own, other) = (side as usize & 1, 1 - (side as usize & 1));
         sides[own].push(record.value.clone());

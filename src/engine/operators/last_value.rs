@@ -2,7 +2,7 @@
 
 use crate::engine::keyed::Keyed;
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
 
 /// Emits, for each record, the pair of the last value of its key (0 at first) and its own.
@@ -10,11 +10,11 @@ use crate::engine::snapshot::OperatorState;
 pub struct LastValue(Keyed<Option<Datum>>);
 
 impl Operator for LastValue {
-    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
+    fn alter(&mut self, record: &mut Record, _chosen: Chosen) -> bool {
         let last = self.0.entry(&record.key);
         let before = last.replace(record.value.clone()).unwrap_or(Datum::Int(0));
-        record.value = Datum::Pair((before, record.value).into());
-        emit(record);
+        record.value = Datum::Pair((before, record.value.clone()).into());
+        true
     }
 
     fn state(&self) -> OperatorState {

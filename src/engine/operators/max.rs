@@ -2,7 +2,7 @@
 
 use crate::engine::keyed::Keyed;
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
 
 /// Emits a record when it raises the maximum of its key. A maximum has no inverse: what was counted twice or
@@ -11,12 +11,13 @@ use crate::engine::snapshot::OperatorState;
 pub struct Max(Keyed<Option<Datum>>);
 
 impl Operator for Max {
-    fn apply(&mut self, _side: u32, record: Record, _chosen: Chosen, emit: &mut Emit) {
+    fn alter(&mut self, record: &mut Record, _chosen: Chosen) -> bool {
         let max = self.0.entry(&record.key);
-        if max.as_ref().is_none_or(|max| record.value > *max) {
+        let raised = max.as_ref().is_none_or(|max| record.value > *max);
+        if raised {
             *max = Some(record.value.clone());
-            emit(record);
         }
+        raised
     }
 
     fn state(&self) -> OperatorState {

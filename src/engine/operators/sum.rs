@@ -2,7 +2,7 @@
 
 use crate::engine::keyed::Keyed;
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
 
 /// Emits, for each record, the sum of its key so far, wrapping around.
@@ -10,13 +10,13 @@ use crate::engine::snapshot::OperatorState;
 pub struct Sum(Keyed<i64>);
 
 impl Operator for Sum {
-    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
+    fn alter(&mut self, record: &mut Record, _chosen: Chosen) -> bool {
         let sum = self.0.entry(&record.key);
         if let Datum::Int(value) = record.value {
             *sum = sum.wrapping_add(value);
         }
         record.value = Datum::Int(*sum);
-        emit(record);
+        true
     }
 
     fn state(&self) -> OperatorState {

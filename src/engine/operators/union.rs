@@ -1,15 +1,15 @@
 //! Two inputs become one.
 
 use crate::engine::message::Record;
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Chosen, Operator};
 
 /// Hands every record on.
 #[derive(Clone)]
 pub struct Union;
 
 impl Operator for Union {
-    fn apply(&mut self, _side: u32, record: Record, _chosen: Chosen, emit: &mut Emit) {
-        emit(record);
+    fn alter(&mut self, _record: &mut Record, _chosen: Chosen) -> bool {
+        true
     }
 
     fn fork(&self) -> Box<dyn Operator> {

@@ -2,7 +2,7 @@
 
 use crate::engine::keyed::Keyed;
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
 
 /// Emits the sum of the values of a key for every `size` records of it. A window that isn't full at the end is
@@ -21,17 +21,18 @@ impl Window {
 }
 
 impl Operator for Window {
-    fn apply(&mut self, _side: u32, mut record: Record, _chosen: Chosen, emit: &mut Emit) {
+    fn alter(&mut self, record: &mut Record, _chosen: Chosen) -> bool {
         let (count, sum) = self.open.entry(&record.key);
         *count += 1;
         if let Datum::Int(value) = record.value {
             *sum = sum.wrapping_add(value);
         }
-        if *count >= self.size {
+        let full = *count >= self.size;
+        if full {
             record.value = Datum::Int(*sum);
             (*count, *sum) = (0, 0);
-            emit(record);
         }
+        full
     }
 
     fn state(&self) -> OperatorState {

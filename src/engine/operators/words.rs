@@ -1,7 +1,7 @@
 //! Splits text into words.
 
 use crate::engine::message::{Datum, Record};
-use crate::engine::operator::{Chosen, Emit, Operator};
+use crate::engine::operator::{Emit, Operator};
 use crate::ids::RecordId;
 
 /// One record a word: the word, in lower case, is the key, the value is 1.
@@ -14,7 +14,11 @@ pub fn part_of(parent: RecordId, i: usize) -> RecordId {
 }
 
 impl Operator for Words {
-    fn apply(&mut self, _side: u32, record: Record, _chosen: Chosen, emit: &mut Emit) {
+    fn splits(&self) -> bool {
+        true
+    }
+
+    fn split(&mut self, _side: u32, record: Record, emit: &mut Emit) {
         let Datum::Text(text) = &record.value else { return emit(record) };
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         for (i, word) in words.enumerate() {
