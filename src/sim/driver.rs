@@ -13,6 +13,7 @@ use crate::topology::Topology;
 use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind};
 use crate::verify::Verifier;
+use crate::world::Service;
 use crate::world::choice::{AskId, Choice};
 use crate::world::observer::Observer;
 use crate::world::setup::Setup;
@@ -72,7 +73,7 @@ pub struct Driver {
     pub(super) dice: Dice,
     timers: BTreeMap<(Incarnation, Timer), u64>,
     control_due: BTreeMap<(Incarnation, Incarnation), u64>,
-    ledger_due: BTreeMap<Incarnation, u64>,
+    asked_due: BTreeMap<(Incarnation, Service), u64>,
     changed: Vec<Incarnation>,
     pub(super) slow: Vec<(ChannelId, u32, u64)>,
     /// Faults tied to protocol events: index into the plan, occurrences still to come.
@@ -109,7 +110,7 @@ impl Driver {
             dice: Dice::new(seed, crate::scenario::dice::stream::SIMULATOR),
             timers: BTreeMap::new(),
             control_due: BTreeMap::new(),
-            ledger_due: BTreeMap::new(),
+            asked_due: BTreeMap::new(),
             changed: Vec::new(),
             slow: Vec::new(),
             points: Vec::new(),
@@ -381,17 +382,17 @@ impl Observer for Driver {
         self.later(due, Rare::Choice(Choice::Tell(from, to)));
     }
 
-    fn asked(&mut self, ask: AskId) {
-        let arrival = self.now + self.delay(self.plan.store);
-        let last = self.ledger_due.entry(ask.asker).or_default();
-        // One connection for each asker: requests arrive in the order in which they were made.
+    fn asked(&mut self, ask: AskId, there: Service) {
+        let arrival = self.now + self.delay(self.plan.law_of(there));
+        let last = self.asked_due.entry((ask.asker, there)).or_default();
+        // One connection for each asker and service: requests arrive in the order in which they were made.
         *last = arrival.max(*last);
         let due = *last;
         self.later(due, Rare::Choice(Choice::Apply(ask)));
     }
 
-    fn done(&mut self, ask: AskId) {
-        let due = self.now + self.delay(self.plan.store);
+    fn done(&mut self, ask: AskId, there: Service) {
+        let due = self.now + self.delay(self.plan.law_of(there));
         self.later(due, Rare::Choice(Choice::Answer(ask)));
     }
 

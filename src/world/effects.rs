@@ -204,7 +204,7 @@ impl World {
         let awaited = ticket != NO_TICKET;
         let id = AskId { asker, serial };
         self.asks.insert(id, InFlight { ticket, service, token, request, shadow, reply: None, awaited });
-        observer.asked(id);
+        observer.asked(id, service);
     }
 
     fn cut_of(&self, who: Incarnation, checkpoint: CheckpointId) -> Option<Arc<record::Shadow>> {
