@@ -3,7 +3,7 @@
 
 mod support;
 
-use cutline::scenario::Dice;
+use cutline::dice::Dice;
 use cutline::sim::run::{Keep, meta};
 use cutline::trace::json;
 use cutline::verify::Verifier;

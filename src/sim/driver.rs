@@ -6,9 +6,9 @@
 use super::coverage::Coverage;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
+use crate::dice::{Dice, stream};
 use crate::engine::message::{Timer, Txn};
 use crate::ids::*;
-use crate::scenario::dice::Dice;
 use crate::topology::Topology;
 use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind};
@@ -107,7 +107,7 @@ impl Driver {
             topology: setup.topology.clone(),
             transaction_timeout: setup.transaction_timeout.map(|t| t.0),
             plan: plan.clone(),
-            dice: Dice::new(seed, crate::scenario::dice::stream::SIMULATOR),
+            dice: Dice::new(seed, stream::SIMULATOR),
             timers: BTreeMap::new(),
             control_due: BTreeMap::new(),
             asked_due: BTreeMap::new(),
