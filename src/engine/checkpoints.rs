@@ -305,7 +305,7 @@ impl Coordinator {
                 Purpose::Open(id) => d.word(3 | id.0 << 8),
                 Purpose::Publish(id) => d.word(4 | id.0 << 8),
                 Purpose::Discard => d.word(5),
-                Purpose::End => d.word(6),
+                Purpose::End(complete) => d.word(6 | (complete as u64) << 8),
             }
         }
     }

@@ -119,7 +119,7 @@ fn request_digest(request: &Request, d: &mut Digest) {
         }
         Request::Get(key) => d.word(5 | key.checkpoint.0 << 8),
         Request::Publish(manifest) => d.word(6 | manifest.checkpoint.0 << 8),
-        Request::EndJob => d.word(7),
+        Request::EndJob(complete) => d.word(7 | (*complete as u64) << 8),
         Request::Discard(attempt, id) => d.word(8 | (attempt.0 as u64) << 8 | id.0 << 32),
         Request::Begin(txn) => d.word(9 | txn.number << 8 | (txn.attempt.0 as u64) << 40),
         Request::Stage(txn, records) => {
@@ -146,9 +146,15 @@ fn reply_digest(reply: Option<&Reply>, d: &mut Digest) {
         Some(Reply::Fenced) => 3,
         Some(Reply::Led(attempt)) => 4 | (attempt.0 as u64) << 8,
         Some(Reply::Began { next, .. }) => 5 | next.0 << 8,
-        Some(Reply::Ended(attempt)) => 6 | (attempt.0 as u64) << 8,
+        Some(Reply::Ended { attempt, complete, .. }) => 6 | (*complete as u64) << 8 | (attempt.0 as u64) << 16,
         Some(Reply::Found(snapshot)) => 7 | snapshot.digest() << 8,
         Some(Reply::Missing) => 8,
         Some(Reply::Expired) => 9,
     });
+    if let Some(Reply::Began { completed, orphans, .. } | Reply::Ended { completed, orphans, .. }) = reply {
+        d.word(completed.len() as u64);
+        completed.iter().for_each(|manifest| d.word(manifest.checkpoint.0 | (manifest.attempt.0 as u64) << 32));
+        d.word(orphans.len() as u64);
+        orphans.iter().for_each(|(attempt, id)| d.word(id.0 | (attempt.0 as u64) << 32));
+    }
 }
