@@ -49,7 +49,7 @@ const KINDS_OF_JOB: [[&str; 6]; 8] = [
 /// Short traces of several kinds of job, as files. The tiny ones are whole, from the first lead to quiescence, with a
 /// checkpoint and mostly with a restart; of the others there is the beginning.
 fn traces() -> Vec<Vec<u8>> {
-    let mut traces: Vec<Vec<u8>> = KINDS_OF_JOB.iter().flat_map(|words| whole(words)).collect();
+    let mut traces: Vec<Vec<u8>> = KINDS_OF_JOB.iter().flat_map(whole).collect();
     let scenarios = ["diamond", "unaligned", "choices", "transaction_timeout", "print_sink", "join", "bounded_job"];
     traces.extend(scenarios.iter().map(|scenario| {
         let job = Job::of(scenario, "engine");

@@ -160,6 +160,8 @@ pub enum Request {
     },
     /// Ledger: write one record at once. Never answered.
     Write(Record),
+    /// Ledger: answered when everything that this subtask wrote before is written.
+    Flush,
 }
 
 /// What is stored of checkpoints that never came to be, or were given up while nobody led who could discard it.

@@ -95,6 +95,10 @@ impl<G: BarrierGate<Record>> Subtask<G> {
                 self.committer.staged(txn);
                 self.upload(out);
             }
+            (Purpose::Flush(_), Reply::Done) => {
+                self.upload(out);
+                self.finish_if_settled(out);
+            }
             (Purpose::Commit(txn), Reply::Done) => self.on_committed(txn, out),
             (Purpose::Commit(txn), Reply::Expired) => {
                 out.mark(Mark::CommitLost(txn));
@@ -213,7 +217,7 @@ impl<G: BarrierGate<Record> + GateState> Subtask<G> {
         d.word(self.phase as u64);
         d.word(self.coordinator.map_or(0, |c| c.attempt.0 as u64));
         d.word(self.newest.0);
-        d.word(matches!(self.output, Output::Channels) as u64);
+        d.word(matches!(self.output, Output::Channels) as u64 | (self.written as u64) << 1);
         self.gate.digest_into(d);
         let state = super::snapshot::Snapshot {
             operators: self.chain.state(),
@@ -249,6 +253,7 @@ impl<G: BarrierGate<Record> + GateState> Subtask<G> {
                 Purpose::Begin => d.word(4),
                 Purpose::Stage(txn) => d.word(5 | txn.number << 8),
                 Purpose::Commit(txn) => d.word(6 | txn.number << 8),
+                Purpose::Flush(id) => d.word(7 | id.0 << 8),
             }
         }
     }

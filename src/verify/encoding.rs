@@ -127,7 +127,7 @@ fn order(one: &Datum, other: &Datum) -> Ordering {
 /// The digest of an encoding, whose length is a multiple of 8.
 pub fn digest(bytes: &[u8]) -> u64 {
     let times = |one: u64, other: u64| (u128::from(one) * u128::from(other)) as u64;
-    let turned = |word: u64, by: u32| (word << by) | (word >> (64 - by));
+    let turned = |word: u64, by: u32| word.rotate_left(by);
     let (mut left, mut right) = (0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
     for chunk in bytes.chunks_exact(8) {
         let word = chunk.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));

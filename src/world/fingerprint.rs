@@ -131,6 +131,7 @@ fn request_digest(request: &Request, d: &mut Digest) {
             d.word(12 | (attempt.0 as u64) << 8);
             keep.iter().for_each(|txn| d.word(txn.number << 32 | txn.attempt.0 as u64));
         }
+        Request::Flush => d.word(14),
         Request::Write(record) => {
             d.word(13);
             record.digest(d);
