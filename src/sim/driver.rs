@@ -263,7 +263,8 @@ impl Driver {
         }
         let own = self.plan.link_factors.get(channel.index()).copied().unwrap_or(1) as u64;
         let slow = self.slow.iter().filter(|(c, _, until)| *c == channel && *until > self.now);
-        slow.fold(own, |factor, (_, slow, _)| factor.saturating_mul(*slow as u64))
+        // Of several faults the slowest counts: their product would keep a message under way for longer than a run lasts.
+        own.saturating_mul(slow.map(|(_, slow, _)| *slow as u64).max().unwrap_or(1))
     }
 
     #[cold]
