@@ -5,8 +5,11 @@
 //! own, set-up included), `--rounds K`, `--bare` (no verifiers). `--parts`: instead, where the time of a delivered
 //! message goes, by doing a part alone or leaving it out; medians.
 
+mod common;
+
+use common::{argument, user_seconds};
 use cutline::engine;
-use cutline::engine::config::{Config, RestartStrategy};
+use cutline::engine::config::Config;
 use cutline::ids::*;
 use cutline::sim::queue::Queue;
 use cutline::sim::run::{Keep, run};
@@ -31,20 +34,7 @@ fn setup(n: u64) -> (Arc<Setup>, Arc<SimSetup>) {
         edges: vec![edge(0, 1, Partitioning::Hash), edge(1, 2, Partitioning::Hash)],
     };
     let ms = Nanos::from_ms;
-    let config = Config {
-        mode: Mode::Aligned,
-        alignment_timeout: ms(100),
-        interval: ms(100),
-        min_pause: ms(0),
-        max_concurrent: 1,
-        timeout: ms(10_000),
-        tolerable_failures: 0,
-        retain: 1,
-        restart: RestartStrategy::None,
-        retry: ms(1_000),
-        checkpoint_after_end: true,
-        ignore_expired: false,
-    };
+    let config = Config { interval: ms(100), timeout: ms(10_000), retry: ms(1_000), ..common::config() };
     let setup = Setup {
         name: "counter/1".into(),
         topology: Arc::new(Topology::build(graph)),
@@ -59,18 +49,7 @@ fn setup(n: u64) -> (Arc<Setup>, Arc<SimSetup>) {
         healed_events_max: u64::MAX / 2,
     };
     let link = Latency::Uniform { min: ms(1), max: ms(10) };
-    let sim = SimSetup {
-        link,
-        link_factors: vec![],
-        control: link,
-        store: link,
-        ledger: link,
-        detect: link,
-        revive: link,
-        pace: vec![Pace { batch: 32, pause: ms(1) }; 2],
-        faults: vec![],
-        heal_at: Nanos(0),
-    };
+    let sim = common::weather(link, vec![Pace { batch: 32, pause: ms(1) }; 2]);
     (Arc::new(setup), Arc::new(sim))
 }
 
@@ -83,23 +62,6 @@ fn expected(n: u64) -> u64 {
         }
     }
     counts.iter().map(|count| count * (count + 1) / 2).sum()
-}
-
-fn argument(name: &str, default: u64) -> u64 {
-    let mut arguments = std::env::args();
-    while let Some(argument) = arguments.next() {
-        if argument == name {
-            return arguments.next().and_then(|value| value.parse().ok()).expect("a number follows");
-        }
-    }
-    default
-}
-
-/// User CPU seconds of this process.
-fn user_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").expect("Linux tells CPU time");
-    let nanos: u64 = stat.split(' ').next().and_then(|n| n.parse().ok()).expect("the first number is CPU time");
-    nanos as f64 / 1e9
 }
 
 /// The median of nine times, in nanoseconds for each of `messages`.

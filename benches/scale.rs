@@ -1,11 +1,14 @@
 //! How time and memory grow with the job: `--stages S --width W` subtasks in forward chains, with an all-to-all
 //! shuffle after the first and after the middle stage. Prints one line of JSON: run it once for each size.
 
+mod common;
+
+use common::{argument, user_seconds};
 use cutline::engine;
-use cutline::engine::config::{Config, RestartStrategy};
+use cutline::engine::config::Config;
 use cutline::ids::*;
 use cutline::sim::run::{Keep, run};
-use cutline::sim::setup::{Latency, Pace, SimSetup};
+use cutline::sim::setup::{Latency, Pace};
 use cutline::topology::*;
 use cutline::trace::event::{Guarantee, Kind};
 use cutline::world::setup::{Log, Setup};
@@ -31,45 +34,17 @@ fn graph(stages: u32, width: u32) -> JobGraph {
     JobGraph { vertices: (0..stages).map(vertex).collect(), edges: (0..stages - 1).map(edge).collect() }
 }
 
-fn argument(name: &str, default: u64) -> u64 {
-    let mut arguments = std::env::args();
-    while let Some(argument) = arguments.next() {
-        if argument == name {
-            return arguments.next().and_then(|value| value.parse().ok()).expect("a number follows");
-        }
-    }
-    default
-}
-
 fn proc_number(file: &str, name: &str) -> f64 {
     let text = std::fs::read_to_string(file).expect("Linux tells");
     let line = text.lines().find(|line| line.starts_with(name)).expect("the line is there");
     line.split_whitespace().find_map(|word| word.parse().ok()).expect("a number")
 }
 
-fn user_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").expect("Linux tells CPU time");
-    stat.split(' ').next().and_then(|n| n.parse::<u64>().ok()).expect("the first number is CPU time") as f64 / 1e9
-}
-
 fn main() {
     let (stages, width) = (argument("--stages", 10) as u32, argument("--width", 10) as u32);
     let records = argument("--records", 20);
     let ms = Nanos::from_ms;
-    let config = Config {
-        mode: Mode::Aligned,
-        alignment_timeout: ms(100),
-        interval: ms(200),
-        min_pause: ms(0),
-        max_concurrent: 1,
-        timeout: ms(60_000),
-        tolerable_failures: 0,
-        retain: 1,
-        restart: RestartStrategy::None,
-        retry: ms(10_000),
-        checkpoint_after_end: true,
-        ignore_expired: false,
-    };
+    let config = Config { interval: ms(200), timeout: ms(60_000), retry: ms(10_000), ..common::config() };
     let topology = Arc::new(Topology::build(graph(stages, width)));
     let (subtasks, channels) = (topology.len(), topology.channels.len());
     let setup = Arc::new(Setup {
@@ -86,18 +61,8 @@ fn main() {
         healed_events_max: u64::MAX / 2,
     });
     let link = Latency::Uniform { min: ms(1), max: ms(3) };
-    let plan = Arc::new(SimSetup {
-        link,
-        link_factors: vec![],
-        control: link,
-        store: link,
-        ledger: link,
-        detect: link,
-        revive: link,
-        pace: vec![Pace { batch: 1, pause: ms(100) }; width as usize],
-        faults: vec![],
-        heal_at: Nanos(0),
-    });
+    let pace = vec![Pace { batch: 1, pause: ms(100) }; width as usize];
+    let plan = Arc::new(common::weather(link, pace));
     let start = user_seconds();
     let run = run(&setup, &plan, 1, Keep { trace: true, ..Keep::default() });
     let seconds = user_seconds() - start;

@@ -346,9 +346,10 @@ impl Topology {
         (0..self.processes() as u32).map(TaskId).find(|task| self.name(*task) == name)
     }
 
-    /// What a channel is called: `src/0>map/1`, with `#side` where the same pair has several.
+    /// What a channel is called: `src/0>map/1`, with `#side` where the same pair has several. One that isn't there, as a
+    /// trace may name it, is called by its number.
     pub fn channel_name(&self, channel: ChannelId) -> String {
-        let c = &self.channels[channel.index()];
+        let Some(c) = self.channels.get(channel.index()) else { return format!("#{}", channel.0) };
         let name = format!("{}>{}", self.name(c.from), self.name(c.to));
         let twins = self.subtasks[c.from.index()].outputs.iter().filter(|o| self.channels[o.index()].to == c.to);
         if twins.count() > 1 { format!("{name}#{}", c.side) } else { name }

@@ -393,3 +393,28 @@ fn signals_end_it_with_reports_and_a_way_to_go_on() {
         assert!(place.path("r.json").exists());
     }
 }
+
+/// One long seed: a million records.
+#[cfg(unix)]
+#[test]
+fn the_second_signal_of_any_kind_ends_it_at_once() {
+    let long = CALM.replace(r#"{ "min": 20, "max": 60 }"#, "1000000").replace(r#""seeds": 20"#, r#""seeds": 1"#);
+    for (first, second, code) in [("INT", "INT", 130), ("TERM", "TERM", 143), ("INT", "TERM", 143)] {
+        let place = Place::new(&[("long.json", &long)]);
+        let words = ["run", "--progress", "none", "--report", "json=r.json"];
+        let mut child = place.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let kill = |signal: &str| {
+            let words = format!("kill -{signal} {}", child.id());
+            assert!(Command::new("sh").args(["-c", &words]).status().unwrap().success());
+        };
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        kill(first);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        kill(second);
+        let began = std::time::Instant::now();
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(code), "{first} {second}");
+        assert!(began.elapsed() < std::time::Duration::from_millis(500), "{:?}", began.elapsed());
+        assert!(!place.path("r.json").exists(), "it didn't wait for the seed");
+    }
+}

@@ -11,7 +11,7 @@ use support::Job;
 const SCENARIOS: &[&str] = &["diamond", "unaligned", "choices", "store_trouble", "zombie", "aligned_then_unaligned"];
 
 /// Digests that every build, profile and machine must give. A change of them is a change of what seeds mean: raise
-/// `scenario::dice::STREAM_VERSION` and say so in CHANGELOG.md.
+/// `dice::STREAM_VERSION` and say so in CHANGELOG.md.
 #[test]
 fn digests_are_pinned() {
     let mut digests = String::new();

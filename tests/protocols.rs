@@ -4,7 +4,9 @@
 mod support;
 
 use cutline::protocols::PROTOCOLS;
-use cutline::verify::{Invariant, Verdict};
+use cutline::sim::run::{Keep, meta};
+use cutline::trace::event::{Event, Kind};
+use cutline::verify::{Invariant, Verdict, verify};
 use support::{Job, Seen};
 
 const SEEDS: u64 = 400;
@@ -51,4 +53,43 @@ fn names_are_unique_and_found() {
         assert!(PROTOCOLS[..i].iter().all(|other| other.name != row.name), "{}", row.name);
         assert!(!row.about.is_empty());
     }
+}
+
+/// I10 is a promise of the ledger: it numbers the lines that it shows, and no request lets a process say otherwise. So no
+/// protocol can break it, and the defects are planted in what the ledger tells of real runs. A plain sink that recovers
+/// by writing over what it had written is the first of them.
+#[test]
+fn a_ledger_that_does_not_append_breaks_i10_and_nothing_else() {
+    type Defect = fn(&mut [u64], usize);
+    let defects: [(&str, Defect); 4] = [
+        ("a restarted sink begins its file again", |at, n| at[n..].iter_mut().for_each(|p| *p -= n as u64)),
+        ("a line is written over the last one", |at, n| at[n..].iter_mut().for_each(|p| *p -= 1)),
+        ("a line is left empty", |at, n| at[n..].iter_mut().for_each(|p| *p += 1)),
+        ("two lines change places", |at, n| at.swap(n - 1, n)),
+    ];
+    for scenario in ["diamond", "print_sink", "upsert_sink"] {
+        let job = Job::of(scenario, "engine");
+        for seed in 0..20 {
+            let meta = meta(&job.plan(seed).0, Some(seed));
+            let trace = job.run_keeping(seed, Keep { trace: true, ..Keep::default() }).run.trace.expect("it was kept");
+            let shown = |trace: &[Event]| positions(&mut trace.to_vec()).map(|p| *p).collect::<Vec<u64>>();
+            let (honest, before) = (verify(&meta, &trace), shown(&trace));
+            assert_eq!((honest.violated(), honest.verdict(Invariant::I10)), (vec![], &Verdict::Holds));
+            for (what, defect) in &defects {
+                let (mut at, mut bad) = (before.clone(), trace.clone());
+                defect(&mut at, before.len() / 2);
+                positions(&mut bad).zip(at).for_each(|(position, planted)| *position = planted);
+                let report = verify(&meta, &bad);
+                assert_eq!(report.violated(), [Invariant::I10], "{scenario} {seed}: {what}");
+            }
+        }
+    }
+}
+
+/// Where the lines of the one ledger stand.
+fn positions(events: &mut [Event]) -> impl Iterator<Item = &mut u64> {
+    events.iter_mut().filter_map(|event| match &mut event.kind {
+        Kind::Visible { position, .. } => Some(position),
+        _ => None,
+    })
 }

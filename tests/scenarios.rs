@@ -1,5 +1,6 @@
 //! The shipped scenarios: they can be read, drawn and built, and a seed means the same as yesterday.
 
+use cutline::dice;
 use cutline::engine::process::{Process, Spawn};
 use cutline::scenario::*;
 use std::path::{Path, PathBuf};

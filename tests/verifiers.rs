@@ -229,6 +229,29 @@ fn i3_offset() {
     breaks(good(), edit, &[I3]);
 }
 
+/// A zombie is ahead of the attempt that replaced it: it stores and acknowledges a checkpoint whose id that one has yet to
+/// reach, and a smaller one completes in between.
+#[test]
+fn i4_a_zombie_may_acknowledge_what_it_stored() {
+    let edit = |events: &mut Vec<Event>| {
+        let own = |e: &Event| e.process == MID && e.attempt == Attempt(1);
+        events.retain(|e| !(own(e) && matches!(e.kind, Kind::Crash)));
+        let ahead = CheckpointId(5);
+        let mut snap = events[find(events, |e| own(e) && is_snap(e, MID, 1))].clone();
+        let mut put = events[find(events, |e| is_put(e, MID, 1))].clone();
+        let mut ack = snap.clone();
+        ack.kind = Kind::Ack { checkpoint: ahead };
+        let Kind::Snap { checkpoint, .. } = &mut snap.kind else { unreachable!() };
+        *checkpoint = ahead;
+        let Kind::Put { key, .. } = &mut put.kind else { unreachable!() };
+        key.checkpoint = ahead;
+        let complete = find(events, |e| is_complete(e, 2));
+        events.insert(complete + 1, ack);
+        events.splice(complete..complete, [snap, put]);
+    };
+    breaks(good(), edit, &[]);
+}
+
 #[test]
 fn i4_acknowledged_and_not_durable() {
     let early = |events: &mut Vec<Event>| {

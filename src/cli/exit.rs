@@ -90,7 +90,8 @@ exit code  meaning
         4  nothing to run (see `run --no-tests`)
         5  nondeterminism: one seed gave two traces; no result can be trusted
        70  internal error of cutline, or an output couldn't be written
-130 / 143  interrupted by SIGINT / SIGTERM; reports say what was done until then
+130 / 143  interrupted by SIGINT / SIGTERM; reports say what was done until then. Seeds that were begun are
+           finished first; a second signal doesn't wait for them, and there are no reports then
 
 When several apply: 70, 5, 1, 2, 130 or 143, 3, 4, 0. `run --exit-zero` gives 0 instead of 1.
 A panic of the engine under simulation is a finding (1), not an internal error (70).

@@ -4,12 +4,14 @@ use super::parse::{Partition, Range};
 use crate::digest::{Digest, mix};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The base of all sequences of seeds, unless another is asked for: the first digits of the golden ratio.
 pub const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
-/// So many seeds are handed out at once.
+/// So many seeds are handed out at once, where they are known to be quick.
 const CHUNK: u64 = 4;
+/// A quick seed takes less.
+const QUICK: Duration = Duration::from_millis(5);
 /// So many seeds are run before failures are counted, where the number of failures is limited.
 const WAVE: u64 = 256;
 
@@ -93,6 +95,7 @@ pub struct Dispenser {
     deadline: Option<Instant>,
     cursor: Mutex<Cursor>,
     waves: bool,
+    quick: Vec<AtomicBool>,
     out_of_time: AtomicBool,
 }
 
@@ -103,7 +106,14 @@ impl Dispenser {
         let next = ranges.iter().map(|range| range.from).collect();
         let cursor = Mutex::new(Cursor { next, turn: 0, wave_left: waves.then_some(WAVE) });
         let in_turn = deadline.is_some();
-        Dispenser { ranges, in_turn, deadline, cursor, waves, out_of_time: AtomicBool::new(false) }
+        let quick = seeds.iter().map(|_| AtomicBool::new(false)).collect();
+        Dispenser { ranges, in_turn, deadline, cursor, waves, quick, out_of_time: AtomicBool::new(false) }
+    }
+
+    /// A seed of this scenario took so long. Slow ones are handed out one by one, for whoever interrupts, or has limited
+    /// the time, waits for all that were handed out.
+    pub fn took(&self, scenario: usize, time: Duration) {
+        self.quick[scenario].store(time < QUICK, Ordering::Relaxed);
     }
 
     /// The next ones; none: nothing is left, time has run out, or the wave is over.
@@ -116,7 +126,7 @@ impl Dispenser {
             self.out_of_time.store(true, Ordering::Relaxed);
             return None;
         }
-        let mut most = CHUNK;
+        let mut most = if self.quick[scenario].load(Ordering::Relaxed) { CHUNK } else { 1 };
         if let Some(wave) = &mut cursor.wave_left {
             most = most.min(*wave);
             if most == 0 {
@@ -175,10 +185,11 @@ mod tests {
     #[test]
     fn everything_is_handed_out_once() {
         let seeds = [sequence(10), sequence(0), sequence(7)];
-        for deadline in [None, Some(Instant::now() + std::time::Duration::from_secs(3600))] {
+        for deadline in [None, Some(Instant::now() + Duration::from_secs(3600))] {
             let dispenser = Dispenser::new(&seeds, deadline, false);
             let mut seen = vec![Vec::new(); 3];
             while let Some(chunk) = dispenser.take() {
+                dispenser.took(chunk.scenario, QUICK * (chunk.from % 5 == 3) as u32);
                 seen[chunk.scenario].extend(chunk.from..chunk.to);
             }
             assert_eq!(seen, [(0..10).collect::<Vec<_>>(), vec![], (0..7).collect()]);

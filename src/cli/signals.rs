@@ -14,14 +14,14 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on signals are noted. The second one that asks for an end gets it at once: files are renamed into
-    /// place, so that there is nothing to clean up.
+    /// From here on signals are noted. The second one that asks for an end, of either kind, gets it at once: files are
+    /// renamed into place, so that there is nothing to clean up.
     pub fn listen() -> std::io::Result<Self> {
         let signals = Signals::default();
+        let seen = Arc::new(AtomicBool::new(false));
         for (signal, why) in [(SIGINT, Why::Interrupted), (SIGTERM, Why::Terminated)] {
-            let seen = Arc::new(AtomicBool::new(false));
             flag::register_conditional_shutdown(signal, i32::from(why.code()), seen.clone())?;
-            flag::register(signal, seen)?;
+            flag::register(signal, seen.clone())?;
             flag::register_usize(signal, signals.ended_by.clone(), usize::from(why.code()))?;
         }
         flag::register(SIGUSR1, signals.asked.clone())?;

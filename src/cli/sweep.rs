@@ -163,7 +163,9 @@ impl<'a> Sweep<'a> {
                 tally.failed += 1;
                 tally.fail(Kind::Nondeterminism, failure);
             }
-            self.timed(entry, seed, began.elapsed());
+            let took = began.elapsed();
+            self.dispenser.took(chunk.scenario, took);
+            self.timed(entry, seed, took);
             self.state.done.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())

@@ -32,6 +32,8 @@ pub enum Lead {
     Ending,
     /// The job has ended.
     Ended,
+    /// The job has failed, and may not restart; writing that down.
+    GivingUp,
     /// The job has failed for good.
     Failed,
     /// Somebody newer leads, or it was shut down.
@@ -68,7 +70,7 @@ pub(super) enum Purpose {
     Open(CheckpointId),
     Publish(CheckpointId),
     Discard,
-    End,
+    End(bool),
 }
 
 /// The coordinator of a job.
@@ -169,10 +171,11 @@ impl Coordinator {
         self.ask(Purpose::Begin, Request::BeginAttempt(self.attempt.next()), out);
     }
 
-    fn began(&mut self, completed: &[Arc<Manifest>], next: CheckpointId, out: &mut Outbox) {
+    fn began(&mut self, completed: &[Arc<Manifest>], next: CheckpointId, orphans: &Orphans, out: &mut Outbox) {
         self.attempt = self.attempt.next();
         self.completed = completed.to_vec();
         self.next = next;
+        self.bury(orphans, out);
         self.unnoted.clear();
         self.lead = Lead::Deployed;
         self.tasks = vec![TaskState::Deploying; self.topology.len()];
@@ -181,6 +184,13 @@ impl Coordinator {
         self.stop_attempt(Attempt(self.attempt.0 - 1), out);
         self.deploy(out);
         out.arm(Timer::Remind, self.config.retry);
+    }
+
+    /// Whoever led before may have died before he could discard what he gave up.
+    fn bury(&mut self, orphans: &Orphans, out: &mut Outbox) {
+        for (attempt, id) in orphans.iter() {
+            self.ask(Purpose::Discard, Request::Discard(*attempt, *id), out);
+        }
     }
 
     /// The previous attempt may live on in tasks that were only suspected, or known to an older coordinator.
@@ -237,7 +247,8 @@ impl Coordinator {
         let Control::Ack(id) = control else { return };
         out.mark(Mark::StaleAck(id));
         let over = match self.lead {
-            Lead::Deployed => from.attempt < self.attempt,
+            // A completion record that was forgotten when the job failed may still be written.
+            Lead::Deployed | Lead::GivingUp | Lead::Failed => from.attempt < self.attempt,
             Lead::Ending | Lead::Ended => from.attempt <= self.attempt,
             _ => false,
         };
@@ -271,13 +282,18 @@ impl Coordinator {
         self.drop_pending(AbortReason::Shutdown, out);
         out.disarm(Timer::Remind);
         self.lead = Lead::Ending;
-        self.ask(Purpose::End, Request::EndJob, out);
+        self.ask(Purpose::End(true), Request::EndJob(true), out);
     }
 
-    fn ended(&mut self, out: &mut Outbox) {
-        self.lead = Lead::Ended;
-        out.mark(Mark::JobEnded(true));
+    /// The end is durable: nobody will start the job again. Checkpoints of a job that failed are kept for whoever
+    /// wants to see what can be saved.
+    fn ended(&mut self, complete: bool, out: &mut Outbox) {
+        self.lead = if complete { Lead::Ended } else { Lead::Failed };
+        out.mark(Mark::JobEnded(complete));
         self.stop_attempt(self.attempt, out);
+        if !complete {
+            return;
+        }
         for manifest in std::mem::take(&mut self.completed) {
             self.ask(Purpose::Discard, Request::Discard(manifest.attempt, manifest.checkpoint), out);
         }
@@ -298,8 +314,8 @@ impl Coordinator {
                 out.arm(Timer::Restart, delay);
             }
             None => {
-                self.lead = Lead::Failed;
-                out.mark(Mark::JobEnded(false));
+                self.lead = Lead::GivingUp;
+                self.ask(Purpose::End(false), Request::EndJob(false), out);
             }
         }
     }
@@ -347,15 +363,19 @@ impl Coordinator {
                 self.begin(out);
             }
             // Whoever wrote that down may have died before it could say so.
-            (Purpose::Lead, Reply::Ended(attempt)) => {
+            (Purpose::Lead, Reply::Ended { attempt, complete, completed, orphans }) => {
                 self.attempt = attempt;
-                self.ended(out);
+                self.completed = completed.to_vec();
+                self.bury(&orphans, out);
+                self.ended(complete, out);
             }
-            (Purpose::Begin, Reply::Began { completed, next }) => self.began(&completed, next, out),
+            (Purpose::Begin, Reply::Began { completed, next, orphans }) => {
+                self.began(&completed, next, &orphans, out);
+            }
             (Purpose::Open(id), reply) => self.opened(id, reply == Reply::Done, out),
             (Purpose::Publish(id), reply) => self.published(id, reply == Reply::Done, out),
             (Purpose::Discard, _) => {}
-            (Purpose::End, _) => self.ended(out),
+            (Purpose::End(complete), _) => self.ended(complete, out),
             (purpose, reply) => unreachable!("{purpose:?} is never answered {reply:?}"),
         }
     }

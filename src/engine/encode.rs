@@ -4,6 +4,8 @@
 use super::message::*;
 use super::snapshot::{Manifest, Part, Snapshot};
 use crate::digest::Digest;
+use crate::ids::{Attempt, CheckpointId};
+use std::sync::Arc;
 
 impl Element<Record> {
     /// Adds the canonical encoding.
@@ -141,7 +143,8 @@ impl Request {
                 d.word(6);
                 manifest.digest(d);
             }
-            Request::EndJob => d.word(7),
+            Request::EndJob(complete) => d.word(7 | (*complete as u64) << 8),
+            Request::Flush => d.word(14),
             Request::Discard(attempt, id) => {
                 d.word(8 | (attempt.0 as u64) << 8);
                 d.word(id.0);
@@ -171,6 +174,15 @@ impl Request {
     }
 }
 
+fn left_digest(completed: &[Arc<Manifest>], orphans: &[(Attempt, CheckpointId)], d: &mut Digest) {
+    d.word((completed.len() as u64) << 32 | orphans.len() as u64);
+    completed.iter().for_each(|manifest| manifest.digest(d));
+    for (attempt, id) in orphans {
+        d.word(attempt.0 as u64);
+        d.word(id.0);
+    }
+}
+
 impl Reply {
     /// Adds the canonical encoding.
     pub fn digest(&self, d: &mut Digest) {
@@ -179,12 +191,15 @@ impl Reply {
             Reply::Failed => d.word(2),
             Reply::Fenced => d.word(3),
             Reply::Led(attempt) => d.word(4 | (attempt.0 as u64) << 8),
-            Reply::Began { completed, next } => {
-                d.word(5 | (completed.len() as u64) << 8);
-                completed.iter().for_each(|manifest| manifest.digest(d));
+            Reply::Began { completed, orphans, next } => {
+                d.word(5);
+                left_digest(completed, orphans, d);
                 d.word(next.0);
             }
-            Reply::Ended(attempt) => d.word(6 | (attempt.0 as u64) << 8),
+            Reply::Ended { attempt, complete, completed, orphans } => {
+                d.word(6 | (*complete as u64) << 8 | (attempt.0 as u64) << 16);
+                left_digest(completed, orphans, d);
+            }
             Reply::Found(snapshot) => {
                 d.word(7);
                 snapshot.digest_whole(d);

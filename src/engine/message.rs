@@ -140,8 +140,9 @@ pub enum Request {
     /// Store: the one durable completion record of a checkpoint, written once, by the attempt that owns
     /// the job.
     Publish(Arc<Manifest>),
-    /// Store: the job has ended; nobody may begin another attempt.
-    EndJob,
+    /// Store: the job has ended; nobody may begin another attempt. True: all of it was processed; false: it failed for
+    /// good.
+    EndJob(bool),
     /// Store: forget what belongs to this checkpoint of this attempt.
     Discard(Attempt, CheckpointId),
     /// Ledger: open a transaction.
@@ -160,7 +161,12 @@ pub enum Request {
     },
     /// Ledger: write one record at once. Never answered.
     Write(Record),
+    /// Ledger: answered when everything that this subtask wrote before is written.
+    Flush,
 }
+
+/// What is stored of checkpoints that never came to be, or were given up while nobody led who could discard it.
+pub type Orphans = Arc<[(Attempt, CheckpointId)]>;
 
 /// What the store or a ledger answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -179,9 +185,20 @@ pub enum Reply {
         completed: Arc<[Arc<Manifest>]>,
         /// The id after the newest one that was ever completed.
         next: CheckpointId,
+        /// Snapshots that no completion record names, and none ever will.
+        orphans: Orphans,
     },
-    /// To `Lead`: the job had ended, in this attempt.
-    Ended(Attempt),
+    /// To `Lead`: the job had ended.
+    Ended {
+        /// In this attempt.
+        attempt: Attempt,
+        /// With all of it processed, or for good without success.
+        complete: bool,
+        /// Completed checkpoints that are still retained, oldest first.
+        completed: Arc<[Arc<Manifest>]>,
+        /// As above.
+        orphans: Orphans,
+    },
     /// To `Get`.
     Found(Arc<Snapshot>),
     /// To `Get`: there is no such snapshot, or it can't be read.

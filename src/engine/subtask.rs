@@ -41,6 +41,8 @@ pub(super) enum Purpose {
     Begin,
     Stage(Txn),
     Commit(Txn),
+    /// What was written before the cut of this checkpoint.
+    Flush(CheckpointId),
 }
 
 /// A snapshot on its way to the store.
@@ -74,6 +76,8 @@ pub struct Subtask<G> {
     pub(super) reader: Option<Reader>,
     pub(super) output: Output,
     pub(super) committer: Committer,
+    /// Records were written at once, and no flush was asked for since.
+    pub(super) written: bool,
     pub(super) uploads: Vec<Upload>,
     pub(super) asks: Asks<Purpose>,
     /// The newest checkpoint that a source was told of.
@@ -118,6 +122,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             reader,
             output,
             committer: Committer::new(me),
+            written: false,
             uploads: Vec::new(),
             asks: Asks::default(),
             newest: CheckpointId(0),
@@ -218,7 +223,10 @@ impl<G: BarrierGate<Record>> Subtask<G> {
                     out.effects.push(Effect::AskLedger(ticket, me.attempt, request));
                 }
             }
-            Output::Direct => out.effects.push(Effect::AskLedger(NO_TICKET, me.attempt, Request::Write(record))),
+            Output::Direct => {
+                self.written = true;
+                out.effects.push(Effect::AskLedger(NO_TICKET, me.attempt, Request::Write(record)));
+            }
         });
     }
 
@@ -286,6 +294,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         if let Some((txn, records)) = self.committer.close(checkpoint) {
             self.ask_ledger(Purpose::Stage(txn), Request::Stage(txn, records), out);
         }
+        self.flush(checkpoint, out);
         let snapshot = Arc::new(Snapshot {
             operators: self.chain.state(),
             offsets: self.reader.as_ref().map_or(Vec::new(), |reader| reader.positions().to_vec()),
@@ -301,6 +310,20 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         self.uploads.push(Upload { checkpoint, snapshot, complete: false, asked: false });
     }
 
+    /// A record counts as processed in the snapshot: what was written of it must not be on its way any more when that
+    /// is stored. A restore would refuse it as an older attempt's, and nobody would write it again.
+    fn flush(&mut self, checkpoint: CheckpointId, out: &mut Outbox) {
+        if std::mem::take(&mut self.written) {
+            self.ask_ledger(Purpose::Flush(checkpoint), Request::Flush, out);
+        }
+    }
+
+    /// Is everything written that was to be written up to this cut?
+    fn flushed(&self, checkpoint: CheckpointId) -> bool {
+        let waits = |purpose| matches!(purpose, Purpose::Flush(cut) if cut <= checkpoint);
+        !self.asks.iter().any(|ask| waits(ask.purpose))
+    }
+
     fn captured(&mut self, checkpoint: CheckpointId, records: Vec<(InputIndex, Vec<Record>)>, out: &mut Outbox) {
         let upload = self.uploads.iter_mut().find(|upload| upload.checkpoint == checkpoint);
         let upload = upload.expect("channel state follows its snapshot");
@@ -312,11 +335,12 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         self.upload(out);
     }
 
-    /// Stores what is complete and whose transactions are prepared.
+    /// Stores what is complete, whose transactions are prepared and whose output is written.
     pub(super) fn upload(&mut self, out: &mut Outbox) {
         for i in 0..self.uploads.len() {
             let upload = &self.uploads[i];
-            if upload.asked || !upload.complete || !self.committer.all_staged(upload.checkpoint) {
+            let durable = self.committer.all_staged(upload.checkpoint) && self.flushed(upload.checkpoint);
+            if upload.asked || !upload.complete || !durable {
                 continue;
             }
             let checkpoint = upload.checkpoint;
@@ -331,12 +355,13 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         out.mark(Mark::Finished);
         self.router.end(out);
         self.phase = Phase::Draining;
+        self.flush(CheckpointId(u64::MAX), out);
         self.finish_if_settled(out);
     }
 
-    /// A sink that has uncommitted output waits for one more checkpoint.
+    /// A sink that has uncommitted output waits for one more checkpoint; one that writes at once, until it is written.
     pub(super) fn finish_if_settled(&mut self, out: &mut Outbox) {
-        if self.phase == Phase::Draining && self.committer.settled() {
+        if self.phase == Phase::Draining && self.committer.settled() && self.flushed(CheckpointId(u64::MAX)) {
             self.phase = Phase::Finished;
             self.tell(Control::Finished, out);
         }
@@ -456,6 +481,7 @@ impl<G: BarrierGate<Record> + Clone> Subtask<G> {
             reader: self.reader.clone(),
             output: self.output.clone(),
             committer: self.committer.clone(),
+            written: self.written,
             uploads: self.uploads.clone(),
             asks: self.asks.clone(),
             newest: self.newest,

@@ -96,6 +96,10 @@ impl<G: BarrierGate<Record>> Subtask<G> {
                 self.committer.staged(txn);
                 self.upload(out);
             }
+            (Purpose::Flush(_), Reply::Done) => {
+                self.upload(out);
+                self.finish_if_settled(out);
+            }
             (Purpose::Commit(txn), Reply::Done) => self.on_committed(txn, out),
             (Purpose::Commit(txn), Reply::Expired) => {
                 out.mark(Mark::CommitLost(txn));
@@ -237,7 +241,7 @@ impl<G: BarrierGate<Record> + GateState> Subtask<G> {
         d.word(self.phase as u64);
         d.word(self.coordinator.map_or(0, |c| c.attempt.0 as u64));
         d.word(self.newest.0);
-        d.word(matches!(self.output, Output::Channels) as u64);
+        d.word(matches!(self.output, Output::Channels) as u64 | (self.written as u64) << 1);
         self.gate.digest_into(d);
         d.word(self.state().digest());
         d.word(self.undecided.is_some() as u64);

@@ -48,6 +48,7 @@ pub const KINDS: &[&str] = &[
     "answer-commit",
     "answer-fence",
     "answer-write",
+    "answer-flush",
     "apply-lead",
     "apply-begin-attempt",
     "apply-open",
@@ -61,6 +62,7 @@ pub const KINDS: &[&str] = &[
     "apply-commit",
     "apply-fence",
     "apply-write",
+    "apply-flush",
     "other",
 ];
 
@@ -77,12 +79,12 @@ pub const FIRE: u8 = 18;
 /// Replies.
 pub const ANSWER: u8 = 25;
 /// Requests being done.
-pub const APPLY: u8 = 38;
+pub const APPLY: u8 = 39;
 /// Everything that is never reduced.
-pub const OTHER: u8 = 51;
+pub const OTHER: u8 = 53;
 
 /// How many kinds of requests there are.
-pub const REQUESTS: u8 = 13;
+pub const REQUESTS: u8 = 14;
 
 /// A role and a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -226,12 +228,13 @@ fn asked(space: &Space, asks: Id, serial: u32) -> u8 {
         Request::Put(..) => 3,
         Request::Get(_) => 4,
         Request::Publish(_) => 5,
-        Request::EndJob => 6,
+        Request::EndJob(_) => 6,
         Request::Discard(..) => 7,
         Request::Begin(_) => 8,
         Request::Stage(..) => 9,
         Request::Commit(_) => 10,
         Request::Fence { .. } => 11,
         Request::Write(_) => 12,
+        Request::Flush => 13,
     }
 }

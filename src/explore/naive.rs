@@ -119,7 +119,10 @@ fn choices(node: &Node) -> Vec<(Choice, Budget)> {
         return choices;
     }
     if choices.is_empty() {
-        choices.extend(menu.iter().filter(|choice| timer(choice)).map(|choice| (*choice, node.budget)));
+        // The periodic trigger is the most patient of all.
+        let others = menu.iter().any(|choice| timer(choice) && !interval(choice));
+        let patient = menu.iter().filter(|choice| timer(choice) && !(others && interval(choice)));
+        choices.extend(patient.map(|choice| (*choice, node.budget)));
     } else if node.budget.triggers > 0 {
         let spent = Budget { triggers: node.budget.triggers - 1, ..node.budget };
         choices.extend(menu.iter().filter(|choice| interval(choice)).map(|choice| (*choice, spent)));

@@ -131,6 +131,7 @@ impl Space {
     }
 
     fn timers(&self, row: &[u32], rules: &Rules, left: &Budget, quiet: bool, offers: &mut Vec<Offer>) {
+        let before = offers.len();
         for (col, id) in row[HEAD..].iter().enumerate() {
             let (Slot::Life(who), Facts::Life(life)) = (self.slots()[col], self.facts(*id)) else { continue };
             if life.choosing {
@@ -148,6 +149,15 @@ impl Space {
                 let what = Move::Choice(Choice::Fire(who, *timer));
                 offers.push(Offer { what, col, variant: FIRE + i as u32, cost });
             }
+        }
+        // The periodic trigger is the most patient of all: otherwise it could keep every other timer waiting for ever.
+        let trigger = |offer: &Offer| matches!(offer.what, Move::Choice(Choice::Fire(_, Timer::Interval)));
+        if quiet && rules.timers == Timers::Patient && offers[before..].iter().any(|offer| !trigger(offer)) {
+            let mut at = 0;
+            offers.retain(|offer| {
+                at += 1;
+                at <= before || !trigger(offer)
+            });
         }
     }
 

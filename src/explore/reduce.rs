@@ -131,6 +131,8 @@ impl Reducer {
         let failure = offers.iter().position(|offer| offer.what == Move::PowerFailure);
         let stepwise = left.faults() > 0 && failure.is_none();
         let steps = offers.len() - usize::from(failure.is_some());
+        let Facts::Roster(roster) = space.facts(space.at(row, 0)) else { return true };
+        let Some(attempts) = roster.plain else { return true }; // lives come and go: everything may matter
         if steps < 2 || stepwise || self.only_timers(offers) {
             return true;
         }
@@ -138,7 +140,7 @@ impl Reducer {
         let mut best: Option<Vec<bool>> = None;
         for seed in (0..offers.len()).filter(|seed| Some(*seed) != failure) {
             let Some(seed) = places[seed] else { return true };
-            let taken = self.close(space, row, seed, offers, &classes, &places);
+            let taken = self.close(space, row, attempts, seed, &classes, &places);
             let size = |taken: &Vec<bool>| taken.iter().filter(|taken| **taken).count();
             if best.as_ref().is_none_or(|best| size(&taken) < size(best)) {
                 let alone = size(&taken) == 1;
@@ -171,16 +173,20 @@ impl Reducer {
         use crate::world::choice::Choice;
         let Move::Choice(choice) = offer.what else { return None };
         let kind = self.roles.class(space, row, offer).kind;
+        let alive = |who: Incarnation| {
+            let col = space.find(Slot::Life(who));
+            (space.at(row, col) != 0).then_some(who.task)
+        };
         let (task, handle) = match choice {
             Choice::Deliver(_, c) | Choice::Overtake(_, c) => {
                 (self.topology.channels[c.index()].to, Handle::Receive(c))
             }
             Choice::Read(who, slot) => (who.task, Handle::Read(slot)),
             Choice::Choose(who, _) => (who.task, Handle::Choose),
-            Choice::Tell(from, to) => (to.task, Handle::Hear(from.task)),
+            Choice::Tell(from, to) => (alive(to)?, Handle::Hear(alive(from)?)),
             Choice::Fire(who, timer) => (who.task, Handle::Timer(fire(timer))),
-            Choice::Answer(ask) => (ask.asker.task, Handle::Answer(kind - ANSWER)),
-            Choice::Apply(ask) => (ask.asker.task, Handle::Serve(kind - APPLY)),
+            Choice::Answer(ask) => (alive(ask.asker)?, Handle::Answer(kind - ANSWER)),
+            Choice::Apply(ask) => (alive(ask.asker)?, Handle::Serve(kind - APPLY)),
             _ => return None,
         };
         self.of[task.index()].iter().copied().find(|node| self.nodes[*node].handle == handle)
@@ -191,8 +197,8 @@ impl Reducer {
         &self,
         space: &Space,
         row: &[u32],
+        attempts: (Attempt, Attempt),
         seed: usize,
-        offers: &[Offer],
         classes: &[Class],
         places: &[Option<usize>],
     ) -> Vec<bool> {
@@ -214,13 +220,11 @@ impl Reducer {
             // More than one request of a kind can be under way: some may be answered, others not.
             let several = matches!(self.nodes[at].handle, Handle::Answer(_) | Handle::Serve(_));
             if !enabled || several {
-                self.enabling(space, row, at, &mut add);
+                self.enabling(space, row, attempts, at, &mut add);
             }
         }
         let taken = |place: &Option<usize>| place.is_some_and(|node| inside[node]);
-        let taken: Vec<bool> = places.iter().map(taken).collect();
-        debug_assert_eq!(taken.len(), offers.len());
-        taken
+        places.iter().map(taken).collect()
     }
 
     /// Everything that may not commute with a step of this class.
@@ -249,14 +253,22 @@ impl Reducer {
     }
 
     /// What has to happen before a step of this node can.
-    fn enabling(&self, space: &Space, row: &[u32], at: usize, add: &mut impl FnMut(usize)) {
+    fn enabling(
+        &self,
+        space: &Space,
+        row: &[u32],
+        (job, lead): (Attempt, Attempt),
+        at: usize,
+        add: &mut impl FnMut(usize),
+    ) {
         let Node { task, handle, .. } = self.nodes[at];
         let mut all = |task: TaskId| self.of[task.index()].iter().for_each(|node| add(*node));
-        let life = |task: TaskId| Incarnation { task, attempt: Attempt(1) };
+        let coordinator = self.topology.coordinator();
+        let life = |task: TaskId| Incarnation { task, attempt: if task == coordinator { lead } else { job } };
         let empty = |slot: Slot| space.at(row, space.find(slot)) == 0;
         match handle {
             Handle::Receive(channel) => {
-                if empty(Slot::Channel(Attempt(1), channel)) {
+                if empty(Slot::Channel(job, channel)) {
                     return all(self.topology.channels[channel.index()].from);
                 }
                 let col = space.find(Slot::Life(life(task)));

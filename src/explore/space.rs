@@ -45,6 +45,9 @@ pub struct RosterFacts {
     pub ended: bool,
     /// A coordinator can be started.
     pub headless: bool,
+    /// The attempts of the job and of the coordinator, if all of one job attempt live, one coordinator, and nobody
+    /// else.
+    pub plain: Option<(Attempt, Attempt)>,
     /// Who can learn of whose death.
     pub deaths: Box<[(Incarnation, Incarnation)]>,
 }
@@ -389,6 +392,12 @@ impl Space {
             Part::Roster(roster) => Facts::Roster(RosterFacts {
                 ended: roster.ended.is_some(),
                 headless: roster.coordinators.last().is_none_or(|newest| *newest < roster.last),
+                plain: match (roster.generations.as_slice(), roster.coordinators.as_slice()) {
+                    ([(job, places)], [one]) if roster.deaths.is_empty() && places.iter().all(|p| *p == 1) => {
+                        Some((*job, *one))
+                    }
+                    _ => None,
+                },
                 deaths: roster.deaths.clone().into(),
             }),
             Part::Store(_) => Facts::Nothing,

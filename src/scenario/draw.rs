@@ -6,11 +6,11 @@
 //! faults tied to protocol events; one in three is long, with faults at any time; and in many of them some
 //! channels are much slower than others.
 
-use super::dice::{Dice, stream};
 use super::draw_faults::draw_faults;
 use super::names::Places;
 use super::open::Lean;
 use super::spec::*;
+use crate::dice::{Dice, stream};
 
 /// The portfolio: what kind of run a seed makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

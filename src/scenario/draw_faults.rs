@@ -1,10 +1,10 @@
 //! The faults of a seed: how many, of which kinds, where, and when.
 
-use super::dice::{Dice, stream};
 use super::draw::Style;
 use super::names::Places;
 use super::open::Lean;
 use super::spec::*;
+use crate::dice::{Dice, stream};
 
 /// Closes the script and adds the drawn faults to it; nothing is left to draw afterwards.
 pub(super) fn draw_faults(s: &mut Scenario, seed: u64, style: Style, uneven: bool) {

@@ -5,7 +5,6 @@
 
 pub mod build;
 pub mod diagnose;
-pub mod dice;
 pub mod draw;
 pub mod exhaust;
 pub mod expect;
@@ -25,7 +24,6 @@ mod tree;
 
 pub use build::{BuildError, Built, Protocols, build};
 pub use diagnose::{Diagnostic, Severity};
-pub use dice::Dice;
 pub use draw::{Style, draw};
 pub use explain::explain;
 pub use load::{Loaded, check_bytes, load, load_knowing, render};

@@ -1,7 +1,7 @@
 //! The names of subtasks, channels and hosts of a closed scenario, without building its tables.
 
-use super::dice::Dice;
 use super::spec::*;
+use crate::dice::Dice;
 use std::fmt::Write;
 
 /// How many of what a closed job has.

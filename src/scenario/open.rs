@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// How large an open number is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,14 @@
 use crate::trace::coverage::Coverage;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
+use crate::dice::{Dice, stream};
 use crate::engine::message::{Datum, Record, Timer, Txn};
 use crate::ids::*;
-use crate::scenario::dice::Dice;
 use crate::topology::Topology;
 use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind, Shown, Spot};
 use crate::verify::Verifier;
+use crate::world::Service;
 use crate::world::choice::{AskId, Choice};
 use crate::world::observer::Observer;
 use crate::world::setup::Setup;
@@ -86,7 +87,7 @@ pub struct Driver {
     pub(super) dice: Dice,
     timers: BTreeMap<(Incarnation, Timer), u64>,
     control_due: BTreeMap<(Incarnation, Incarnation), u64>,
-    ledger_due: BTreeMap<Incarnation, u64>,
+    asked_due: BTreeMap<(Incarnation, Service), u64>,
     changed: Vec<Incarnation>,
     pub(super) slow: Vec<(ChannelId, u32, u64)>,
     /// Faults tied to protocol events: index into the plan, occurrences still to come.
@@ -123,10 +124,10 @@ impl Driver {
             plan: plan.clone(),
             link: plan.link,
             uneven: !plan.link_factors.is_empty(),
-            dice: Dice::new(seed, crate::scenario::dice::stream::SIMULATOR),
+            dice: Dice::new(seed, stream::SIMULATOR),
             timers: BTreeMap::new(),
             control_due: BTreeMap::new(),
-            ledger_due: BTreeMap::new(),
+            asked_due: BTreeMap::new(),
             changed: Vec::new(),
             slow: Vec::new(),
             points: Vec::new(),
@@ -298,7 +299,8 @@ impl Driver {
         }
         let own = self.plan.link_factors.get(channel.index()).copied().unwrap_or(1) as u64;
         let slow = self.slow.iter().filter(|(c, _, until)| *c == channel && *until > self.now);
-        slow.fold(own, |factor, (_, slow, _)| factor.saturating_mul(*slow as u64))
+        // Of several faults the slowest counts: their product would keep a message under way for longer than a run lasts.
+        own.saturating_mul(slow.map(|(_, slow, _)| *slow as u64).max().unwrap_or(1))
     }
 
     #[inline(always)]
@@ -462,17 +464,17 @@ impl Observer for Driver {
         self.later(due, Rare::Choice(Choice::Tell(from, to)));
     }
 
-    fn asked(&mut self, ask: AskId) {
-        let arrival = self.now + self.delay(self.plan.store);
-        let last = self.ledger_due.entry(ask.asker).or_default();
-        // One connection for each asker: requests arrive in the order in which they were made.
+    fn asked(&mut self, ask: AskId, there: Service) {
+        let arrival = self.now + self.delay(self.plan.law_of(there));
+        let last = self.asked_due.entry((ask.asker, there)).or_default();
+        // One connection for each asker and service: requests arrive in the order in which they were made.
         *last = arrival.max(*last);
         let due = *last;
         self.later(due, Rare::Choice(Choice::Apply(ask)));
     }
 
-    fn done(&mut self, ask: AskId) {
-        let due = self.now + self.delay(self.plan.store);
+    fn done(&mut self, ask: AskId, there: Service) {
+        let due = self.now + self.delay(self.plan.law_of(there));
         self.later(due, Rare::Choice(Choice::Answer(ask)));
     }
 

@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn pushing_between_pops_keeps_the_order() {
         let (mut queue, mut model, mut now) = (Queue::default(), std::collections::BTreeSet::new(), 0);
-        let mut dice = crate::scenario::dice::Dice::new(1, 1);
+        let mut dice = crate::dice::Dice::new(1, 1);
         for i in 0..20_000u32 {
             let word = dice.word();
             // At once, later, and now and then in the past.

@@ -2,6 +2,7 @@
 //! drawn before the run (`scenario::draw`), so that a plan says everything.
 
 use crate::ids::*;
+use crate::world::Service;
 
 /// A delay law. Integer arithmetic only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,4 +213,14 @@ pub struct SimSetup {
     pub faults: Vec<Planned>,
     /// No fault begins after this time, and lasting ones end.
     pub heal_at: Nanos,
+}
+
+impl SimSetup {
+    /// How long a request takes to get there, and its reply to come back.
+    pub fn law_of(&self, there: Service) -> Latency {
+        match there {
+            Service::Store => self.store,
+            Service::Ledger(_) => self.ledger,
+        }
+    }
 }

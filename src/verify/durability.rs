@@ -148,7 +148,8 @@ impl Durability {
             self.without_part.pop_first();
         }
         self.required.retain(|(j, c), _| *j > job || (*j == job && *c > id));
-        self.stored.retain(|key, _| key.attempt > job || (key.attempt == job && key.checkpoint > id));
+        // A zombie may still acknowledge what it stored, under an id that this attempt has yet to reach.
+        self.stored.retain(|key, _| key.attempt > job || key.checkpoint > id);
         if again {
             let what = format!("{id} is completed a second time");
             return Err(Violation::new(Invariant::I5, event, what).checkpoint(id));

@@ -8,6 +8,7 @@ pub mod clocks;
 pub(crate) mod counts;
 pub mod cut;
 pub mod durability;
+pub mod encoding;
 pub mod exactly_once;
 pub mod fencing;
 mod hot;

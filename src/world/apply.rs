@@ -212,7 +212,7 @@ impl World {
         let entry = self.asks.get_mut(&ask).expect("a request is on its way");
         if entry.awaited && answered {
             entry.reply = Some(reply);
-            observer.done(ask);
+            observer.done(ask, service);
         } else {
             self.asks.remove(&ask);
         }

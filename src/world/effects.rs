@@ -214,7 +214,7 @@ impl World {
         let serial = self.asks.range(first..=last).next_back().map_or(0, |(id, _)| id.serial + 1);
         let id = AskId { asker, serial };
         self.asks.insert(id, InFlight { ticket, service, token, request, shadow, reply: None, awaited });
-        observer.asked(id);
+        observer.asked(id, service);
     }
 
     fn offer_cut(&mut self, who: Incarnation, checkpoint: CheckpointId) -> Option<Arc<record::Shadow>> {

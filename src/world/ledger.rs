@@ -92,6 +92,8 @@ impl Ledger {
                 Reply::Done
             }
             _ if failed => Reply::Failed,
+            Request::Flush if fenced => Reply::Fenced,
+            Request::Flush => Reply::Done, // the requests of an asker are done in order
             Request::Fence { attempt, keep } => self.fence(asker, *attempt, keep, lines),
             Request::Begin(txn) => self.change(TxnOp::Begin, *txn, fenced, lines, |state| match state {
                 None => (Some(State::Open), Outcome::Ok, Reply::Done),

@@ -1,5 +1,6 @@
 //! Who watches a world: drivers that keep time beside it, recorders, verifiers.
 
+use super::Service;
 use super::choice::AskId;
 use crate::engine::message::{Record, Timer};
 use crate::ids::*;
@@ -55,11 +56,11 @@ pub trait Observer {
     /// A control message is on its way; `len`: how many were before it.
     fn told(&mut self, _from: Incarnation, _to: Incarnation, _len: usize) {}
 
-    /// A request is on its way.
-    fn asked(&mut self, _ask: AskId) {}
+    /// A request is on its way there.
+    fn asked(&mut self, _ask: AskId, _there: Service) {}
 
-    /// A request was done; its reply is on its way.
-    fn done(&mut self, _ask: AskId) {}
+    /// A request was done; its reply is on its way from there.
+    fn done(&mut self, _ask: AskId, _there: Service) {}
 
     /// A timer was armed.
     fn armed(&mut self, _life: Incarnation, _timer: Timer, _after: Nanos) {}

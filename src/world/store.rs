@@ -1,6 +1,6 @@
 //! The store: snapshots, completion records, leadership. One durable order.
 
-use crate::engine::message::{Reply, Request, StoreKey};
+use crate::engine::message::{Orphans, Reply, Request, StoreKey};
 use crate::engine::snapshot::{Manifest, Part, Snapshot};
 use crate::ids::*;
 use crate::topology::Topology;
@@ -15,7 +15,7 @@ pub struct Store {
     leader: FencingToken,
     attempt: Attempt,
     base: Option<CheckpointId>,
-    ended: bool,
+    ended: Option<bool>,
     newest: CheckpointId,
     completed: BTreeMap<CheckpointId, Arc<Manifest>>,
     snapshots: BTreeMap<StoreKey, (Arc<Snapshot>, Arc<Shadow>)>,
@@ -105,14 +105,22 @@ impl Store {
                 let outcome = if token > self.leader { Outcome::Ok } else { Outcome::Again };
                 self.leader = token;
                 lines.push(Kind::Lead { token, outcome });
-                if self.ended { Reply::Ended(self.attempt) } else { Reply::Led(self.attempt) }
+                match self.ended {
+                    None => Reply::Led(self.attempt),
+                    Some(complete) => Reply::Ended {
+                        attempt: self.attempt,
+                        complete,
+                        completed: self.retained(),
+                        orphans: self.orphans(),
+                    },
+                }
             }
             Request::BeginAttempt(attempt) => self.begin(*attempt, token, lines),
             Request::Publish(manifest) => self.publish(manifest, token, lines),
             Request::Open(_) => Reply::Done,
             Request::Discard(attempt, id) => self.discard(*attempt, *id, lines),
-            Request::EndJob => {
-                self.ended = true;
+            Request::EndJob(complete) => {
+                self.ended.get_or_insert(*complete);
                 Reply::Done
             }
             other => unreachable!("a store is never asked {other:?}"),
@@ -170,7 +178,7 @@ impl Store {
 
     fn begin(&mut self, job: Attempt, token: FencingToken, lines: &mut Vec<Kind>) -> Reply {
         let outcome = match job {
-            _ if self.ended => Outcome::Error,
+            _ if self.ended.is_some() => Outcome::Error,
             job if job == self.attempt.next() => Outcome::Ok,
             job if job == self.attempt => Outcome::Again,
             _ => Outcome::Error,
@@ -183,7 +191,21 @@ impl Store {
         if outcome == Outcome::Error {
             return Reply::Failed;
         }
-        Reply::Began { completed: self.completed.values().cloned().collect(), next: self.newest.next() }
+        Reply::Began { completed: self.retained(), next: self.newest.next(), orphans: self.orphans() }
+    }
+
+    fn retained(&self) -> Arc<[Arc<Manifest>]> {
+        self.completed.values().cloned().collect()
+    }
+
+    /// What is stored and belongs to no completion record. Asked for when somebody has just begun an attempt, or leads a
+    /// job that has ended: nobody can write a record for any of it any more.
+    fn orphans(&self) -> Orphans {
+        let mut found: Vec<(Attempt, CheckpointId)> =
+            self.snapshots.keys().map(|key| (key.attempt, key.checkpoint)).collect();
+        found.dedup();
+        found.retain(|(attempt, id)| self.completed.get(id).is_none_or(|manifest| manifest.attempt != *attempt));
+        found.into()
     }
 
     fn publish(&mut self, manifest: &Arc<Manifest>, token: FencingToken, lines: &mut Vec<Kind>) -> Reply {
@@ -222,7 +244,12 @@ impl Store {
 
     /// Adds the canonical encoding.
     pub fn digest(&self, d: &mut crate::digest::Digest) {
-        for word in [self.leader.0 as u64, self.attempt.0 as u64, self.ended as u64, self.newest.0] {
+        for word in [
+            self.leader.0 as u64,
+            self.attempt.0 as u64,
+            self.ended.map_or(0, |complete| 1 + complete as u64),
+            self.newest.0,
+        ] {
             d.word(word);
         }
         d.word(self.base.map_or(0, |id| id.0));

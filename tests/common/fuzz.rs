@@ -1,5 +1,6 @@
 //! Mutated scenario files: one try a number, for tests, and for long runs by `CUTLINE_FUZZ=10000000`.
 
+use cutline::dice::Dice;
 use cutline::scenario::*;
 use std::collections::BTreeMap;
 

@@ -120,7 +120,7 @@ fn row_56_nothing_is_left_of_a_checkpoint_that_was_being_published_at_the_end() 
         let effects = rig.ack(0, 1);
         assert!(discards(&effects).is_empty(), "nobody knows yet whether it is complete");
         if !publish_first {
-            rig.serve_one(|request| *request == Request::EndJob);
+            rig.serve_one(|request| *request == Request::EndJob(true));
             assert_eq!(rig.c.lead(), Lead::Ended);
         }
         rig.serve_one(is_publish);
@@ -128,4 +128,39 @@ fn row_56_nothing_is_left_of_a_checkpoint_that_was_being_published_at_the_end() 
         assert_eq!((rig.c.lead(), rig.stored(), rig.store.snapshots()), (Lead::Ended, vec![], 0));
         assert!(rig.timers.is_empty(), "nothing is left armed: {:?}", rig.timers);
     }
+}
+
+/// A coordinator that dies takes along what it knew of pending checkpoints. Their parts are found by the next one, which
+/// discards them and nothing else; so are the checkpoints of a job that had ended and whose last coordinator died before
+/// it could discard them.
+#[test]
+fn what_a_dead_coordinator_left_behind_is_discarded_by_the_next() {
+    let mut rig = Rig::running(Config { retain: 2, max_concurrent: 2, ..config() });
+    rig.checkpoint();
+    rig.checkpoint();
+    rig.trigger();
+    rig.trigger();
+    rig.ack(0, 3);
+    rig.ack(1, 3);
+    rig.acks(4);
+    assert_eq!(rig.store.snapshots(), 6 + 2 + 3);
+    let effects = rig.replaced(2);
+    assert_eq!((discards(&effects), bases(&effects)), (vec![(1, 3), (1, 4)], vec![Some(2); 3]));
+    assert_eq!((rig.stored(), rig.store.snapshots()), (vec![1, 2], 6));
+
+    // A zombie's snapshot comes later: its ack is how anybody hears of it.
+    rig.all_run();
+    let key = StoreKey { attempt: Attempt(1), checkpoint: CheckpointId(4), task: TaskId(0) };
+    let put = Request::Put(key, Default::default());
+    rig.store.apply(&rig.topology, FencingToken(0), &put, None, false, &mut Vec::new());
+    assert_eq!(discards(&rig.told_by(0, Attempt(1), Control::Ack(CheckpointId(4)))), [(1, 4)]);
+    rig.serve();
+
+    for task in 0..3 {
+        rig.told(task, Control::Finished);
+    }
+    rig.serve_one(|request| *request == Request::EndJob(true));
+    assert_eq!((rig.stored(), rig.store.snapshots()), (vec![1, 2], 6));
+    assert_eq!(discards(&rig.replaced(3)), [(1, 1), (1, 2)]);
+    assert_eq!((rig.c.lead(), rig.stored(), rig.store.snapshots()), (Lead::Ended, vec![], 0));
 }

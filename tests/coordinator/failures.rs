@@ -119,10 +119,52 @@ fn without_restarts_left_the_job_stays_down() {
     let effects = rig.told(0, Control::Failed);
     assert!(effects.contains(&Effect::Arm(Timer::Restart, MS(3))));
     rig.restart();
+    rig.trigger();
+    rig.ack(1, 2);
     let effects = rig.told(0, Control::Failed);
+    assert!(!says(&effects, &Mark::JobEnded(false)), "not before it is durable");
+    assert_eq!(rig.c.lead(), Lead::GivingUp);
+    let effects = rig.serve();
     assert!(says(&effects, &Mark::JobEnded(false)));
-    assert_eq!((rig.c.lead(), rig.stored()), (Lead::Failed, vec![1]));
+    assert_eq!((rig.c.lead(), rig.stored(), rig.store.snapshots()), (Lead::Failed, vec![1], 3));
     assert!(rig.timers.is_empty(), "nothing is left armed: {:?}", rig.timers);
+}
+
+/// The coordinator that gives up may die before, or after, it could write that down. A failed end that is written down
+/// is an end: whoever comes next starts nothing and says the same.
+#[test]
+fn a_job_that_was_given_up_stays_down_under_the_next_coordinator() {
+    for written in [false, true] {
+        let mut rig = Rig::running(Config { restart: RestartStrategy::None, ..config() });
+        rig.checkpoint();
+        rig.trigger();
+        rig.ack(1, 2);
+        rig.told(0, Control::Failed);
+        if written {
+            rig.serve_one(|request| *request == Request::EndJob(false));
+        }
+        let effects = rig.replaced(2);
+        assert_eq!(says(&effects, &Mark::JobEnded(false)), written);
+        assert_eq!(bases(&effects), if written { vec![] } else { vec![Some(1); 3] });
+        assert_eq!(rig.c.lead(), if written { Lead::Failed } else { Lead::Deployed });
+        assert_eq!((rig.stored(), rig.store.snapshots()), (vec![1], 3), "the orphan of checkpoint 2 is gone");
+        assert!(!written || rig.timers.is_empty(), "nothing is left armed: {:?}", rig.timers);
+        assert_eq!(rig.store.attempt(), Attempt(if written { 1 } else { 2 }));
+    }
+}
+
+/// The refusal of a store is no end: it is asked again until it is written down.
+#[test]
+fn giving_up_is_asked_for_until_it_is_durable() {
+    let mut rig = Rig::running(Config { restart: RestartStrategy::None, ..config() });
+    rig.told(0, Control::Failed);
+    for _ in 0..3 {
+        rig.refuse(|request| *request == Request::EndJob(false));
+        assert_eq!(rig.c.lead(), Lead::GivingUp);
+        rig.fire(Timer::Retry);
+    }
+    rig.serve();
+    assert_eq!(rig.c.lead(), Lead::Failed);
 }
 
 /// The delay doubles from failure to failure, up to its bound; a completed checkpoint sets it back.

@@ -33,6 +33,12 @@ impl Job {
         Job { loaded, protocol }
     }
 
+    /// A scenario that a test writes.
+    pub fn written(text: &str, protocol: &'static str) -> Self {
+        let scenario = serde_json::from_str(text).expect("a scenario");
+        Job { loaded: Loaded::new(scenario, "written", Default::default()), protocol }
+    }
+
     /// What a seed stands for.
     pub fn plan(&self, seed: u64) -> (Arc<Setup>, Arc<SimSetup>) {
         let closed = draw(&self.loaded.scenario, seed);

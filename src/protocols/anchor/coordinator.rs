@@ -90,12 +90,12 @@ impl Coordinator {
                 self.attempt = attempt;
                 self.begin(out);
             }
-            (Phase::Asking, Reply::Ended(attempt)) => {
+            (Phase::Asking, Reply::Ended { attempt, .. }) => {
                 self.attempt = attempt;
                 self.phase = Phase::Ended;
                 out.mark(Mark::JobEnded(true));
             }
-            (Phase::Beginning, Reply::Began { completed, next }) => self.began(&completed, next, out),
+            (Phase::Beginning, Reply::Began { completed, next, .. }) => self.began(&completed, next, out),
             (Phase::Asking | Phase::Beginning, _) => self.ask_now(out),
             _ => {}
         }
@@ -182,7 +182,7 @@ impl Coordinator {
 
     fn end(&mut self, out: &mut Outbox) {
         self.phase = Phase::Ended;
-        self.ask(NO_TICKET, Request::EndJob, out);
+        self.ask(NO_TICKET, Request::EndJob(true), out);
         out.mark(Mark::JobEnded(true));
     }
 

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Raised whenever a seed comes to mean something else: an added draw is enough.
-pub const STREAM_VERSION: u32 = 1;
+pub const STREAM_VERSION: u32 = 2;
 
 /// The streams of a seed. A draw that is added to one doesn't shift the others.
 pub mod stream {
