@@ -24,6 +24,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// States of an instance, at most, on which commutation is learned.
+const LEARNED_STATES_MAX: u64 = 60_000;
+
 /// States of a job without checkpoints, at most, that recoveries are held against.
 const BASE_STATES_MAX: usize = 300_000;
 
@@ -59,6 +62,9 @@ pub fn check(args: args::Check) -> Ending {
         }
     };
     seed::hush();
+    if let Some(file) = &args.learn {
+        return learned(&args, &found, file);
+    }
     let mut ending = Ending::good();
     let mut documents = Vec::new();
     let mut watching = Watching::new(args.progress, args.budget, signals.clone());
@@ -100,6 +106,49 @@ fn say(text: &str) -> Result<(), Ending> {
         complain(&format!("cannot write to stdout: {error}"));
         Ending::bad(Why::Internal)
     })
+}
+
+/// Learns which steps commute, and writes the table.
+fn learned(args: &args::Check, found: &[find::Read], file: &Path) -> Ending {
+    let mut table = Learned::default();
+    let mut ending = Ending::good();
+    for loaded in found.iter().filter_map(|(_, read)| read.as_ref().ok()) {
+        let mut loaded = loaded.clone();
+        if let Some(protocol) = &args.protocol {
+            loaded.scenario.protocol = protocol.clone();
+        }
+        let lesson = seed::aside(|| {
+            let planned = seed::plan(&loaded, args.seed)?;
+            let setup = Arc::new(Setup { remember: true, ..Setup::clone(&planned.setup) });
+            let rules = rules(args, &loaded.scenario.check.clone().unwrap_or_default());
+            let mode = super::judge::word(&setup.config.mode);
+            let roles = crate::explore::classes::Roles::new(&setup.topology, &loaded.scenario.protocol, &mode);
+            let most = args.max_states.unwrap_or(LEARNED_STATES_MAX) as usize;
+            Ok::<_, String>(crate::explore::learn::learn(&setup, &roles, &rules, most))
+        });
+        match lesson.and_then(|lesson| lesson) {
+            Ok(mut lesson) => {
+                let all = if lesson.exhausted { "all" } else { "the first" };
+                let name = format!("{} under {}", loaded.name, loaded.scenario.protocol);
+                output::say(&format!("{name}: {all} {} states, {} pairs\n", lesson.states, lesson.pairs));
+                for broken in &lesson.broken {
+                    complain(&format!("{name}: steps that commute by construction don't: {broken}"));
+                    ending.add(Why::Internal);
+                }
+                lesson.learned.instances.insert(format!("{name}: {all} {} states", lesson.states));
+                table.add(&lesson.learned);
+            }
+            Err(problem) => {
+                complain(&problem);
+                ending.add(Why::Internal);
+            }
+        }
+    }
+    if let Err(problem) = output::file(file, table.print().as_bytes()) {
+        complain(&problem);
+        ending.add(Why::Internal);
+    }
+    ending
 }
 
 /// What may happen in a scenario, with what was asked for on the command line.
@@ -164,7 +213,7 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
     Ok(Checked {
         name: loaded.name.clone(),
         protocol: loaded.scenario.protocol.clone(),
-        open: is_open(&loaded),
+        open: is_open(&loaded, &setup, args.seed),
         seed: args.seed,
         setup,
         options,
@@ -176,13 +225,16 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
     })
 }
 
-/// Does another seed stand for another job?
-fn is_open(loaded: &Loaded) -> bool {
-    let [one, other] = [0, 1].map(|seed| crate::scenario::draw(&loaded.scenario, seed));
-    let (a, b) = (&one.checkpoints, &other.checkpoints);
-    one.job != other.job
-        || (&a.mode, &a.max_concurrent, &a.retain) != (&b.mode, &b.max_concurrent, &b.retain)
-        || (&a.min_pause_ms, &a.tolerable_failures) != (&b.min_pause_ms, &b.tolerable_failures)
+/// Does another seed stand for another job, as far as a search can tell?
+fn is_open(loaded: &Loaded, setup: &Setup, seed: u64) -> bool {
+    let Ok(other) = seed::plan(loaded, seed ^ 1) else { return false };
+    let told = |config: &crate::engine::config::Config| {
+        (config.mode, config.max_concurrent, config.retain, config.tolerable_failures, config.min_pause.0 > 0)
+    };
+    let other = &other.setup;
+    setup.topology.graph != other.topology.graph
+        || setup.logs != other.logs
+        || told(&setup.config) != told(&other.config)
 }
 
 /// What says again what was checked, in a shell.

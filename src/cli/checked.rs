@@ -111,11 +111,20 @@ fn bounds(rules: &Rules) -> String {
         (Scarce::Expiry, "expiry"),
     ];
     let some = kinds.iter().filter(|(kind, _)| rules.budget.of(*kind) > 0);
-    let mut words: Vec<String> = some.map(|(kind, name)| format!("{} {name}", rules.budget.of(*kind))).collect();
+    let mut words: Vec<String> = some.map(|(kind, name)| counted(rules.budget.of(*kind), name)).collect();
     if rules.delay_bounded {
         words.push(format!("{} delays", rules.budget.of(Scarce::Delay)));
     }
     if words.is_empty() { "no fault".to_string() } else { format!("at most {}", words.join(", ")) }
+}
+
+fn counted(n: u8, name: &str) -> String {
+    match (n, name.strip_suffix('y'), name.ends_with("sh")) {
+        (1, ..) => format!("1 {name}"),
+        (_, Some(stem), _) => format!("{n} {stem}ies"),
+        (_, _, true) => format!("{n} {name}es"),
+        _ => format!("{n} {name}s"),
+    }
 }
 
 /// Everything about one scenario.

@@ -40,7 +40,11 @@ struct Learner<'a> {
 pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> Lesson {
     let mut learner =
         Learner { roles, rules, space: Space::new(setup), steps: Steps::default(), lesson: Lesson::default() };
-    let first = learner.space.row(&recovery::started(setup));
+    let first = match rules.recovery {
+        Recovery::Atomic => recovery::started(setup),
+        Recovery::Stepwise => crate::world::World::new(setup),
+    };
+    let first = learner.space.row(&first);
     let mut seen = BTreeSet::from([fingerprint(&first)]);
     let mut queue = std::collections::VecDeque::from([(first, Budget::default())]);
     learner.lesson.exhausted = true;
@@ -90,6 +94,10 @@ impl Learner<'_> {
             }
         }
         let quiet = offers.iter().all(|offer| offer.fires().is_some());
+        let plain = matches!(self.space.facts(self.space.at(row, 0)), Facts::Roster(roster) if roster.plain.is_some());
+        if !plain {
+            return made.into_iter().map(|(offer, next)| (next, offer.cost)).collect(); // nothing is reduced there
+        }
         for i in 0..made.len() {
             for j in i + 1..made.len() {
                 let (a, b) = (made[i].0, made[j].0);

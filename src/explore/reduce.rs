@@ -122,19 +122,20 @@ impl Reducer {
     /// Leaves only moves that have to be made here; false if a class is met that nothing is known of.
     pub fn choose(&self, space: &Space, row: &[u32], left: &Budget, offers: &mut Vec<Offer>) -> bool {
         let classes: Vec<Class> = offers.iter().map(|offer| self.roles.class(space, row, offer)).collect();
-        let known = classes.iter().zip(offers.iter()).all(|(class, offer)| {
-            self.known.facts(*class).is_some() || offer.what == Move::PowerFailure
-        });
-        if !known {
-            return false;
-        }
         let failure = offers.iter().position(|offer| offer.what == Move::PowerFailure);
-        let stepwise = left.faults() > 0 && failure.is_none();
+        let atomic = if failure.is_some() { left.of(Scarce::Crash) as u32 } else { 0 };
+        let stepwise = left.faults() > atomic;
         let steps = offers.len() - usize::from(failure.is_some());
         let Facts::Roster(roster) = space.facts(space.at(row, 0)) else { return true };
         let Some(attempts) = roster.plain else { return true }; // lives come and go: everything may matter
         if steps < 2 || stepwise || self.only_timers(offers) {
             return true;
+        }
+        let known = classes.iter().zip(offers.iter()).all(|(class, offer)| {
+            self.known.facts(*class).is_some() || offer.what == Move::PowerFailure
+        });
+        if !known {
+            return false;
         }
         let places: Vec<Option<usize>> = offers.iter().map(|offer| self.place(space, row, offer)).collect();
         let mut best: Option<Vec<bool>> = None;

@@ -83,6 +83,9 @@ impl Base {
 
     /// What is wrong with a restored world.
     pub fn judge(&self, world: &World) -> Option<Wrong> {
+        if world.job_ended().is_some() {
+            return self.expected.ends_wrong(world); // it crashed after its end: nothing is restored
+        }
         let known = meaning(world).is_some_and(|meaning| self.meanings.contains(&meaning));
         let message = "what was restored is no state of the same job without checkpoints and faults: its operator \
                        states, offsets, channels and output don't belong together";
