@@ -7,6 +7,7 @@ use super::recovery;
 use super::rules::*;
 use super::space::*;
 use super::steps::{Steps, Went};
+use super::table::NONE;
 use crate::ids::TaskId;
 use crate::world::choice::Choice;
 use crate::world::setup::Setup;
@@ -122,8 +123,9 @@ impl Learner<'_> {
         fine.map(|one| (one.next, one.offer.cost)).collect()
     }
 
-    /// Does the order make no difference, to the state that follows and to what either step shows on the way? None:
-    /// neither order can be gone on from.
+    /// Does the order make no difference, to the state that follows and to the checkpoints that are completed on the
+    /// way? Which of the two completes one is no matter; which violates something is. None: neither order can be gone
+    /// on from.
     fn commute(&mut self, spent: &Budget, a: &Made, b: &Made) -> Option<bool> {
         let fine = |one: &Made| one.went == Went::Fine;
         if !fine(a) && !fine(b) {
@@ -133,20 +135,24 @@ impl Learner<'_> {
         let after_a = if fine(a) { Some(self.follow(&a.next, spent, b, a)) } else { None };
         let after_b = if fine(b) { Some(self.follow(&b.next, spent, a, b)) } else { None };
         Some(match (after_a, after_b) {
-            (Some(ab), Some(ba)) => ab.is_some() && ab == ba,
+            (Some(Some((led_ab, b_cut))), Some(Some((led_ba, a_cut)))) => {
+                led_ab == led_ba && BTreeSet::from([NONE, a.cut, b_cut]) == BTreeSet::from([NONE, b.cut, a_cut])
+            }
+            (Some(_), Some(_)) => false,
             (one, other) => one.or(other).is_some_and(|led| led.is_some()),
         })
     }
 
-    /// Where the second of two steps leads; none if it can't be made any more, or if it isn't what it was.
-    fn follow(&mut self, row: &[u32], spent: &Budget, second: &Made, first: &Made) -> Option<u128> {
+    /// Where the second of two steps leads and the checkpoint that it completes; none if it can't be made any more, or
+    /// if a violation came or went.
+    fn follow(&mut self, row: &[u32], spent: &Budget, second: &Made, first: &Made) -> Option<(u128, u32)> {
         let spent = first.offer.cost.map_or(*spent, |kind| spent.plus(kind));
         let again = self.offers(row, &spent).into_iter().find(|offer| offer.what == second.offer.what)?;
         let (went, cut, next) = self.steps.make(&mut self.space, row, &again);
         let property = |wrong: u32| self.steps.wrongs[wrong as usize].property;
         match (went, second.went) {
-            (Went::Fine, Went::Fine) if cut == second.cut => Some(fingerprint(&next)),
-            (Went::Wrong(now), Went::Wrong(then)) if property(now) == property(then) => Some(0),
+            (Went::Fine, Went::Fine) => Some((fingerprint(&next), cut)),
+            (Went::Wrong(now), Went::Wrong(then)) if property(now) == property(then) => Some((0, NONE)),
             _ => None,
         }
     }

@@ -31,7 +31,7 @@ fn anchor(instance: Instance) -> Subject {
 
 /// What the table is learned from: every class is met, with every other that it can meet.
 pub fn subjects() -> Vec<Subject> {
-    let sizes = [(2, 1, 1, 1), (1, 1, 2, 1), (1, 2, 1, 1), (1, 1, 1, 2)];
+    let sizes = [(2, 1, 1, 1), (2, 1, 2, 1), (1, 2, 2, 1), (1, 1, 1, 2)];
     let mut subjects = Vec::new();
     for bug in Bug::ALL {
         for (sources, records, middles, checkpoints) in sizes {
@@ -43,7 +43,7 @@ pub fn subjects() -> Vec<Subject> {
 
 /// What must not teach anything new.
 pub fn larger() -> Vec<Subject> {
-    let sizes = [(2, 1, 2, 1), (1, 2, 2, 1), (2, 2, 2, 1)];
+    let sizes = [(2, 2, 2, 1), (3, 1, 1, 1), (1, 2, 2, 2)];
     let sizes = sizes.map(|(s, r, m, k)| Instance::new(s, r, m, k));
     sizes.iter().flat_map(|size| Bug::ALL.map(|bug| anchor(Instance { bug, ..*size }))).collect()
 }
