@@ -146,6 +146,11 @@ impl Known {
         self.conflicts[b.index() * self.size + a.index()] = false;
     }
 
+    /// Forgets what commutes.
+    pub fn distrust(&mut self) {
+        self.conflicts.fill(true);
+    }
+
     /// What was seen of a class; none: it was never met.
     #[inline]
     pub fn facts(&self, class: Class) -> Option<ClassFacts> {

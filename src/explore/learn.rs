@@ -7,10 +7,11 @@ use super::recovery;
 use super::rules::*;
 use super::space::*;
 use super::steps::{Steps, Went};
+use super::table::NONE;
 use crate::ids::TaskId;
 use crate::world::choice::Choice;
 use crate::world::setup::Setup;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What came of learning.
@@ -36,7 +37,8 @@ struct Learner<'a> {
     lesson: Lesson,
 }
 
-/// Visits up to `most` states of an instance, without any reduction, and tries every pair in each.
+/// Visits up to `most` states of an instance, without any reduction, and tries every pair in each. What costs least
+/// is visited first: every state is met with as much left to spend as any way to it leaves.
 pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> Lesson {
     let mut learner =
         Learner { roles, rules, space: Space::new(setup), steps: Steps::default(), lesson: Lesson::default() };
@@ -45,22 +47,39 @@ pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> L
         Recovery::Stepwise => crate::world::World::new(setup),
     };
     let first = learner.space.row(&first);
-    let mut seen = BTreeSet::from([fingerprint(&first)]);
-    let mut queue = std::collections::VecDeque::from([(first, Budget::default())]);
+    let mut seen = BTreeSet::new();
+    let mut queues = BTreeMap::from([(0, VecDeque::from([(first, Budget::default())]))]);
     learner.lesson.exhausted = true;
-    while let Some((row, spent)) = queue.pop_front() {
+    while let Some(mut queue) = queues.first_entry() {
+        let Some((row, spent)) = queue.get_mut().pop_front() else {
+            queue.remove();
+            continue;
+        };
+        if !seen.insert(fingerprint(&row)) {
+            continue; // it was reached for less, or in another way
+        }
         if learner.lesson.states == most {
             learner.lesson.exhausted = false;
             break;
         }
         learner.lesson.states += 1;
         for (next, cost) in learner.visit(&row, &spent) {
-            if seen.insert(fingerprint(&next)) {
-                queue.push_back((next, cost.map_or(spent, |kind| spent.plus(kind))));
+            if !seen.contains(&fingerprint(&next)) {
+                let spent = cost.map_or(spent, |kind| spent.plus(kind));
+                queues.entry(spent.sum()).or_default().push_back((next, spent));
             }
         }
     }
     learner.lesson
+}
+
+/// A step that was made.
+struct Made {
+    offer: Offer,
+    went: Went,
+    /// The checkpoint that it completed.
+    cut: u32,
+    next: Vec<u32>,
 }
 
 /// Whose step a choice is.
@@ -87,51 +106,71 @@ impl Learner<'_> {
         let offers = self.offers(row, spent);
         let mut made = Vec::new();
         for offer in &offers {
-            let (went, next) = self.steps.make(&mut self.space, row, offer);
-            if went == Went::Fine {
-                self.look(row, offer, &next);
-                made.push((*offer, next));
-            }
+            let (went, cut, next) = self.steps.make(&mut self.space, row, offer);
+            self.look(row, offer, &next, went);
+            made.push(Made { offer: *offer, went, cut, next });
         }
         let quiet = offers.iter().all(|offer| offer.fires().is_some());
         let plain = matches!(self.space.facts(self.space.at(row, 0)), Facts::Roster(roster) if roster.plain.is_some());
-        if !plain {
-            return made.into_iter().map(|(offer, next)| (next, offer.cost)).collect(); // nothing is reduced there
-        }
-        for i in 0..made.len() {
+        let pairs = if plain { made.len() } else { 0 }; // elsewhere nothing is reduced
+        for i in 0..pairs {
             for j in i + 1..made.len() {
-                let (a, b) = (made[i].0, made[j].0);
+                let (a, b) = (&made[i], &made[j]);
                 let scarce = |offer: &Offer| offer.cost.is_some_and(|kind| kind != Scarce::Trigger);
-                if scarce(&a) || scarce(&b) || (quiet && self.rules.timers == Timers::Patient) {
+                if scarce(&a.offer) || scarce(&b.offer) || (quiet && self.rules.timers == Timers::Patient) {
                     continue; // what isn't reduced
                 }
-                let (after_a, after_b) = (made[i].1.clone(), made[j].1.clone());
-                let same = match (self.follow(&after_a, spent, &b, &a), self.follow(&after_b, spent, &a, &b)) {
-                    (Some(ab), Some(ba)) => ab == ba,
-                    _ => false,
-                };
-                self.note(row, &a, &b, same);
+                if let Some(same) = self.commute(spent, a, b) {
+                    self.note(row, &a.offer, &b.offer, same);
+                }
             }
         }
-        made.into_iter().map(|(offer, next)| (next, offer.cost)).collect()
+        let fine = made.into_iter().filter(|one| one.went == Went::Fine);
+        fine.map(|one| (one.next, one.offer.cost)).collect()
     }
 
-    /// The second of two steps; none if it can't be made any more.
-    fn follow(&mut self, row: &[u32], spent: &Budget, second: &Offer, first: &Offer) -> Option<u128> {
-        let spent = first.cost.map_or(*spent, |kind| spent.plus(kind));
-        let again = self.offers(row, &spent).into_iter().find(|offer| offer.what == second.what)?;
-        let (went, next) = self.steps.make(&mut self.space, row, &again);
-        (went == Went::Fine).then(|| fingerprint(&next))
+    /// Does the order make no difference, to the state that follows and to the checkpoints that are completed on the
+    /// way? Which of the two completes one is no matter; which violates something is. None: neither order can be gone
+    /// on from.
+    fn commute(&mut self, spent: &Budget, a: &Made, b: &Made) -> Option<bool> {
+        let fine = |one: &Made| one.went == Went::Fine;
+        if !fine(a) && !fine(b) {
+            return None;
+        }
+        // What comes after a violation isn't looked at: it has to be one in the other order too.
+        let after_a = if fine(a) { Some(self.follow(&a.next, spent, b, a)) } else { None };
+        let after_b = if fine(b) { Some(self.follow(&b.next, spent, a, b)) } else { None };
+        Some(match (after_a, after_b) {
+            (Some(Some((led_ab, b_cut))), Some(Some((led_ba, a_cut)))) => {
+                led_ab == led_ba && BTreeSet::from([NONE, a.cut, b_cut]) == BTreeSet::from([NONE, b.cut, a_cut])
+            }
+            (Some(_), Some(_)) => false,
+            (one, other) => one.or(other).is_some_and(|led| led.is_some()),
+        })
     }
 
-    fn look(&mut self, row: &[u32], offer: &Offer, next: &[u32]) {
+    /// Where the second of two steps leads and the checkpoint that it completes; none if it can't be made any more, or
+    /// if a violation came or went.
+    fn follow(&mut self, row: &[u32], spent: &Budget, second: &Made, first: &Made) -> Option<(u128, u32)> {
+        let spent = first.offer.cost.map_or(*spent, |kind| spent.plus(kind));
+        let again = self.offers(row, &spent).into_iter().find(|offer| offer.what == second.offer.what)?;
+        let (went, cut, next) = self.steps.make(&mut self.space, row, &again);
+        let property = |wrong: u32| self.steps.wrongs[wrong as usize].property;
+        match (went, second.went) {
+            (Went::Fine, Went::Fine) => Some((fingerprint(&next), cut)),
+            (Went::Wrong(now), Went::Wrong(then)) if property(now) == property(then) => Some((0, NONE)),
+            _ => None,
+        }
+    }
+
+    fn look(&mut self, row: &[u32], offer: &Offer, next: &[u32], went: Went) {
         let class = self.roles.class(&self.space, row, offer);
         if class.kind == OTHER {
             return;
         }
         let serves = self.steps.served(&self.space, row, offer);
         let durable = |col: usize| !matches!(self.space.slots()[col], crate::world::parts::Slot::Life(_));
-        let touched = serves && (0..self.space.slots().len()).any(|col| durable(col) && self.space.at(row, col) != self.space.at(next, col));
+        let touched = serves && went == Went::Fine && (0..self.space.slots().len()).any(|col| durable(col) && self.space.at(row, col) != self.space.at(next, col));
         let visible = touched && self.rules.recovery == Recovery::Atomic && self.left_by(row) != self.left_by(next);
         let facts = self.lesson.learned.classes.entry(self.roles.word(class)).or_default();
         facts.serves |= serves;
@@ -141,7 +180,7 @@ impl Learner<'_> {
     /// What a power failure leads to.
     fn left_by(&mut self, row: &[u32]) -> u128 {
         let failure = Offer { what: Move::PowerFailure, col: 0, variant: 0, cost: Some(Scarce::Crash) };
-        fingerprint(&self.steps.make(&mut self.space, row, &failure).1)
+        fingerprint(&self.steps.make(&mut self.space, row, &failure).2)
     }
 
     fn note(&mut self, row: &[u32], a: &Offer, b: &Offer, same: bool) {

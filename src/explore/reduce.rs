@@ -45,6 +45,39 @@ struct Node {
     classes: Vec<Class>,
 }
 
+/// What a reduction rests on beside what was learned. A test breaks each, and sees that it is missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// Steps of one process depend on one another, unless it was learned that they don't.
+    SameProcess,
+    /// Whoever sends into an empty queue may make a step of its receiver possible.
+    EmptyQueue,
+    /// Whoever takes from a full channel makes room for its sender.
+    FullChannel,
+    /// What a process doesn't want now it may want after another step of its own.
+    OwnSteps,
+    /// Steps of different processes that reach the store or a ledger depend on one another, unless it was learned
+    /// that they don't.
+    Services,
+    /// Steps that change what a crash would leave depend on one another.
+    Visible,
+    /// A crash is tried before every step that changes what it would leave.
+    CrashBeforeVisible,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Rule; 7] = [
+        Rule::SameProcess,
+        Rule::EmptyQueue,
+        Rule::FullChannel,
+        Rule::OwnSteps,
+        Rule::Services,
+        Rule::Visible,
+        Rule::CrashBeforeVisible,
+    ];
+}
+
 /// Chooses among moves.
 pub struct Reducer {
     roles: Roles,
@@ -54,6 +87,8 @@ pub struct Reducer {
     topology: Arc<Topology>,
     /// Steps that change what a crash would leave are kept in every order.
     crashes: bool,
+    /// A rule that is left out, by tests alone.
+    broken: Option<Rule>,
 }
 
 /// The kinds that a handle's steps can have.
@@ -74,9 +109,10 @@ impl Reducer {
     pub fn new(topology: &Arc<Topology>, protocol: &str, mode: &str, learned: &Learned, crashes: bool) -> Self {
         let roles = Roles::new(topology, protocol, mode);
         let known = Known::new(learned, &roles);
-        let mut reducer =
-            Reducer { roles, known, nodes: Vec::new(), of: Vec::new(), topology: topology.clone(), crashes };
-        for task in (0..=topology.len() as u32).map(TaskId) {
+        let topology = topology.clone();
+        let (nodes, of) = (Vec::new(), Vec::new());
+        let mut reducer = Reducer { roles, known, nodes, of, topology, crashes, broken: None };
+        for task in (0..=reducer.topology.len() as u32).map(TaskId) {
             reducer.of.push(Vec::new());
             reducer.handles(task).into_iter().for_each(|handle| reducer.node(task, handle));
         }
@@ -119,6 +155,21 @@ impl Reducer {
         }
     }
 
+    /// Breaks another rule, for tests.
+    pub fn leave_out(&mut self, rule: Rule) {
+        self.broken = Some(rule);
+    }
+
+    /// Forgets what was learned to commute: any two steps of one process conflict, and any two that reach the store
+    /// or a ledger. For measuring what learning is worth.
+    pub fn distrust(&mut self) {
+        self.known.distrust();
+    }
+
+    fn follows(&self, rule: Rule) -> bool {
+        self.broken != Some(rule)
+    }
+
     /// Leaves only moves that have to be made here; false if a class is met that nothing is known of.
     pub fn choose(&self, space: &Space, row: &[u32], left: &Budget, offers: &mut Vec<Offer>) -> bool {
         let classes: Vec<Class> = offers.iter().map(|offer| self.roles.class(space, row, offer)).collect();
@@ -155,7 +206,7 @@ impl Reducer {
         if let Some(failure) = failure {
             let visible = |i: usize| self.known.facts(classes[i]).is_some_and(|facts| facts.visible);
             let shows = (0..offers.len()).any(|i| taken[i] && i != failure && visible(i));
-            taken[failure] = shows;
+            taken[failure] = shows && self.follows(Rule::CrashBeforeVisible);
         }
         let mut at = 0;
         offers.retain(|_| {
@@ -230,22 +281,29 @@ impl Reducer {
 
     /// Everything that may not commute with a step of this class.
     fn dependent(&self, at: usize, class: Class, add: &mut impl FnMut(usize)) {
-        let conflicts = |node: &Node| node.classes.iter().any(|other| !self.known.commute(class, *other));
+        let facts = self.known.facts(class).unwrap_or_default();
+        let shows = |other: &Class| self.known.facts(*other).is_some_and(|facts| facts.visible);
+        // What a crash would leave shows the order of steps that change it.
+        let both_show = |other: &Class| {
+            self.crashes && facts.visible && shows(other) && self.follows(Rule::Visible)
+        };
+        let conflicts = |node: &Node| {
+            let conflict = |other: &Class| !self.known.commute(class, *other) || both_show(other);
+            node.classes.iter().any(conflict)
+        };
         let task = self.nodes[at].task;
         for node in self.of[task.index()].iter().filter(|node| **node != at) {
-            if conflicts(&self.nodes[*node]) {
+            if conflicts(&self.nodes[*node]) && self.follows(Rule::SameProcess) {
                 add(*node);
             }
         }
-        let facts = self.known.facts(class).unwrap_or_default();
         if !facts.serves {
             return;
         }
         for (i, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.task != task) {
             let reaches = |other: &&Class| self.known.facts(**other).is_some_and(|facts| facts.serves);
-            let shows = |other: &Class| self.known.facts(*other).is_some_and(|facts| facts.visible);
             let dependent = |other: &Class| {
-                !self.known.commute(class, *other) || (self.crashes && facts.visible && shows(other))
+                !self.known.commute(class, *other) && self.follows(Rule::Services) || both_show(other)
             };
             if node.classes.iter().filter(reaches).any(dependent) {
                 add(i);
@@ -263,38 +321,37 @@ impl Reducer {
         add: &mut impl FnMut(usize),
     ) {
         let Node { task, handle, .. } = self.nodes[at];
-        let mut all = |task: TaskId| self.of[task.index()].iter().for_each(|node| add(*node));
         let coordinator = self.topology.coordinator();
         let life = |task: TaskId| Incarnation { task, attempt: if task == coordinator { lead } else { job } };
         let empty = |slot: Slot| space.at(row, space.find(slot)) == 0;
-        match handle {
-            Handle::Receive(channel) => {
-                if empty(Slot::Channel(job, channel)) {
-                    return all(self.topology.channels[channel.index()].from);
-                }
-                let col = space.find(Slot::Life(life(task)));
-                if col != NOWHERE && space.full(row, col) {
-                    self.outlets(task, add);
-                } else {
-                    all(task);
-                }
+        let sender = match handle {
+            Handle::Receive(channel) if empty(Slot::Channel(job, channel)) => {
+                Some(self.topology.channels[channel.index()].from)
             }
-            Handle::Hear(from) if empty(Slot::Control(life(from), life(task))) => all(from),
-            Handle::Read(_) => {
-                let col = space.find(Slot::Life(life(task)));
-                if col != NOWHERE && space.full(row, col) { self.outlets(task, add) } else { all(task) }
+            Handle::Hear(from) if empty(Slot::Control(life(from), life(task))) => Some(from),
+            _ => None,
+        };
+        if let Some(sender) = sender {
+            if self.follows(Rule::EmptyQueue) {
+                self.of[sender.index()].iter().for_each(|node| add(*node));
             }
-            Handle::Answer(request) => {
-                all(task);
-                let serve = |node: &&usize| self.nodes[**node].handle == Handle::Serve(request);
-                self.of[task.index()].iter().filter(serve).for_each(|node| add(*node));
-            }
-            _ => all(task),
+            return;
+        }
+        let col = space.find(Slot::Life(life(task)));
+        let sends = matches!(handle, Handle::Receive(_) | Handle::Read(_));
+        if sends && col != NOWHERE && space.full(row, col) {
+            self.outlets(task, add);
+        } else if self.follows(Rule::OwnSteps) {
+            // Among them, for an answer, the request being done.
+            self.of[task.index()].iter().for_each(|node| add(*node));
         }
     }
 
     /// Whoever takes from the outputs of a task makes room for it.
     fn outlets(&self, task: TaskId, add: &mut impl FnMut(usize)) {
+        if !self.follows(Rule::FullChannel) {
+            return;
+        }
         for channel in &self.topology.subtasks[task.index()].outputs {
             let to = self.topology.channels[channel.index()].to;
             self.of[to.index()].iter().for_each(|node| add(*node));

@@ -71,7 +71,7 @@ impl Base {
                 outputs.insert(written(&world));
             }
             for offer in &offers {
-                let (went, next) = steps.make(&mut space, &row, offer);
+                let (went, _, next) = steps.make(&mut space, &row, offer);
                 if went == Went::Fine && seen.insert(fingerprint(&next)) {
                     work.push(next);
                 }

@@ -472,6 +472,9 @@ impl Search {
             }
             self.keep(spent, depth, &row, &Next { cost: offer.cost, parent: layer.number(at), what: offer.what }, next, false);
         }
+        if self.options.reduce.is_some() {
+            self.rest(spent, depth, layer, &mut share, next);
+        }
         let width = share.width;
         for (i, one) in share.next.iter().enumerate() {
             self.keep(spent, depth, &share.rows[i * width..(i + 1) * width], one, next, true);
@@ -485,6 +488,30 @@ impl Search {
         }
         for at in share.ends {
             self.end(spent, depth, layer, at);
+        }
+    }
+
+    /// A violation ends its way. Moves that were left out because they can come after it never would: where a move
+    /// that was chosen violates something, the others are made too.
+    fn rest(&mut self, spent: Budget, depth: u32, layer: &Layer, share: &mut Share, next: &mut Layer) {
+        let Some(reducer) = self.options.reduce.clone() else { return };
+        let states: BTreeSet<usize> = share.wrongs.iter().map(|(at, _, _)| *at).collect();
+        let left = self.left(spent);
+        for at in states {
+            let (row, mut all) = (layer.row(at), Vec::new());
+            self.space.offers(row, &self.options.rules, &left, &mut all);
+            let mut chosen = all.clone();
+            reducer.choose(&self.space, row, &left, &mut chosen);
+            for offer in all.iter().filter(|offer| chosen.iter().all(|chosen| chosen.what != offer.what)) {
+                let (went, cut, row) = self.steps.make(&mut self.space, row, offer);
+                self.found.transitions += 1;
+                share.cuts.extend(Some(cut).filter(|cut| *cut != NONE));
+                let one = Next { cost: offer.cost, parent: layer.number(at), what: offer.what };
+                match went {
+                    Went::Wrong(wrong) => share.wrongs.push((at, offer.what, wrong)),
+                    _ => self.keep(spent, depth, &row, &one, next, false),
+                }
+            }
         }
     }
 

@@ -237,14 +237,18 @@ impl Steps {
         (went, cut)
     }
 
-    /// Does a move, by looking it up or by running the engine: the row that it leads to.
-    pub fn make(&mut self, space: &mut Space, row: &[u32], offer: &Offer) -> (Went, Vec<u32>) {
+    /// Does a move, by looking it up or by running the engine: the checkpoint that it completes, and the row that it
+    /// leads to.
+    pub fn make(&mut self, space: &mut Space, row: &[u32], offer: &Offer) -> (Went, u32, Vec<u32>) {
         let (mut changes, mut next) = (Vec::new(), Vec::new());
         match self.go(space, row, offer, &mut changes) {
-            (Went::Unknown, _) => (self.resolve(space, row, offer, &mut next).0, next),
-            (went, _) => {
+            (Went::Unknown, _) => {
+                let (went, cut) = self.resolve(space, row, offer, &mut next);
+                (went, cut, next)
+            }
+            (went, cut) => {
                 space.write(row, &changes, space.shifted(row, &changes), &mut next);
-                (went, next)
+                (went, cut, next)
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Shipped scenarios, driven by tests.
 #![allow(dead_code)] // every test uses a part of it
 
+pub mod lessons;
+
 use cutline::engine::config::{Config, RestartStrategy};
 use cutline::ids::*;
 use cutline::protocols;

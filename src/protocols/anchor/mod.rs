@@ -47,7 +47,18 @@ pub enum Bug {
 }
 
 impl Bug {
-    const ALL: [Bug; 4] = [Bug::None, Bug::NoAlignment, Bug::AckBeforeSnapshot, Bug::CommitBeforeComplete];
+    /// What a protocol with it is called.
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Bug::None => "anchor",
+            Bug::NoAlignment => "anchor-no-alignment",
+            Bug::AckBeforeSnapshot => "anchor-ack-before-snapshot",
+            Bug::CommitBeforeComplete => "anchor-commit-before-complete",
+        }
+    }
+
+    /// All of them, the absence of any first.
+    pub const ALL: [Bug; 4] = [Bug::None, Bug::NoAlignment, Bug::AckBeforeSnapshot, Bug::CommitBeforeComplete];
 }
 
 /// What the processes know about the job beside its topology.
