@@ -122,3 +122,103 @@ fn every_planted_bug_is_found() {
         assert_eq!(!found.violations.is_empty(), wrong, "{case:?}: {:?}", found.violations);
     }
 }
+
+#[test]
+fn dominance_changes_nothing_that_is_asked_for() {
+    for case in cases(&[(1, 1, 1, 0), (1, 1, 1, 1), (2, 1, 1, 1), (1, 2, 2, 1)]) {
+        let with = case.search(case.options());
+        let without = case.search(Options { dominance: false, ..case.options() });
+        assert_eq!(shown(&with), shown(&without), "{case:?}");
+        assert!(with.states <= without.states, "{case:?}");
+    }
+}
+
+/// Without merging, a search walks the whole tree of schedules.
+#[test]
+fn merging_changes_nothing_that_is_asked_for() {
+    for bug in Bug::ALL {
+        for (size, crashes) in [((1, 0, 1, 0), 0), ((1, 0, 1, 0), 1), ((1, 1, 1, 0), 0)] {
+            let (sources, records, middles, checkpoints) = size;
+            let case = Case { instance: Instance { bug, ..Instance::new(sources, records, middles, checkpoints) }, crashes };
+            let merged = case.search(case.options());
+            let tree = case.search(Options { merge: false, dominance: false, ..case.options() });
+            println!("{case:?}: {} states, a tree of {}", merged.states, tree.states);
+            assert_eq!(shown(&merged), shown(&tree), "{case:?}");
+            assert!(merged.states <= tree.states, "{case:?}");
+        }
+    }
+}
+
+#[test]
+fn two_threads_find_what_one_finds() {
+    for case in cases(&[(2, 1, 1, 1), (2, 1, 2, 1)]) {
+        for reduce in [false, true] {
+            let reduce = || reduce.then(|| Arc::new(case.reducer()));
+            let [one, two] = [1, 2].map(|jobs| case.search(Options { jobs, reduce: reduce(), ..case.options() }));
+            let counts = |found: &Found| (found.states, found.transitions, found.depth, found.waves.clone(), found.misses);
+            assert_eq!((counts(&one), shown(&one)), (counts(&two), shown(&two)), "{case:?}");
+            assert_eq!(one.violations, two.violations, "{case:?}");
+        }
+    }
+}
+
+/// Every remembered step is run again in the whole world.
+#[test]
+fn every_remembered_step_is_what_the_engine_does() {
+    for case in cases(&[(1, 1, 1, 1), (2, 1, 1, 1)]) {
+        let found = case.search(Options { audit: 1, ..case.options() });
+        assert!(found.audits > found.misses, "{case:?}: {} audits", found.audits);
+    }
+}
+
+/// What a search without any reduction shows, and whether a reduced one with a broken rule shows less.
+struct Gate {
+    case: Case,
+    full: Shown,
+}
+
+impl Gate {
+    fn all(sizes: &[(u32, u64, u32, u64)]) -> Vec<Gate> {
+        cases(sizes).into_iter().map(|case| Gate { full: shown(&case.search(case.options())), case }).collect()
+    }
+
+    /// The first gate that fails when a rule is broken.
+    fn first<'a>(gates: &'a [Gate], breaks: &dyn Fn(&mut Reducer)) -> Option<&'a Gate> {
+        gates.iter().find(|gate| {
+            let mut reducer = gate.case.reducer();
+            breaks(&mut reducer);
+            shown(&gate.case.reduced(reducer)) != gate.full
+        })
+    }
+}
+
+/// Whatever is claimed of two classes that conflict, some gate finds out.
+#[test]
+fn a_false_claim_makes_a_gate_fail() {
+    let gates = Gate::all(SMALL);
+    let mut unseen = Vec::new();
+    for ((a, b), _) in Learned::shipped().pairs.iter().filter(|((a, _), conflicts)| **conflicts && a.starts_with("anchor")) {
+        let failed = Gate::first(&gates, &|reducer| reducer.claim(a, b));
+        println!("{a} | {b}: {:?}", failed.map(|gate| gate.case));
+        if failed.is_none() {
+            unseen.push((a.clone(), b.clone()));
+        }
+    }
+    assert!(unseen.is_empty(), "nobody would notice if these were taken to commute: {unseen:#?}");
+}
+
+/// Whatever the reduction rests on beside the table, some gate needs it.
+#[test]
+fn a_broken_rule_makes_a_gate_fail() {
+    let gates = Gate::all(SMALL);
+    let mut unseen = Vec::new();
+    for rule in Rule::ALL {
+        let failed = Gate::first(&gates, &|reducer| reducer.leave_out(rule));
+        println!("{rule:?}: {:?}", failed.map(|gate| gate.case));
+        if failed.is_none() {
+            unseen.push(rule);
+        }
+    }
+    // Channels of the anchor never fill up.
+    assert_eq!(unseen, [Rule::FullChannel]);
+}
