@@ -7,6 +7,7 @@ use cutline::explore::commutation::Learned;
 use cutline::explore::expected::{Expected, output};
 use cutline::explore::judge::Property;
 use cutline::explore::recovery;
+use cutline::explore::refine::Base;
 use cutline::explore::reduce::{Reducer, Rule};
 use cutline::explore::search::{Found, Options, search};
 use cutline::protocols::anchor::{Bug, Instance};
@@ -65,12 +66,12 @@ impl Case {
             world.apply(Step::from(*choice), &mut Nobody).expect("it is on the menu");
         }
         assert_eq!(world.job_ended(), Some(true));
-        Expected { outputs: BTreeSet::from([output(&world)]) }
+        Expected::new(BTreeSet::from([output(&world)]))
     }
 
     fn search(&self, options: Options) -> Found {
         let setup = setup(&self.instance).expect("an instance of a size that there is");
-        let found = search(&setup, options, Some(&self.expected()), &mut |_| true);
+        let found = search(&setup, options, Some(&Arc::new(Base::of_ends(self.expected()))), &mut |_| true);
         assert_eq!(found.cut, None);
         found
     }

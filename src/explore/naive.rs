@@ -118,14 +118,17 @@ fn choices(node: &Node) -> Vec<(Choice, Budget)> {
     if node.world.job_ended().is_some() {
         return choices;
     }
+    // The periodic trigger is the most patient of all.
     if choices.is_empty() {
-        // The periodic trigger is the most patient of all.
-        let others = menu.iter().any(|choice| timer(choice) && !interval(choice));
-        let patient = menu.iter().filter(|choice| timer(choice) && !(others && interval(choice)));
-        choices.extend(patient.map(|choice| (*choice, node.budget)));
+        let others = menu.iter().filter(|choice| timer(choice) && !interval(choice));
+        choices.extend(others.map(|choice| (*choice, node.budget)));
+    }
+    let triggers = menu.iter().filter(|choice| interval(choice));
+    if choices.is_empty() {
+        choices.extend(triggers.map(|choice| (*choice, node.budget)));
     } else if node.budget.triggers > 0 {
         let spent = Budget { triggers: node.budget.triggers - 1, ..node.budget };
-        choices.extend(menu.iter().filter(|choice| interval(choice)).map(|choice| (*choice, spent)));
+        choices.extend(triggers.map(|choice| (*choice, spent)));
     }
     if node.budget.crashes > 0 {
         let spent = Budget { crashes: node.budget.crashes - 1, ..node.budget };

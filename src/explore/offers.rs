@@ -131,6 +131,7 @@ impl Space {
     }
 
     fn timers(&self, row: &[u32], rules: &Rules, left: &Budget, quiet: bool, offers: &mut Vec<Offer>) {
+        let mut triggers = Vec::new();
         let before = offers.len();
         for (col, id) in row[HEAD..].iter().enumerate() {
             let (Slot::Life(who), Facts::Life(life)) = (self.slots()[col], self.facts(*id)) else { continue };
@@ -138,26 +139,21 @@ impl Space {
                 continue;
             }
             for (i, timer) in life.timers.iter().enumerate() {
-                let trigger = *timer == Timer::Interval;
-                let cost = match rules.timers {
-                    _ if trigger && rules.untriggered => continue,
-                    Timers::Free => None,
-                    Timers::Patient if quiet => None,
-                    Timers::Patient if trigger && left.of(Scarce::Trigger) > 0 => Some(Scarce::Trigger),
-                    Timers::Patient => continue,
-                };
                 let what = Move::Choice(Choice::Fire(who, *timer));
-                offers.push(Offer { what, col, variant: FIRE + i as u32, cost });
+                let offer = Offer { what, col, variant: FIRE + i as u32, cost: None };
+                match timer {
+                    Timer::Interval => triggers.push(offer),
+                    _ if quiet || rules.timers == Timers::Free => offers.push(offer),
+                    _ => {}
+                }
             }
         }
-        // The periodic trigger is the most patient of all: otherwise it could keep every other timer waiting for ever.
-        let trigger = |offer: &Offer| matches!(offer.what, Move::Choice(Choice::Fire(_, Timer::Interval)));
-        if quiet && rules.timers == Timers::Patient && offers[before..].iter().any(|offer| !trigger(offer)) {
-            let mut at = 0;
-            offers.retain(|offer| {
-                at += 1;
-                at <= before || !trigger(offer)
-            });
+        // The periodic trigger is the most patient of all: otherwise it could keep every other timer waiting for
+        // ever. What it may do before its turn, it pays for.
+        let turn = rules.timers == Timers::Free || (quiet && offers.len() == before);
+        let cost = if turn { None } else { Some(Scarce::Trigger) };
+        if !rules.untriggered && (turn || left.of(Scarce::Trigger) > 0) {
+            offers.extend(triggers.into_iter().map(|offer| Offer { cost, ..offer }));
         }
     }
 

@@ -190,7 +190,8 @@ impl Reducer {
         }
         let places: Vec<Option<usize>> = offers.iter().map(|offer| self.place(space, row, offer)).collect();
         let mut best: Option<Vec<bool>> = None;
-        for seed in (0..offers.len()).filter(|seed| Some(*seed) != failure) {
+        // What has a price is never what the others wait for: later it may be free.
+        for seed in (0..offers.len()).filter(|seed| offers[*seed].cost.is_none()) {
             let Some(seed) = places[seed] else { return true };
             let taken = self.close(space, row, attempts, seed, &classes, &places);
             let size = |taken: &Vec<bool>| taken.iter().filter(|taken| **taken).count();
@@ -202,7 +203,7 @@ impl Reducer {
                 }
             }
         }
-        let mut taken = best.expect("there are steps to begin with");
+        let Some(mut taken) = best else { return true };
         if let Some(failure) = failure {
             let visible = |i: usize| self.known.facts(classes[i]).is_some_and(|facts| facts.visible);
             let shows = (0..offers.len()).any(|i| taken[i] && i != failure && visible(i));

@@ -81,10 +81,18 @@ impl Base {
         Ok(base)
     }
 
+    /// Only what it can end with, for jobs whose processes don't show their states.
+    pub fn of_ends(expected: Expected) -> Self {
+        Base { expected, ..Base::default() }
+    }
+
     /// What is wrong with a restored world.
     pub fn judge(&self, world: &World) -> Option<Wrong> {
         if world.job_ended().is_some() {
             return self.expected.ends_wrong(world); // it crashed after its end: nothing is restored
+        }
+        if self.meanings.is_empty() {
+            return None; // only the ends are known
         }
         let known = meaning(world).is_some_and(|meaning| self.meanings.contains(&meaning));
         let message = "what was restored is no state of the same job without checkpoints and faults: its operator \

@@ -293,6 +293,7 @@ impl World {
         }
         for by in self.coordinators.iter().map(|life| life.who).collect::<Vec<_>>() {
             self.deaths.push((by, who));
+            self.deaths.sort_unstable(); // whoever died first: it makes no difference
             observer.detectable(by, who);
         }
     }
