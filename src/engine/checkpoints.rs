@@ -3,7 +3,6 @@
 
 use super::coordinator::{Coordinator, Lead, Purpose, TaskState, Wanted};
 use super::message::*;
-use super::process::IdKind;
 use super::snapshot::{Manifest, Part};
 use crate::digest::Digest;
 use crate::ids::*;
@@ -298,17 +297,5 @@ impl Coordinator {
         d.word(self.completed.len() as u64);
         self.completed.iter().for_each(|manifest| manifest.digest(d));
         self.asks.digest(d);
-    }
-
-    pub(super) fn checkpoint_ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        for (id, pending) in std::mem::take(&mut self.pending) {
-            let mut id = id;
-            visit(IdKind::Checkpoint, &mut id.0);
-            self.pending.insert(id, pending);
-        }
-        for manifest in &mut self.completed {
-            let manifest = Arc::make_mut(manifest);
-            visit(IdKind::Checkpoint, &mut manifest.checkpoint.0);
-        }
     }
 }

@@ -8,7 +8,7 @@ use super::asks::Asks;
 use super::checkpoints::{Pending, Stage};
 use super::config::{Config, RestartStrategy};
 use super::message::*;
-use super::process::{IdKind, Process};
+use super::process::Process;
 use super::snapshot::Manifest;
 use crate::digest::Digest;
 use crate::ids::*;
@@ -479,14 +479,6 @@ impl Process for Coordinator {
         d.word(self.next.0);
         d.word(self.unnoted.len() as u64);
         self.unnoted.iter().for_each(|task| d.word(task.0 as u64));
-    }
-
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.checkpoint_ids(visit);
-        visit(IdKind::Checkpoint, &mut self.next.0);
-        let mut attempt = self.attempt.0 as u64;
-        visit(IdKind::Attempt, &mut attempt);
-        self.attempt = Attempt(attempt as u32);
     }
 
     fn fork(&self) -> Box<dyn Process> {

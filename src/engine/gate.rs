@@ -141,14 +141,6 @@ impl<R> Gate<R> {
         Gate { mode, checkpoint_after_end, open, newest: None, spurned: Vec::new(), pending: None, tracker }
     }
 
-    /// Shows every checkpoint id that the gate holds, so that they can be renamed in order.
-    pub fn ids(&mut self, visit: &mut dyn FnMut(&mut u64)) {
-        self.newest.iter_mut().for_each(|id| visit(&mut id.0));
-        self.spurned.iter_mut().for_each(|id| visit(&mut id.0));
-        self.pending.iter_mut().for_each(|pending| visit(&mut pending.id.0));
-        self.tracker.ids(visit);
-    }
-
     /// Adds the whole state in a canonical form; `record` adds one record.
     pub fn digest(&self, d: &mut Digest, record: &dyn Fn(&R, &mut Digest)) {
         d.word(self.mode as u64 | (self.checkpoint_after_end as u64) << 8);

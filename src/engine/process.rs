@@ -8,22 +8,6 @@ use crate::topology::Topology;
 use std::any::Any;
 use std::sync::Arc;
 
-/// Which kind of id a visitor is shown. Ids of one kind are only compared and stepped, so they can be
-/// renamed as long as their order stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum IdKind {
-    /// Checkpoint ids.
-    Checkpoint,
-    /// Attempts of the job.
-    Attempt,
-    /// Fencing tokens.
-    Token,
-    /// Tickets of one process.
-    Ticket,
-    /// Transaction numbers of one subtask.
-    Transaction,
-}
-
 /// What a socket asks for: whatever comes next.
 pub const ANY_OFFSET: Offset = Offset(u64::MAX);
 
@@ -120,9 +104,6 @@ pub trait Process: Send + Sync + 'static {
     fn cells(&self) -> usize {
         1
     }
-
-    /// Shows every id it holds, so that a search can rename it.
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64));
 
     /// A copy.
     fn fork(&self) -> Box<dyn Process>;

@@ -147,17 +147,6 @@ impl Committer {
         self.buffer.is_empty() && self.pending.is_empty()
     }
 
-    /// Shows the checkpoint ids and transaction numbers.
-    pub fn ids(&mut self, visit: &mut dyn FnMut(super::process::IdKind, &mut u64)) {
-        use super::process::IdKind;
-        visit(IdKind::Transaction, &mut self.number);
-        for pending in &mut self.pending {
-            visit(IdKind::Transaction, &mut pending.txn.number);
-            pending.checkpoint.iter_mut().for_each(|c| visit(IdKind::Checkpoint, &mut c.0));
-        }
-        self.note.iter_mut().for_each(|c| visit(IdKind::Checkpoint, &mut c.0));
-    }
-
     /// Adds the canonical encoding.
     pub fn digest(&self, d: &mut crate::digest::Digest) {
         d.word(self.number);

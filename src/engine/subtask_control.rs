@@ -2,7 +2,7 @@
 
 use super::gate::BarrierGate;
 use super::message::*;
-use super::process::{IdKind, Passed, Process, Way};
+use super::process::{Passed, Process, Way};
 use super::snapshot::{Snapshot, View};
 use super::subtask::{Output, Phase, Purpose, Subtask};
 use crate::digest::Digest;
@@ -200,15 +200,6 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
         }
     }
 
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.gate.visit_ids(&mut |id| visit(IdKind::Checkpoint, id));
-        visit(IdKind::Checkpoint, &mut self.newest.0);
-        for upload in &mut self.uploads {
-            visit(IdKind::Checkpoint, &mut upload.checkpoint.0);
-        }
-        self.committer.ids(visit);
-    }
-
     fn fork(&self) -> Box<dyn Process> {
         Box::new(self.copy())
     }
@@ -222,8 +213,6 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
 pub trait GateState: Clone {
     /// Adds the canonical encoding.
     fn digest_into(&self, d: &mut Digest);
-    /// Shows every checkpoint id.
-    fn visit_ids(&mut self, visit: &mut dyn FnMut(&mut u64));
 }
 
 impl<G: BarrierGate<Record> + GateState> Subtask<G> {
@@ -265,9 +254,5 @@ impl<G: BarrierGate<Record> + GateState> Subtask<G> {
 impl GateState for super::gate::Gate<Record> {
     fn digest_into(&self, d: &mut Digest) {
         self.digest(d, &|record: &Record, d: &mut Digest| record.digest(d));
-    }
-
-    fn visit_ids(&mut self, visit: &mut dyn FnMut(&mut u64)) {
-        self.ids(visit);
     }
 }

@@ -80,10 +80,6 @@ impl Tracker {
         self.counts.retain(|count| count.id != checkpoint);
     }
 
-    pub(super) fn ids(&mut self, visit: &mut dyn FnMut(&mut u64)) {
-        self.counts.iter_mut().for_each(|count| visit(&mut count.id.0));
-    }
-
     pub(super) fn digest(&self, d: &mut Digest) {
         d.word(self.counts.len() as u64);
         for count in &self.counts {

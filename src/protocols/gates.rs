@@ -112,11 +112,6 @@ impl GateState for Wrong {
         self.honest.digest_into(d);
         d.word(self.newest.0);
     }
-
-    fn visit_ids(&mut self, visit: &mut dyn FnMut(&mut u64)) {
-        self.honest.visit_ids(visit);
-        visit(&mut self.newest.0);
-    }
 }
 
 fn spawn(defect: Defect, topology: &Arc<Topology>, config: &Arc<Config>, who: Incarnation) -> Box<dyn Process> {

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::engine::message::{Control, Effect, Input, Outbox};
-use crate::engine::process::{IdKind, Process};
+use crate::engine::process::Process;
 use crate::engine::snapshot::View;
 use crate::ids::*;
 use std::any::Any;
@@ -92,10 +92,6 @@ impl<M: Mischief> Process for Interposed<M> {
     fn digest(&self, cell: usize, d: &mut Digest) {
         self.inner.digest(cell, d);
         d.bytes(format!("{:?}", self.mischief).as_bytes()); // plain values: nothing of it is an address
-    }
-
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.inner.ids(visit);
     }
 
     fn fork(&self) -> Box<dyn Process> {

@@ -204,7 +204,7 @@ fn digest(gate: &Gate<u32>) -> u128 {
 }
 
 #[test]
-fn ids_are_shown_and_digests_tell_states_apart() {
+fn digests_tell_states_apart() {
     for mode in MODES {
         let (mut low, mut high) = (gate(mode, 70), gate(mode, 70));
         let mut seen = vec![digest(&low)];
@@ -216,9 +216,6 @@ fn ids_are_shown_and_digests_tell_states_apart() {
         }
         assert_ne!(low, high);
         assert_ne!(digest(&low), digest(&high));
-        high.ids(&mut |id| *id -= 100);
-        assert_eq!(low, high, "{mode:?}");
-        assert_eq!(digest(&low), digest(&high));
 
         for on in [1, 2, 5] {
             barrier(&mut low, on, 2);

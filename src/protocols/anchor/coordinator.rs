@@ -4,7 +4,7 @@ use super::Plan;
 use crate::digest::Digest;
 use crate::engine::config::Config;
 use crate::engine::message::*;
-use crate::engine::process::{IdKind, Process};
+use crate::engine::process::Process;
 use crate::engine::snapshot::{Manifest, Part};
 use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
@@ -227,16 +227,6 @@ impl Process for Coordinator {
         d.word(id.0);
         d.word(missing.len() as u64);
         missing.iter().for_each(|task| d.word(task.0 as u64));
-    }
-
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.running.iter_mut().for_each(|(id, _)| visit(IdKind::Checkpoint, &mut id.0));
-        if let Some(newest) = &mut self.newest {
-            visit(IdKind::Checkpoint, &mut Arc::make_mut(newest).checkpoint.0);
-        }
-        let mut attempt = self.attempt.0 as u64;
-        visit(IdKind::Attempt, &mut attempt);
-        self.attempt = Attempt(attempt as u32);
     }
 
     fn fork(&self) -> Box<dyn Process> {

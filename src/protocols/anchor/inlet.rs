@@ -4,7 +4,6 @@ use super::subtask::Post;
 use super::{Bug, Plan};
 use crate::digest::Digest;
 use crate::engine::message::*;
-use crate::engine::process::IdKind;
 use crate::engine::snapshot::{OperatorState, Snapshot};
 use crate::ids::*;
 use crate::topology::Topology;
@@ -79,9 +78,5 @@ impl Inlet {
         self.arrived.iter().for_each(|input| d.word(input.0 as u64));
         d.word(self.captured.as_ref().map_or(0, |(id, _)| id.0));
         d.word(self.captured.as_ref().map_or(0, |(_, snapshot)| snapshot.digest()));
-    }
-
-    pub(super) fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.captured.iter_mut().for_each(|(id, _)| visit(IdKind::Checkpoint, &mut id.0));
     }
 }

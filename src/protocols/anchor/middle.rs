@@ -5,7 +5,6 @@ use super::inlet::Inlet;
 use super::subtask::{Post, Role};
 use crate::digest::Digest;
 use crate::engine::message::*;
-use crate::engine::process::IdKind;
 use crate::engine::snapshot::Snapshot;
 use crate::ids::*;
 use crate::topology::Topology;
@@ -51,9 +50,5 @@ impl Role for Middle {
 
     fn digest(&self, d: &mut Digest) {
         self.inlet.digest(d);
-    }
-
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.inlet.ids(visit);
     }
 }

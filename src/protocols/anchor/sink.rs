@@ -5,7 +5,6 @@ use super::subtask::{Post, Role};
 use super::{Bug, Plan};
 use crate::digest::Digest;
 use crate::engine::message::*;
-use crate::engine::process::IdKind;
 use crate::engine::snapshot::Snapshot;
 use crate::ids::*;
 use crate::topology::Topology;
@@ -94,11 +93,5 @@ impl Role for Sink {
             d.word((txn.attempt.0 as u64) << 32 | txn.number);
         }
         d.word(self.committed.0);
-    }
-
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.inlet.ids(visit);
-        visit(IdKind::Checkpoint, &mut self.committed.0);
-        self.prepared.iter_mut().for_each(|txn| visit(IdKind::Transaction, &mut txn.number));
     }
 }

@@ -3,7 +3,7 @@
 use crate::digest::Digest;
 use crate::engine::config::Config;
 use crate::engine::message::*;
-use crate::engine::process::{IdKind, Process};
+use crate::engine::process::Process;
 use crate::engine::snapshot::{Manifest, Part, Snapshot};
 use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
@@ -80,9 +80,6 @@ pub(super) trait Role: Clone + Send + Sync + 'static {
 
     /// Adds the canonical encoding.
     fn digest(&self, d: &mut Digest);
-
-    /// Shows every id.
-    fn ids(&mut self, _visit: &mut dyn FnMut(IdKind, &mut u64)) {}
 }
 
 /// A subtask of the anchor.
@@ -185,10 +182,6 @@ impl<R: Role> Process for Subtask<R> {
         }
         d.word(self.post.coordinator.attempt.0 as u64);
         self.role.digest(d);
-    }
-
-    fn ids(&mut self, visit: &mut dyn FnMut(IdKind, &mut u64)) {
-        self.role.ids(visit);
     }
 
     fn fork(&self) -> Box<dyn Process> {
