@@ -2,7 +2,7 @@
 //! claimed by construction: steps of different processes that don't reach the same service.
 
 use super::classes::{Class, OTHER, Roles};
-use super::commutation::Learned;
+use super::commutation::{Learned, Pair};
 use super::recovery;
 use super::rules::*;
 use super::space::*;
@@ -115,7 +115,12 @@ impl Learner<'_> {
                     continue; // what isn't reduced
                 }
                 if let Some(same) = self.commute(spent, a, b) {
-                    self.note(row, &a.offer, &b.offer, same);
+                    let pair = match same {
+                        false => Pair::Conflicts,
+                        true if self.shows(row, spent, a, b) => Pair::Shows,
+                        true => Pair::Commutes,
+                    };
+                    self.note(row, &a.offer, &b.offer, pair);
                 }
             }
         }
@@ -141,6 +146,23 @@ impl Learner<'_> {
             (Some(_), Some(_)) => false,
             (one, other) => one.or(other).is_some_and(|led| led.is_some()),
         })
+    }
+
+    /// Would a crash between two steps that commute leave something else in the other order?
+    fn shows(&mut self, row: &[u32], spent: &Budget, a: &Made, b: &Made) -> bool {
+        let serve = [a, b].iter().all(|one| one.went == Went::Fine && self.steps.served(&self.space, row, &one.offer));
+        if !serve || self.rules.recovery != Recovery::Atomic {
+            return false;
+        }
+        let (before, after_a, after_b) = (self.left_by(row), self.left_by(&a.next), self.left_by(&b.next));
+        if after_a == after_b {
+            return false;
+        }
+        let spent = a.offer.cost.map_or(*spent, |kind| spent.plus(kind));
+        let again = self.offers(&a.next, &spent).into_iter().find(|offer| offer.what == b.offer.what);
+        let both = self.steps.make(&mut self.space, &a.next, &again.expect("they commute")).2;
+        let both = self.left_by(&both);
+        BTreeSet::from([before, both, after_a]) != BTreeSet::from([before, both, after_b])
     }
 
     /// Where the second of two steps leads and the checkpoint that it completes; none if it can't be made any more, or
@@ -177,7 +199,7 @@ impl Learner<'_> {
         fingerprint(&self.steps.make(&mut self.space, row, &failure).2)
     }
 
-    fn note(&mut self, row: &[u32], a: &Offer, b: &Offer, same: bool) {
+    fn note(&mut self, row: &[u32], a: &Offer, b: &Offer, pair: Pair) {
         let (Move::Choice(one), Move::Choice(other)) = (a.what, b.what) else { return };
         let classes = (self.roles.class(&self.space, row, a), self.roles.class(&self.space, row, b));
         if classes.0.kind == OTHER || classes.1.kind == OTHER {
@@ -189,11 +211,11 @@ impl Learner<'_> {
         let both = served(a) && served(b);
         let word = |class: Class| self.roles.word(class);
         let (x, y) = (word(classes.0), word(classes.1));
-        let pair = if x <= y { (x, y) } else { (y, x) };
+        let words = if x <= y { (x, y) } else { (y, x) };
         if own || both {
-            *self.lesson.learned.pairs.entry(pair).or_default() |= !same;
-        } else if !same {
-            self.lesson.broken.insert(format!("{} and {}: {one:?} and {other:?}", pair.0, pair.1));
+            self.lesson.learned.note(words, pair);
+        } else if pair != Pair::Commutes {
+            self.lesson.broken.insert(format!("{} and {}: {one:?} and {other:?}", words.0, words.1));
         }
     }
 }
