@@ -139,7 +139,8 @@ fn merging_changes_nothing_that_is_asked_for() {
     for bug in Bug::ALL {
         for (size, crashes) in [((1, 0, 1, 0), 0), ((1, 0, 1, 0), 1), ((1, 1, 1, 0), 0)] {
             let (sources, records, middles, checkpoints) = size;
-            let case = Case { instance: Instance { bug, ..Instance::new(sources, records, middles, checkpoints) }, crashes };
+            let case =
+                Case { instance: Instance { bug, ..Instance::new(sources, records, middles, checkpoints) }, crashes };
             let merged = case.search(case.options());
             let tree = case.search(Options { merge: false, dominance: false, ..case.options() });
             println!("{case:?}: {} states, a tree of {}", merged.states, tree.states);
@@ -155,7 +156,8 @@ fn two_threads_find_what_one_finds() {
         for reduce in [false, true] {
             let reduce = || reduce.then(|| Arc::new(case.reducer()));
             let [one, two] = [1, 2].map(|jobs| case.search(Options { jobs, reduce: reduce(), ..case.options() }));
-            let counts = |found: &Found| (found.states, found.transitions, found.depth, found.waves.clone(), found.misses);
+            let counts =
+                |found: &Found| (found.states, found.transitions, found.depth, found.waves.clone(), found.misses);
             assert_eq!((counts(&one), shown(&one)), (counts(&two), shown(&two)), "{case:?}");
             assert_eq!(one.violations, two.violations, "{case:?}");
         }

@@ -186,7 +186,10 @@ impl Learner<'_> {
         }
         let serves = self.steps.served(&self.space, row, offer);
         let durable = |col: usize| !matches!(self.space.slots()[col], crate::world::parts::Slot::Life(_));
-        let touched = serves && went == Went::Fine && (0..self.space.slots().len()).any(|col| durable(col) && self.space.at(row, col) != self.space.at(next, col));
+        let touched = serves
+            && went == Went::Fine
+            && (0..self.space.slots().len())
+                .any(|col| durable(col) && self.space.at(row, col) != self.space.at(next, col));
         let visible = touched && self.rules.recovery == Recovery::Atomic && self.left_by(row) != self.left_by(next);
         let facts = self.lesson.learned.classes.entry(self.roles.word(class)).or_default();
         facts.serves |= serves;

@@ -173,9 +173,10 @@ impl Reducer {
     /// Leaves only moves that have to be made here; false if a class is met that nothing is known of.
     pub fn choose(&self, space: &Space, row: &[u32], left: &Budget, offers: &mut Vec<Offer>) -> bool {
         let classes: Vec<Class> = offers.iter().map(|offer| self.roles.class(space, row, offer)).collect();
-        let known = classes.iter().zip(offers.iter()).all(|(class, offer)| {
-            self.known.facts(*class).is_some() || offer.what == Move::PowerFailure
-        });
+        let known = classes
+            .iter()
+            .zip(offers.iter())
+            .all(|(class, offer)| self.known.facts(*class).is_some() || offer.what == Move::PowerFailure);
         if !known {
             return false;
         }
