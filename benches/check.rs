@@ -63,7 +63,9 @@ fn main() {
         return one(&Instance::new(sources, records as u64, middles, checkpoints as u64), crashes, jobs, reduction);
     }
     if !json {
-        println!("| instance | reduction | threads | states | transitions | CPU s | wall s | M states/CPU s | engine ran | table B/state | peak B/state |");
+        println!(
+            "| instance | reduction | threads | states | transitions | CPU s | wall s | M states/CPU s | engine ran | table B/state | peak B/state |"
+        );
         println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     }
     for (sizes, reduction) in ROWS {

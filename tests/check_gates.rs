@@ -3,7 +3,7 @@
 
 mod support;
 use cutline::explore::anchor::setup;
-use cutline::explore::commutation::Learned;
+use cutline::explore::commutation::{Learned, Pair};
 use cutline::explore::expected::{Expected, output};
 use cutline::explore::judge::Property;
 use cutline::explore::recovery;
@@ -140,7 +140,8 @@ fn merging_changes_nothing_that_is_asked_for() {
     for bug in Bug::ALL {
         for (size, crashes) in [((1, 0, 1, 0), 0), ((1, 0, 1, 0), 1), ((1, 1, 1, 0), 0)] {
             let (sources, records, middles, checkpoints) = size;
-            let case = Case { instance: Instance { bug, ..Instance::new(sources, records, middles, checkpoints) }, crashes };
+            let case =
+                Case { instance: Instance { bug, ..Instance::new(sources, records, middles, checkpoints) }, crashes };
             let merged = case.search(case.options());
             let tree = case.search(Options { merge: false, dominance: false, ..case.options() });
             println!("{case:?}: {} states, a tree of {}", merged.states, tree.states);
@@ -156,7 +157,8 @@ fn two_threads_find_what_one_finds() {
         for reduce in [false, true] {
             let reduce = || reduce.then(|| Arc::new(case.reducer()));
             let [one, two] = [1, 2].map(|jobs| case.search(Options { jobs, reduce: reduce(), ..case.options() }));
-            let counts = |found: &Found| (found.states, found.transitions, found.depth, found.waves.clone(), found.misses);
+            let counts =
+                |found: &Found| (found.states, found.transitions, found.depth, found.waves.clone(), found.misses);
             assert_eq!((counts(&one), shown(&one)), (counts(&two), shown(&two)), "{case:?}");
             assert_eq!(one.violations, two.violations, "{case:?}");
         }
@@ -193,19 +195,36 @@ impl Gate {
     }
 }
 
-/// Whatever is claimed of two classes that conflict, some gate finds out.
+/// Claims that no gate of this file can see through, for what is asked for doesn't show them: the sink sorts, so that
+/// nobody learns how records were merged; and of two acks or barriers that violate something, one is always made
+/// after the other anyway. That they are false is seen by `check_learn.rs`, which executes both orders.
+const UNSEEN: &[&str] = &[
+    "anchor-ack-before-snapshot/aligned/coordinator tell-ack | coordinator tell-ack",
+    "anchor-ack-before-snapshot/aligned/inner[] deliver-record | inner[] deliver-record",
+    "anchor-commit-before-complete/aligned/inner[] deliver-record | inner[] deliver-record",
+    "anchor-commit-before-complete/aligned/sink-twophase[] deliver-barrier | sink-twophase[] deliver-barrier",
+    "anchor-no-alignment/aligned/coordinator tell-ack | coordinator tell-ack",
+    "anchor-no-alignment/aligned/inner[] deliver-record | inner[] deliver-record",
+    "anchor/aligned/inner[] deliver-record | inner[] deliver-record",
+];
+
+/// Whatever is falsely claimed of two classes that conflict, some gate finds out.
 #[test]
 fn a_false_claim_makes_a_gate_fail() {
     let gates = Gate::all(SMALL);
-    let mut unseen = Vec::new();
-    for ((a, b), _) in Learned::shipped().pairs.iter().filter(|((a, _), conflicts)| **conflicts && a.starts_with("anchor")) {
+    let (mut seen, mut unseen) = (0, Vec::new());
+    let learned = Learned::shipped();
+    let conflicting = |((a, _), pair): &(&(String, String), &Pair)| **pair != Pair::Commutes && a.starts_with("anchor");
+    for ((a, b), pair) in learned.pairs.iter().filter(conflicting) {
         let failed = Gate::first(&gates, &|reducer| reducer.claim(a, b));
-        println!("{a} | {b}: {:?}", failed.map(|gate| gate.case));
-        if failed.is_none() {
-            unseen.push((a.clone(), b.clone()));
+        println!("{pair:?} {a} | {b}: {:?}", failed.map(|gate| gate.case));
+        match failed {
+            Some(_) => seen += 1,
+            None => unseen.push(format!("{a} | {}", b.rsplit('/').next().unwrap_or(b))),
         }
     }
-    assert!(unseen.is_empty(), "nobody would notice if these were taken to commute: {unseen:#?}");
+    assert_eq!(unseen, UNSEEN);
+    assert!(seen >= 8, "{seen} false claims are seen");
 }
 
 /// Whatever the reduction rests on beside the table, some gate needs it.
@@ -220,6 +239,7 @@ fn a_broken_rule_makes_a_gate_fail() {
             unseen.push(rule);
         }
     }
-    // Channels of the anchor never fill up.
-    assert_eq!(unseen, [Rule::FullChannel]);
+    // The anchor can't show these: its channels never fill up; what a process doesn't want it wants after a step that
+    // is chosen anyway; and whichever ack comes last completes, so that a crash tells no two orders apart.
+    assert_eq!(unseen, [Rule::FullChannel, Rule::OwnSteps, Rule::Visible]);
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// States of an instance, at most, on which commutation is learned.
-const LEARNED_STATES_MAX: u64 = 60_000;
+const LEARNED_STATES_MAX: u64 = 25_000;
 
 /// States of a job without checkpoints, at most, that recoveries are held against.
 const BASE_STATES_MAX: usize = 300_000;
@@ -128,7 +128,7 @@ fn learned(args: &args::Check, found: &[find::Read], file: &Path) -> Ending {
         });
         match lesson.and_then(|lesson| lesson) {
             Ok(mut lesson) => {
-                let all = if lesson.exhausted { "all" } else { "the first" };
+                let all = if lesson.exhausted { "all" } else { "walks and the first" };
                 let name = format!("{} under {}", loaded.name, loaded.scenario.protocol);
                 output::say(&format!("{name}: {all} {} states, {} pairs\n", lesson.states, lesson.pairs));
                 for broken in &lesson.broken {

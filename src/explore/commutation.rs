@@ -4,13 +4,21 @@ use super::classes::{Class, KINDS, Roles};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// What was seen of a pair of classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What was seen of a pair of classes, the worst of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pair {
     /// Wherever both could happen, their order made no difference.
+    #[default]
     Commutes,
-    /// Somewhere it did.
+    /// Somewhere it made one to a crash between the two.
+    Shows,
+    /// Somewhere it made one to what followed.
     Conflicts,
+}
+
+impl Pair {
+    const WORDS: [(&str, Pair); 3] =
+        [("commutes", Pair::Commutes), ("shows", Pair::Shows), ("conflicts", Pair::Conflicts)];
 }
 
 /// What was seen of single classes and of pairs, in words. Pairs that were never possible together are in no line.
@@ -19,7 +27,7 @@ pub struct Learned {
     /// Classes that were met; true: with a step that changes what a crash would leave.
     pub classes: BTreeMap<String, ClassFacts>,
     /// Pairs, the lesser word first.
-    pub pairs: BTreeMap<(String, String), bool>, // true: conflicts
+    pub pairs: BTreeMap<(String, String), Pair>,
     /// On which instances.
     pub instances: BTreeSet<String>,
 }
@@ -39,6 +47,13 @@ const FORMAT: &str = "cutline-commutation/1";
 impl Learned {
     /// What ships: learned on the small instances that it names.
     pub fn shipped() -> Self {
+        let mut all = Self::anchors();
+        all.add(&Self::parse(include_str!("commutation_engine.txt")).expect("what ships can be read"));
+        all
+    }
+
+    /// The part of it that was learned on anchors.
+    pub fn anchors() -> Self {
         Self::parse(include_str!("commutation.txt")).expect("what ships can be read: a test writes it again")
     }
 
@@ -49,10 +64,14 @@ impl Learned {
             known.serves |= facts.serves;
             known.visible |= facts.visible;
         }
-        for (pair, conflicts) in &other.pairs {
-            *self.pairs.entry(pair.clone()).or_default() |= conflicts;
-        }
+        other.pairs.iter().for_each(|(pair, seen)| self.note(pair.clone(), *seen));
         self.instances.extend(other.instances.iter().cloned());
+    }
+
+    /// Adds what was seen of a pair, the lesser word first.
+    pub fn note(&mut self, pair: (String, String), seen: Pair) {
+        let known = self.pairs.entry(pair).or_default();
+        *known = seen.max(*known);
     }
 
     /// As a file: a line for each instance, class and pair.
@@ -66,8 +85,8 @@ impl Learned {
             let visible = if facts.visible { " visible" } else { "" };
             let _ = writeln!(out, "class {class}{serves}{visible}");
         }
-        for ((a, b), conflicts) in &self.pairs {
-            let _ = writeln!(out, "{} {a} | {b}", if *conflicts { "conflicts" } else { "commutes" });
+        for ((a, b), pair) in &self.pairs {
+            let _ = writeln!(out, "{} {a} | {b}", Pair::WORDS[*pair as usize].0);
         }
         out
     }
@@ -89,11 +108,11 @@ impl Learned {
                     let facts = ClassFacts { serves: flags.contains(&"serves"), visible: flags.contains(&"visible") };
                     learned.classes.insert(format!("{role} {kind}"), facts);
                 }
-                "commutes" | "conflicts" => {
+                _ => {
+                    let (_, pair) = Pair::WORDS.iter().find(|(word, _)| *word == verb).ok_or(i + 1)?;
                     let (a, b) = rest.split_once(" | ").ok_or(i + 1)?;
-                    learned.pairs.insert((a.to_string(), b.to_string()), verb == "conflicts");
+                    learned.pairs.insert((a.to_string(), b.to_string()), *pair);
                 }
-                _ => return Err(i + 1),
             }
         }
         Ok(learned)
@@ -103,7 +122,7 @@ impl Learned {
 /// What is known, by class numbers.
 pub struct Known {
     size: usize,
-    conflicts: Vec<bool>,
+    pairs: Vec<Pair>,
     facts: Vec<Option<ClassFacts>>,
 }
 
@@ -111,7 +130,7 @@ impl Known {
     /// What was learned, for these roles.
     pub fn new(learned: &Learned, roles: &Roles) -> Self {
         let size = roles.names().len() * 64;
-        let mut known = Known { size, conflicts: vec![false; size * size], facts: vec![None; size] };
+        let mut known = Known { size, pairs: vec![Pair::Commutes; size * size], facts: vec![None; size] };
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         for role in 0..roles.names().len() as u8 {
             for kind in 0..KINDS.len() as u8 {
@@ -124,31 +143,31 @@ impl Known {
                 known.facts[*class] = Some(*facts);
             }
         }
-        for ((a, b), conflicts) in &learned.pairs {
+        for ((a, b), pair) in &learned.pairs {
             if let (Some(a), Some(b)) = (numbers.get(a), numbers.get(b)) {
-                known.conflicts[a * size + b] = *conflicts;
-                known.conflicts[b * size + a] = *conflicts;
+                known.pairs[a * size + b] = *pair;
+                known.pairs[b * size + a] = *pair;
             }
         }
         known
     }
 
-    /// Was it seen that these commute wherever both can happen? Both must have been met. Two that were never possible
+    /// What was seen of these wherever both can happen. Both must have been met. Two that were never possible
     /// together commute in the sense that counts: as long as one can happen, the other can't come before it.
     #[inline]
-    pub fn commute(&self, a: Class, b: Class) -> bool {
-        !self.conflicts[a.index() * self.size + b.index()]
+    pub fn pair(&self, a: Class, b: Class) -> Pair {
+        self.pairs[a.index() * self.size + b.index()]
     }
 
     /// Breaks one rule, for tests: from now on these are taken to commute.
     pub fn claim(&mut self, a: Class, b: Class) {
-        self.conflicts[a.index() * self.size + b.index()] = false;
-        self.conflicts[b.index() * self.size + a.index()] = false;
+        self.pairs[a.index() * self.size + b.index()] = Pair::Commutes;
+        self.pairs[b.index() * self.size + a.index()] = Pair::Commutes;
     }
 
     /// Forgets what commutes.
     pub fn distrust(&mut self) {
-        self.conflicts.fill(true);
+        self.pairs.fill(Pair::Conflicts);
     }
 
     /// What was seen of a class; none: it was never met.

@@ -2,7 +2,7 @@
 //! claimed by construction: steps of different processes that don't reach the same service.
 
 use super::classes::{Class, OTHER, Roles};
-use super::commutation::Learned;
+use super::commutation::{Learned, Pair};
 use super::recovery;
 use super::rules::*;
 use super::space::*;
@@ -47,6 +47,7 @@ pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> L
         Recovery::Stepwise => crate::world::World::new(setup),
     };
     let first = learner.space.row(&first);
+    let start = first.clone();
     let mut seen = BTreeSet::new();
     let mut queues = BTreeMap::from([(0, VecDeque::from([(first, Budget::default())]))]);
     learner.lesson.exhausted = true;
@@ -70,8 +71,16 @@ pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> L
             }
         }
     }
+    if !learner.lesson.exhausted {
+        learner.walk(&start);
+    }
     learner.lesson
 }
+
+/// Walks from the beginning to an end, where there are too many states to visit: what is met late is met there.
+const WALKS: u64 = 1_500;
+/// Steps of a walk, at most.
+const STEPS_MAX: usize = 400;
 
 /// A step that was made.
 struct Made {
@@ -93,6 +102,27 @@ fn owner(space: &Space, choice: Choice) -> Option<TaskId> {
 }
 
 impl Learner<'_> {
+    /// Chooses by a hash of walk and step: the same walks everywhere.
+    fn walk(&mut self, start: &[u32]) {
+        for walk in 0..WALKS {
+            let (mut row, mut spent) = (start.to_vec(), Budget::default());
+            for step in 0..STEPS_MAX as u64 {
+                let mut next = self.visit(&row, &spent);
+                // Faults are rare: otherwise all would come at once, at the beginning.
+                let dice = crate::digest::mix(walk << 32 | step);
+                if dice >> 40 & 15 > 0 && next.iter().any(|(_, cost)| cost.is_none()) {
+                    next.retain(|(_, cost)| cost.is_none());
+                }
+                if next.is_empty() {
+                    break;
+                }
+                let (then, cost) = next.swap_remove((dice & 0xffff_ffff) as usize % next.len());
+                spent = cost.map_or(spent, |kind| spent.plus(kind));
+                row = then;
+            }
+        }
+    }
+
     fn offers(&self, row: &[u32], spent: &Budget) -> Vec<Offer> {
         let mut left = self.rules.budget;
         left.0.iter_mut().zip(spent.0).for_each(|(left, spent)| *left = left.saturating_sub(spent));
@@ -121,7 +151,12 @@ impl Learner<'_> {
                     continue; // what isn't reduced
                 }
                 if let Some(same) = self.commute(spent, a, b) {
-                    self.note(row, &a.offer, &b.offer, same);
+                    let pair = match same {
+                        false => Pair::Conflicts,
+                        true if self.shows(row, spent, a, b) => Pair::Shows,
+                        true => Pair::Commutes,
+                    };
+                    self.note(row, &a.offer, &b.offer, pair);
                 }
             }
         }
@@ -149,6 +184,23 @@ impl Learner<'_> {
         })
     }
 
+    /// Would a crash between two steps that commute leave something else in the other order?
+    fn shows(&mut self, row: &[u32], spent: &Budget, a: &Made, b: &Made) -> bool {
+        let serve = [a, b].iter().all(|one| one.went == Went::Fine && self.steps.served(&self.space, row, &one.offer));
+        if !serve || self.rules.recovery != Recovery::Atomic {
+            return false;
+        }
+        let (before, after_a, after_b) = (self.left_by(row), self.left_by(&a.next), self.left_by(&b.next));
+        if after_a == after_b {
+            return false;
+        }
+        let spent = a.offer.cost.map_or(*spent, |kind| spent.plus(kind));
+        let again = self.offers(&a.next, &spent).into_iter().find(|offer| offer.what == b.offer.what);
+        let both = self.steps.make(&mut self.space, &a.next, &again.expect("they commute")).2;
+        let both = self.left_by(&both);
+        BTreeSet::from([before, both, after_a]) != BTreeSet::from([before, both, after_b])
+    }
+
     /// Where the second of two steps leads and the checkpoint that it completes; none if it can't be made any more, or
     /// if a violation came or went.
     fn follow(&mut self, row: &[u32], spent: &Budget, second: &Made, first: &Made) -> Option<(u128, u32)> {
@@ -170,7 +222,10 @@ impl Learner<'_> {
         }
         let serves = self.steps.served(&self.space, row, offer);
         let durable = |col: usize| !matches!(self.space.slots()[col], crate::world::parts::Slot::Life(_));
-        let touched = serves && went == Went::Fine && (0..self.space.slots().len()).any(|col| durable(col) && self.space.at(row, col) != self.space.at(next, col));
+        let touched = serves
+            && went == Went::Fine
+            && (0..self.space.slots().len())
+                .any(|col| durable(col) && self.space.at(row, col) != self.space.at(next, col));
         let visible = touched && self.rules.recovery == Recovery::Atomic && self.left_by(row) != self.left_by(next);
         let facts = self.lesson.learned.classes.entry(self.roles.word(class)).or_default();
         facts.serves |= serves;
@@ -183,7 +238,7 @@ impl Learner<'_> {
         fingerprint(&self.steps.make(&mut self.space, row, &failure).2)
     }
 
-    fn note(&mut self, row: &[u32], a: &Offer, b: &Offer, same: bool) {
+    fn note(&mut self, row: &[u32], a: &Offer, b: &Offer, pair: Pair) {
         let (Move::Choice(one), Move::Choice(other)) = (a.what, b.what) else { return };
         let classes = (self.roles.class(&self.space, row, a), self.roles.class(&self.space, row, b));
         if classes.0.kind == OTHER || classes.1.kind == OTHER {
@@ -195,11 +250,11 @@ impl Learner<'_> {
         let both = served(a) && served(b);
         let word = |class: Class| self.roles.word(class);
         let (x, y) = (word(classes.0), word(classes.1));
-        let pair = if x <= y { (x, y) } else { (y, x) };
+        let words = if x <= y { (x, y) } else { (y, x) };
         if own || both {
-            *self.lesson.learned.pairs.entry(pair).or_default() |= !same;
-        } else if !same {
-            self.lesson.broken.insert(format!("{} and {}: {one:?} and {other:?}", pair.0, pair.1));
+            self.lesson.learned.note(words, pair);
+        } else if pair != Pair::Commutes {
+            self.lesson.broken.insert(format!("{} and {}: {one:?} and {other:?}", words.0, words.1));
         }
     }
 }

@@ -11,7 +11,7 @@
 //! gone on from in full; every cycle of a state space passes through one, so that no step is put off for ever.
 
 use super::classes::*;
-use super::commutation::{Known, Learned};
+use super::commutation::{Known, Learned, Pair};
 use super::rules::*;
 use super::space::*;
 use crate::ids::*;
@@ -59,7 +59,7 @@ pub enum Rule {
     /// Steps of different processes that reach the store or a ledger depend on one another, unless it was learned
     /// that they don't.
     Services,
-    /// Steps that change what a crash would leave depend on one another.
+    /// Steps in whose two orders a crash between them would leave something else depend on one another.
     Visible,
     /// A crash is tried before every step that changes what it would leave.
     CrashBeforeVisible,
@@ -172,6 +172,9 @@ impl Reducer {
 
     /// Leaves only moves that have to be made here; false if a class is met that nothing is known of.
     pub fn choose(&self, space: &Space, row: &[u32], left: &Budget, offers: &mut Vec<Offer>) -> bool {
+        if !self.follows(Rule::CrashBeforeVisible) && offers.len() > 1 {
+            offers.retain(|offer| offer.what != Move::PowerFailure);
+        }
         let classes: Vec<Class> = offers.iter().map(|offer| self.roles.class(space, row, offer)).collect();
         let failure = offers.iter().position(|offer| offer.what == Move::PowerFailure);
         let atomic = if failure.is_some() { left.of(Scarce::Crash) as u32 } else { 0 };
@@ -207,7 +210,7 @@ impl Reducer {
         if let Some(failure) = failure {
             let visible = |i: usize| self.known.facts(classes[i]).is_some_and(|facts| facts.visible);
             let shows = (0..offers.len()).any(|i| taken[i] && i != failure && visible(i));
-            taken[failure] = shows && self.follows(Rule::CrashBeforeVisible);
+            taken[failure] = shows;
         }
         let mut at = 0;
         offers.retain(|_| {
@@ -282,31 +285,24 @@ impl Reducer {
 
     /// Everything that may not commute with a step of this class.
     fn dependent(&self, at: usize, class: Class, add: &mut impl FnMut(usize)) {
-        let facts = self.known.facts(class).unwrap_or_default();
-        let shows = |other: &Class| self.known.facts(*other).is_some_and(|facts| facts.visible);
-        // What a crash would leave shows the order of steps that change it.
-        let both_show = |other: &Class| {
-            self.crashes && facts.visible && shows(other) && self.follows(Rule::Visible)
+        let depends = |other: &Class| match self.known.pair(class, *other) {
+            Pair::Commutes => false,
+            Pair::Shows => self.crashes && self.follows(Rule::Visible),
+            Pair::Conflicts => true,
         };
-        let conflicts = |node: &Node| {
-            let conflict = |other: &Class| !self.known.commute(class, *other) || both_show(other);
-            node.classes.iter().any(conflict)
-        };
+        let conflicts = |node: &Node| node.classes.iter().any(depends);
         let task = self.nodes[at].task;
         for node in self.of[task.index()].iter().filter(|node| **node != at) {
             if conflicts(&self.nodes[*node]) && self.follows(Rule::SameProcess) {
                 add(*node);
             }
         }
-        if !facts.serves {
+        let serves = |class: Class| self.known.facts(class).is_some_and(|facts| facts.serves);
+        if !serves(class) || !self.follows(Rule::Services) {
             return;
         }
         for (i, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.task != task) {
-            let reaches = |other: &&Class| self.known.facts(**other).is_some_and(|facts| facts.serves);
-            let dependent = |other: &Class| {
-                !self.known.commute(class, *other) && self.follows(Rule::Services) || both_show(other)
-            };
-            if node.classes.iter().filter(reaches).any(dependent) {
+            if node.classes.iter().any(|other| serves(*other) && depends(other)) {
                 add(i);
             }
         }
