@@ -214,7 +214,7 @@ pub struct Topology {
 
 impl Topology {
     /// Builds the tables. The graph must be valid: edges name existing vertices, forward edges join equal
-    /// parallelism, there is no cycle.
+    /// parallelism. A cycle does no harm here; but jobs of the engine have none.
     pub fn build(graph: JobGraph) -> Self {
         let mut first = Vec::new();
         let mut subtasks = Vec::new();

@@ -93,6 +93,8 @@ pub struct Wire {
     pub outputs: Vec<(Col, u32)>,
     /// The ledger of the actor's vertex.
     pub ledger: Col,
+    /// Control messages to the actor.
+    pub inbox: Vec<Col>,
 }
 
 /// No slot.
@@ -293,7 +295,7 @@ impl Space {
             }
             Slot::Control(_, to) => to,
             Slot::Roster | Slot::Store | Slot::Ledger(_) => {
-                return Wire { actor: NOWHERE, asks: NOWHERE, outputs: Vec::new(), ledger: NOWHERE };
+                return Wire { actor: NOWHERE, asks: NOWHERE, ledger: NOWHERE, ..Wire::default() };
             }
         };
         let subtask = topology.subtasks.get(actor.task.index());
@@ -305,6 +307,10 @@ impl Space {
             asks: self.find(Slot::Asks(actor)),
             outputs: subtask.map_or(Vec::new(), |subtask| subtask.outputs.iter().map(output).collect()),
             ledger: subtask.map_or(NOWHERE, |subtask| self.find(Slot::Ledger(subtask.vertex))),
+            inbox: {
+                let hears = |(_, slot): &(usize, &Slot)| matches!(slot, Slot::Control(_, to) if *to == actor);
+                self.slots.iter().enumerate().filter(hears).map(|(col, _)| col).collect()
+            },
         }
     }
 

@@ -31,6 +31,7 @@ pub const AUDIT: u64 = 1024;
 struct Delta {
     sets: Box<[(Col, Id)]>,
     pushes: Box<[(Col, Id)]>,
+    gone: bool, // the life is over, and nothing that was said to it arrives any more
     wrong: u32, // NONE, or a place in `wrongs`
     cut: u32,   // NONE, or a place in `cuts`: a checkpoint that it completes
 }
@@ -175,6 +176,14 @@ impl Steps {
                 None => changes.push((*col, longer)),
             }
         }
+        if delta.gone {
+            for col in &space.wire(offer.col).inbox {
+                match changes.iter().position(|(changed, _)| changed == col) {
+                    Some(at) => changes[at].1 = 0,
+                    None => changes.push((*col, 0)),
+                }
+            }
+        }
         let went = if delta.wrong == NONE { Went::Fine } else { Went::Wrong(delta.wrong) };
         (went, delta.cut)
     }
@@ -215,11 +224,11 @@ impl Steps {
                     self.remember(key, Entry::Whole);
                 }
             }
-            Class::Local(sets, pushes) if known == NONE => {
+            Class::Local { sets, pushes, gone } if known == NONE => {
                 self.misses += 1;
-                self.remember(key, Entry::Local(Delta { sets, pushes, wrong, cut }));
+                self.remember(key, Entry::Local(Delta { sets, pushes, gone, wrong, cut }));
             }
-            Class::Local(..) => {} // a queue's tail was missing, and is known now
+            Class::Local { .. } => {} // a queue's tail was missing, and is known now
             Class::Services(sets, pushes) => {
                 let first = if known == NONE { self.remember(key, Entry::Services) } else { known };
                 let ledger = space.at(row, space.wire(offer.col).ledger);
@@ -227,7 +236,7 @@ impl Steps {
                 if self.served.get(&second) == NONE {
                     self.misses += 1;
                     self.served.insert(second, self.deltas.len() as u32);
-                    self.deltas.push(Delta { sets, pushes, wrong, cut });
+                    self.deltas.push(Delta { sets, pushes, gone: false, wrong, cut });
                 }
             }
         }
@@ -280,7 +289,7 @@ impl Steps {
         let store = space.setup().topology.store();
         let in_roster = |choice: Choice| matches!(choice, Choice::Detect(..) | Choice::Revive | Choice::Expire(..));
         let lives = space.at(row, space.wire(offer.col).actor) != 0;
-        let fault = |fault: Fault| !matches!(fault, Fault::FailRequest(_) | Fault::LoseReply(_));
+        let fault = |fault: Fault| !matches!(fault, Fault::FailRequest(_) | Fault::LoseReply(_) | Fault::Crash(_));
         let asked = offer.ask().is_some();
         match offer.what {
             Move::PowerFailure => return Class::Whole,
@@ -292,6 +301,7 @@ impl Steps {
             || ran.events.iter().any(|event| reaches_services(event, store));
         let wire = space.wire(offer.col).clone();
         let takes = matches!(offer.what, Move::Choice(Choice::Deliver(..) | Choice::Tell(..)));
+        let gone = lives && wire.actor != NOWHERE && space.at(after, wire.actor) == 0;
         let (mut sets, mut pushes) = (Vec::new(), Vec::new());
         for col in 0..after.len() - HEAD {
             let (old, new) = (space.at(row, col), after[HEAD + col]);
@@ -309,7 +319,9 @@ impl Steps {
             let own = slot == space.slots()[wire.actor.min(space.slots().len() - 1)] && wire.actor == col
                 || matches!(slot, Slot::Asks(_)) && self.is_own_asks(space, &wire, slot);
             match slot {
-                Slot::Life(_) if own && new != 0 => sets.push((col, new)),
+                Slot::Life(_) if own => sets.push((col, new)),
+                Slot::Control(..) if gone && new == 0 && wire.inbox.contains(&col) => {}
+                Slot::Roster if gone && same_generations(space, old, new) => sets.push((col, new)),
                 Slot::Asks(_) if own => sets.push((col, new)),
                 Slot::Store | Slot::Ledger(_) if service => sets.push((col, new)),
                 Slot::Channel(..) if jumped => sets.push((col, new)),
@@ -321,7 +333,11 @@ impl Steps {
             }
         }
         let (sets, pushes) = (sets.into(), pushes.into());
-        if served { Class::Services(sets, pushes) } else { Class::Local(sets, pushes) }
+        match (served, gone) {
+            (true, true) => Class::Whole,
+            (true, false) => Class::Services(sets, pushes),
+            _ => Class::Local { sets, pushes, gone },
+        }
     }
 
     fn is_own_asks(&self, space: &Space, wire: &Wire, slot: Slot) -> bool {
@@ -337,7 +353,7 @@ fn durable(space: &Space, row: &[u32]) -> Vec<Id> {
 }
 
 enum Class {
-    Local(Box<[(Col, Id)]>, Box<[(Col, Id)]>),
+    Local { sets: Box<[(Col, Id)]>, pushes: Box<[(Col, Id)]>, gone: bool },
     Services(Box<[(Col, Id)]>, Box<[(Col, Id)]>),
     Whole,
 }
@@ -346,6 +362,12 @@ enum Class {
 fn reaches_services(event: &Event, store: TaskId) -> bool {
     event.process >= store
         || matches!(event.kind, Kind::Restore { .. } | Kind::Notify { what: Notice::Complete, .. } | Kind::Trigger { .. })
+}
+
+/// Is there a job attempt more or less?
+fn same_generations(space: &Space, old: Id, new: Id) -> bool {
+    let (Some(Part::Roster(old)), Some(Part::Roster(new))) = (space.part(old), space.part(new)) else { return false };
+    old.generations.iter().map(|(attempt, _)| attempt).eq(new.generations.iter().map(|(attempt, _)| attempt))
 }
 
 /// The items that were added to the tail of a queue; none if it changed in another way.

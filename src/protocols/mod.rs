@@ -5,6 +5,7 @@
 //! ships. Every defect names the invariant that must catch it; `tests/protocols.rs` runs the whole table.
 
 pub mod anchor;
+pub mod chandy_lamport;
 mod gates;
 mod interpose;
 mod processes;

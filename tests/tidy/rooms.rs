@@ -28,7 +28,18 @@ pub static TABLE: &[Row] = &[
     ),
     row(
         "explore",
-        &["ids", "digest", "topology", "engine::message", "engine::snapshot", "protocols::anchor", "trace", "verify", "world"],
+        &[
+            "ids",
+            "digest",
+            "topology",
+            "engine::message",
+            "engine::snapshot",
+            "protocols::anchor",
+            "protocols::chandy_lamport",
+            "trace",
+            "verify",
+            "world",
+        ],
     ),
     row("report", &["digest", "scenario", "verify"]),
     row(

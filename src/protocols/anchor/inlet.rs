@@ -14,13 +14,16 @@ pub(super) struct Inlet {
     bug: Bug,
     counts: Vec<i64>,
     arrived: InputSet,
+    /// The newest checkpoint that a barrier came of; only looked at, and kept, by `Bug::FirstBarrier`.
+    newest: CheckpointId,
     captured: Option<(CheckpointId, Arc<Snapshot>)>,
 }
 
 impl Inlet {
     pub(super) fn new(topology: &Topology, plan: Plan, me: Incarnation) -> Self {
         let inputs = topology.subtasks[me.task.index()].inputs.len();
-        Inlet { bug: plan.bug, counts: vec![0; inputs], arrived: InputSet::new(), captured: None }
+        let (arrived, newest) = (InputSet::new(), CheckpointId(0));
+        Inlet { bug: plan.bug, counts: vec![0; inputs], arrived, newest, captured: None }
     }
 
     pub(super) fn restore(&mut self, snapshot: &Snapshot) {
@@ -40,8 +43,13 @@ impl Inlet {
         self.bug != Bug::NoAlignment && self.arrived.contains(input)
     }
 
-    /// A barrier has come; true if it is the last one.
-    pub(super) fn barrier(&mut self, input: InputIndex) -> bool {
+    /// A barrier has come; true if it is the one at which the snapshot is taken: the last one.
+    pub(super) fn barrier(&mut self, input: InputIndex, id: CheckpointId) -> bool {
+        if self.bug == Bug::FirstBarrier {
+            let first = id > self.newest;
+            self.newest = self.newest.max(id);
+            return first;
+        }
         self.arrived.insert(input);
         let aligned = self.arrived.len() == self.counts.len();
         if aligned {
@@ -76,6 +84,7 @@ impl Inlet {
         self.counts.iter().for_each(|count| d.word(*count as u64));
         d.word(self.arrived.len() as u64);
         self.arrived.iter().for_each(|input| d.word(input.0 as u64));
+        d.word(self.newest.0);
         d.word(self.captured.as_ref().map_or(0, |(id, _)| id.0));
         d.word(self.captured.as_ref().map_or(0, |(_, snapshot)| snapshot.digest()));
     }

@@ -34,7 +34,7 @@ impl Role for Middle {
                 out.send(self.output, Element::Record(record));
             }
             Input::Element(input, Element::Barrier(barrier)) => {
-                if self.inlet.barrier(input) {
+                if self.inlet.barrier(input, barrier.id) {
                     self.inlet.capture(barrier.id, Vec::new(), post, out);
                     out.send(self.output, Element::Barrier(barrier));
                 }

@@ -33,7 +33,7 @@ use crate::ids::*;
 use crate::topology::*;
 use std::sync::Arc;
 
-/// What may be wrong with an anchor: the planted bugs of the model.
+/// What may be wrong with an anchor: the planted bugs of the model, and one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bug {
     /// Nothing.
@@ -44,6 +44,8 @@ pub enum Bug {
     AckBeforeSnapshot,
     /// The sink commits at the alignment.
     CommitBeforeComplete,
+    /// The snapshot is taken at the first barrier, the others are ignored. Not one of the model's bugs.
+    FirstBarrier,
 }
 
 impl Bug {
@@ -54,11 +56,17 @@ impl Bug {
             Bug::NoAlignment => "anchor-no-alignment",
             Bug::AckBeforeSnapshot => "anchor-ack-before-snapshot",
             Bug::CommitBeforeComplete => "anchor-commit-before-complete",
+            Bug::FirstBarrier => "anchor-first-barrier",
         }
     }
 
-    /// All of them, the absence of any first.
+    /// All that the model has, the absence of any first. Of these it has been learned what commutes.
     pub const ALL: [Bug; 4] = [Bug::None, Bug::NoAlignment, Bug::AckBeforeSnapshot, Bug::CommitBeforeComplete];
+
+    /// The bug that a spawn function has in its type.
+    const fn numbered(number: usize) -> Self {
+        if number < Self::ALL.len() { Self::ALL[number] } else { Bug::FirstBarrier }
+    }
 }
 
 /// What the processes know about the job beside its topology.
@@ -145,6 +153,7 @@ impl Instance {
                 Bug::NoAlignment => spawn::<R, LAST, 1>,
                 Bug::AckBeforeSnapshot => spawn::<R, LAST, 2>,
                 Bug::CommitBeforeComplete => spawn::<R, LAST, 3>,
+                Bug::FirstBarrier => spawn::<R, LAST, 4>,
             }
         }
         match self.records {
@@ -169,7 +178,7 @@ pub fn spawn<const R: u64, const LAST: u64, const BUG: usize>(
     config: &Arc<Config>,
     who: Incarnation,
 ) -> Box<dyn Process> {
-    let plan = Plan { records: R, last: CheckpointId(LAST), bug: Bug::ALL[BUG] };
+    let plan = Plan { records: R, last: CheckpointId(LAST), bug: Bug::numbered(BUG) };
     if who.task == topology.coordinator() {
         return Box::new(coordinator::Coordinator::new(topology, config, plan, who));
     }

@@ -65,7 +65,7 @@ impl Role for Sink {
                 self.open.insert(at, record);
             }
             Input::Element(input, Element::Barrier(barrier)) => {
-                if self.inlet.barrier(input) {
+                if self.inlet.barrier(input, barrier.id) {
                     self.cut(barrier.id, post, out);
                 }
             }
