@@ -9,7 +9,8 @@ use support::tiny;
 
 #[test]
 fn the_search_counts_what_the_naive_one_counts() {
-    for (sources, records, triggers, crashes) in [(1, 1, 0, 0), (1, 1, 1, 0), (1, 2, 1, 0), (2, 1, 0, 0), (1, 1, 0, 1)] {
+    for (sources, records, triggers, crashes) in [(1, 1, 0, 0), (1, 1, 1, 0), (1, 2, 1, 0), (2, 1, 0, 0), (1, 1, 0, 1)]
+    {
         let setup = tiny(sources, records, "engine");
         let budget = naive::Budget { triggers, crashes };
         let options = naive::Options { budget, merge: true, states_max: 200_000 };
@@ -18,7 +19,17 @@ fn the_search_counts_what_the_naive_one_counts() {
         let rules = Rules { budget, recovery: Recovery::Stepwise, ..Rules::default() };
         let options = Options { dominance: false, audit: 1, ..Options::new(rules) };
         let found = search(&setup, options, None, &mut |_| true);
-        println!("{:?} {} {} {} misses {} whole {} parts {} q {}", (sources, records, triggers, crashes), found.states, found.transitions, found.depth, found.misses, found.whole, found.parts, found.quiescent.len());
+        println!(
+            "{:?} {} {} {} misses {} whole {} parts {} q {}",
+            (sources, records, triggers, crashes),
+            found.states,
+            found.transitions,
+            found.depth,
+            found.misses,
+            found.whole,
+            found.parts,
+            found.quiescent.len()
+        );
         println!("naive {} {} {} q {}", naive.states, naive.transitions, naive.depth, naive.quiescent.len());
         println!("{:?}", found.violations);
         assert_eq!(found.states as usize, naive.states);

@@ -127,6 +127,9 @@ fn what_is_left_out_changes_nothing_that_is_said() {
         assert!(ways[0].states <= plain.states);
         let threads = case.search(|options| options.jobs = 2);
         assert_eq!(shown(&threads), shown(&plain));
-        assert_eq!((threads.states, threads.transitions, threads.depth), (plain.states, plain.transitions, plain.depth));
+        assert_eq!(
+            (threads.states, threads.transitions, threads.depth),
+            (plain.states, plain.transitions, plain.depth)
+        );
     }
 }

@@ -201,7 +201,7 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
     watching.begin(&loaded.name);
     let mut found = search(&setup, options.clone(), base.as_ref().ok(), &mut |progress| watching.look(progress));
     trapped(&setup, &options, base.as_ref().ok(), &mut found);
-    let judgement = judge(&wanted, &found);
+    let judgement = judge(&wanted, &found, is_plain(args));
     let shown = shown(args, path, loaded.scenario.protocol.as_str());
     let mut examples = Vec::new();
     for property in found.violations.keys() {
@@ -235,6 +235,13 @@ fn is_open(loaded: &Loaded, setup: &Setup, seed: u64) -> bool {
     setup.topology.graph != other.topology.graph
         || setup.logs != other.logs
         || told(&setup.config) != told(&other.config)
+}
+
+/// Is everything searched as the scenarios say?
+fn is_plain(args: &args::Check) -> bool {
+    let changed = args.protocol.is_some() || args.triggers.is_some() || args.crashes.is_some() || args.delays.is_some();
+    let left_out = args.no_reduction || args.no_dominance || args.stepwise || args.free_timers;
+    !changed && !left_out && args.seed == 0
 }
 
 /// What says again what was checked, in a shell.
@@ -340,7 +347,8 @@ impl Judgement {
     /// What speaks against 0.
     pub fn why(&self) -> Vec<Why> {
         let mut why = Vec::new();
-        if !self.unexpected.is_empty() || self.missing.is_some() || !self.unreached.is_empty() {
+        let wrong = !self.unexpected.is_empty() || self.missing.is_some() || self.miscounted.is_some();
+        if wrong || !self.unreached.is_empty() {
             why.push(Why::Violated);
         }
         if self.incomplete {

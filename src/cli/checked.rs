@@ -50,12 +50,14 @@ pub struct Judgement {
     pub missing: Option<String>,
     /// Goals that were never reached.
     pub unreached: Vec<String>,
+    /// Another number of states than the scenario says.
+    pub miscounted: Option<u64>,
     /// Not everything was decided.
     pub incomplete: bool,
 }
 
 /// Holds what was found against what was wanted.
-pub fn judge(wanted: &Exhaust, found: &Found) -> Judgement {
+pub fn judge(wanted: &Exhaust, found: &Found, plain: bool) -> Judgement {
     let expected = wanted.violates.as_ref().map(broken);
     let violated = found.violations.keys().map(|property| property.to_string());
     let is_expected = |property: &Property| Some(property.to_string()) == expected;
@@ -66,6 +68,7 @@ pub fn judge(wanted: &Exhaust, found: &Found) -> Judgement {
         unexpected: found.violations.keys().filter(|property| !is_expected(property)).copied().collect(),
         missing: expected.filter(|expected| !violated.clone().any(|property| property == *expected)),
         unreached: goals.into_iter().filter(|goal| !seen && !met.contains(&goal.as_str())).collect(),
+        miscounted: wanted.states.filter(|states| plain && found.cut.is_none() && *states != found.states),
         incomplete: (found.cut.is_some() || found.strange) && found.violations.is_empty(),
     }
 }
@@ -138,17 +141,15 @@ pub fn print(checked: &Checked) -> String {
         word(&setup.config.mode),
         bounds(&options.rules)
     );
-    let counts = format!(
-        "{} states, {} transitions, depth {}",
-        grouped(found.states),
-        grouped(found.transitions),
-        found.depth
-    );
+    let counts =
+        format!("{} states, {} transitions, depth {}", grouped(found.states), grouped(found.transitions), found.depth);
     let verdict = match found.violations.keys().next() {
         Some(property) => format!("VIOLATED: {property} ({counts} visited until then)"),
         None => match (found.cut, found.strange) {
             (Some(why), _) => format!("NOT EXHAUSTED ({}): {counts}; nothing is violated so far", cut(why)),
-            (None, true) => format!("NOT EXHAUSTED (steps were met of which nothing was learned; try --no-reduction): {counts}"),
+            (None, true) => {
+                format!("NOT EXHAUSTED (steps were met of which nothing was learned; try --no-reduction): {counts}")
+            }
             (None, false) => format!("exhausted: {counts}, all properties hold"),
         },
     };
@@ -159,6 +160,9 @@ pub fn print(checked: &Checked) -> String {
     }
     if let Some(missing) = &judgement.missing {
         let _ = writeln!(out, "  {missing} was expected to be violated, and isn't");
+    }
+    if let Some(states) = judgement.miscounted {
+        let _ = writeln!(out, "  MISCOUNTED: the scenario says {} states", grouped(states));
     }
     if !judgement.unreached.is_empty() {
         let _ = writeln!(out, "  NEVER REACHED: {}", judgement.unreached.join(", "));

@@ -30,12 +30,17 @@ pub fn write(
         moves.extend(leg.steps.iter().map(|step| schedule::Move::Step(*step)));
     }
     moves.push(schedule::Move::Quiesce);
-    let schedule_file = file.with_file_name(format!("{}.sched", file.file_name().unwrap_or_default().to_string_lossy()));
+    let schedule_file =
+        file.with_file_name(format!("{}.sched", file.file_name().unwrap_or_default().to_string_lossy()));
     let trace_file = schedule_file.with_extension("jsonl");
     output::file(&schedule_file, schedule::print(topology, about, &moves).as_bytes())?;
 
     let mut out = String::new();
-    let spent = if violation.spent.faults() > 0 { format!(", {} of them faults", violation.spent.faults()) } else { String::new() };
+    let spent = if violation.spent.faults() > 0 {
+        format!(", {} of them faults", violation.spent.faults())
+    } else {
+        String::new()
+    };
     let _ = writeln!(out, "  {}: {}", violation.wrong.property, violation.wrong.message);
     let _ = writeln!(out, "  a shortest way with the fewest faults, {} steps{spent}:", violation.depth);
     let start = legs.len() - path.len().min(legs.len());
@@ -68,7 +73,10 @@ pub fn write(
             let _ = writeln!(out, "  trace: {}", trace_file.display());
         }
         Ok(Err(diverged)) => {
-            return Err(format!("the way can't be followed: `{}` can't happen after {} moves", diverged.choice, diverged.at));
+            return Err(format!(
+                "the way can't be followed: `{}` can't happen after {} moves",
+                diverged.choice, diverged.at
+            ));
         }
         Err(_) => {
             let _ = writeln!(out, "  the engine panics there");

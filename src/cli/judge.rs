@@ -5,8 +5,8 @@ use super::plan::Seeds;
 use super::tally::{Allowed, Tally, invariant};
 use crate::report::{self, Cell, Expected, Finding, Goal, Judged, Kind, Row, Status};
 use crate::scenario::{Loaded, Scenario};
-use crate::trace::coverage::MET;
 use crate::topology::Mode;
+use crate::trace::coverage::MET;
 use crate::verify::{Invariant, required};
 
 /// A scenario that takes part in a sweep.

@@ -3,8 +3,8 @@
 use super::seed::Planned;
 use crate::digest::mix;
 use crate::report::Kind;
-use crate::trace::coverage::MET;
 use crate::sim::run::Run;
+use crate::trace::coverage::MET;
 use crate::verify::{Invariant, Verdict};
 use std::collections::BTreeMap;
 use std::time::Duration;

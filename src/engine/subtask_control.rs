@@ -180,11 +180,8 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
     }
 
     fn view(&self) -> Option<View> {
-        let state = if self.phase > Phase::Running {
-            Snapshot { finished: true, ..Snapshot::default() }
-        } else {
-            self.state()
-        };
+        let state =
+            if self.phase > Phase::Running { Snapshot { finished: true, ..Snapshot::default() } } else { self.state() };
         Some(View { state, output: self.committer.buffer().to_vec() })
     }
 

@@ -56,10 +56,13 @@ impl Expected {
     /// What is wrong with a world in which nothing happens any more.
     pub fn ends_wrong(&self, world: &World) -> Option<Wrong> {
         if world.job_ended() != Some(true) {
-            let message = format!("nothing can happen any more, and the job has {}", match world.job_ended() {
-                None => "not ended",
-                _ => "failed",
-            });
+            let message = format!(
+                "nothing can happen any more, and the job has {}",
+                match world.job_ended() {
+                    None => "not ended",
+                    _ => "failed",
+                }
+            );
             return Some(Wrong::new(Property::NoDeadlock, message));
         }
         if world.setup().guarantee != Guarantee::ExactlyOnce || self.outputs.is_empty() {

@@ -116,7 +116,8 @@ fn completed(world: &World, checkpoint: CheckpointId) -> Option<Wrong> {
         if let Part::Stored(key) = part
             && store.snapshot(key).is_none()
         {
-            let message = format!("{checkpoint} is complete, but the part of {} is not stored", topology.name(key.task));
+            let message =
+                format!("{checkpoint} is complete, but the part of {} is not stored", topology.name(key.task));
             return Wrong::invariant(Invariant::I4, message);
         }
     }

@@ -44,7 +44,8 @@ impl Edges {
 
     /// States from which none of the ends can be reached, ascending; `ends` are good ends, ascending.
     pub fn trapped(&self, ends: &[u64]) -> Vec<u64> {
-        let mut nodes: Vec<u64> = self.edges.iter().flat_map(|(from, to)| [*from, *to]).chain(ends.iter().copied()).collect();
+        let mut nodes: Vec<u64> =
+            self.edges.iter().flat_map(|(from, to)| [*from, *to]).chain(ends.iter().copied()).collect();
         nodes.sort_unstable();
         nodes.dedup();
         let index = |key: u64| nodes.binary_search(&key).expect("every end of an edge is a node");

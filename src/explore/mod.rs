@@ -3,10 +3,10 @@
 
 pub mod anchor;
 pub mod chandy_lamport;
-pub mod expected;
-pub mod judge;
 pub mod classes;
 pub mod commutation;
+pub mod expected;
+pub mod judge;
 mod layer;
 pub mod learn;
 pub mod liveness;

@@ -44,7 +44,9 @@ impl Space {
                 offers.push(Offer { what: Move::Choice(choice), col, variant, cost: None });
             };
             match (self.slots()[col], self.facts(*id)) {
-                (Slot::Channel(job, channel), Facts::Queue(queue)) => self.channel(row, col, job, channel, queue, offer),
+                (Slot::Channel(job, channel), Facts::Queue(queue)) => {
+                    self.channel(row, col, job, channel, queue, offer)
+                }
                 (Slot::Control(from, to), Facts::Queue(queue)) => {
                     if self.listens(self.at(row, self.wire(col).actor), queue) {
                         offer(Choice::Tell(from, to), 0);

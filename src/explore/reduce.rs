@@ -185,9 +185,10 @@ impl Reducer {
         if steps < 2 || stepwise || self.only_timers(offers) {
             return true;
         }
-        let known = classes.iter().zip(offers.iter()).all(|(class, offer)| {
-            self.known.facts(*class).is_some() || offer.what == Move::PowerFailure
-        });
+        let known = classes
+            .iter()
+            .zip(offers.iter())
+            .all(|(class, offer)| self.known.facts(*class).is_some() || offer.what == Move::PowerFailure);
         if !known {
             return false;
         }

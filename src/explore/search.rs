@@ -301,13 +301,7 @@ impl Search {
         }
     }
 
-    fn layer(
-        &mut self,
-        spent: Budget,
-        depth: u32,
-        layer: &Layer,
-        watch: &mut dyn FnMut(&Progress) -> bool,
-    ) -> Layer {
+    fn layer(&mut self, spent: Budget, depth: u32, layer: &Layer, watch: &mut dyn FnMut(&Progress) -> bool) -> Layer {
         let mut next = Layer::new(self.space.width());
         let mut from = 0;
         while from < layer.len() {
@@ -355,7 +349,10 @@ impl Search {
         for at in from..to {
             let row = layer.row(at);
             self.space.offers(row, &self.options.rules, &left, &mut offers);
-            if offers.iter().all(|offer| offer.cost.is_some_and(|kind| !matches!(kind, Scarce::Trigger | Scarce::Delay))) {
+            if offers
+                .iter()
+                .all(|offer| offer.cost.is_some_and(|kind| !matches!(kind, Scarce::Trigger | Scarce::Delay)))
+            {
                 share.ends.push(at);
             }
             if let Some(reducer) = &self.options.reduce {
@@ -470,7 +467,14 @@ impl Search {
             if self.options.liveness {
                 self.found.edges.add(Visited::key(fingerprint(from)), Visited::key(fingerprint(&row)));
             }
-            self.keep(spent, depth, &row, &Next { cost: offer.cost, parent: layer.number(at), what: offer.what }, next, false);
+            self.keep(
+                spent,
+                depth,
+                &row,
+                &Next { cost: offer.cost, parent: layer.number(at), what: offer.what },
+                next,
+                false,
+            );
         }
         if self.options.reduce.is_some() {
             self.rest(spent, depth, layer, &mut share, next);
@@ -570,9 +574,8 @@ impl Search {
 
     fn violated(&mut self, spent: Budget, depth: u32, number: u32, last: Option<Move>, wrong: Wrong) {
         let known = self.found.violations.get(&wrong.property);
-        let better = known.is_none_or(|known| {
-            known.spent == spent && known.depth == depth && known.wrong.message > wrong.message
-        });
+        let better = known
+            .is_none_or(|known| known.spent == spent && known.depth == depth && known.wrong.message > wrong.message);
         if better {
             let path = self.options.track.then(|| self.path(number, last));
             let violation = Violation { depth, spent, path, wrong };

@@ -290,18 +290,15 @@ impl Space {
         let topology = &self.setup.topology;
         let actor = match slot {
             Slot::Life(who) | Slot::Asks(who) => who,
-            Slot::Channel(attempt, channel) => {
-                Incarnation { task: topology.channels[channel.index()].to, attempt }
-            }
+            Slot::Channel(attempt, channel) => Incarnation { task: topology.channels[channel.index()].to, attempt },
             Slot::Control(_, to) => to,
             Slot::Roster | Slot::Store | Slot::Ledger(_) => {
                 return Wire { actor: NOWHERE, asks: NOWHERE, ledger: NOWHERE, ..Wire::default() };
             }
         };
         let subtask = topology.subtasks.get(actor.task.index());
-        let output = |c: &ChannelId| {
-            (self.find(Slot::Channel(actor.attempt, *c)), topology.channels[c.index()].capacity)
-        };
+        let output =
+            |c: &ChannelId| (self.find(Slot::Channel(actor.attempt, *c)), topology.channels[c.index()].capacity);
         Wire {
             actor: self.find(Slot::Life(actor)),
             asks: self.find(Slot::Asks(actor)),

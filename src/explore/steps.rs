@@ -21,8 +21,8 @@ use crate::world::choice::{Choice, Fault, Step};
 use crate::world::observer::Observer;
 use crate::world::parts::{Part, Slot};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// One in so many look-ups is run in the whole world and compared.
 pub const AUDIT: u64 = 1024;
@@ -192,7 +192,8 @@ impl Steps {
     fn failed(&self, space: &Space, row: &[u32], changes: &mut Vec<(Col, Id)>) -> (Went, u32) {
         let Some((after, wrong)) = self.failures.get(&durable(space, row)) else { return (Went::Unknown, NONE) };
         let width = space.width() - HEAD;
-        changes.extend((0..width).map(|col| (col, space.at(after, col))).filter(|(col, id)| space.at(row, *col) != *id));
+        changes
+            .extend((0..width).map(|col| (col, space.at(after, col))).filter(|(col, id)| space.at(row, *col) != *id));
         (if *wrong == NONE { Went::Fine } else { Went::Wrong(*wrong) }, NONE)
     }
 
@@ -361,7 +362,10 @@ enum Class {
 /// Did the step look at the store or a ledger, or is it judged by what is there?
 fn reaches_services(event: &Event, store: TaskId) -> bool {
     event.process >= store
-        || matches!(event.kind, Kind::Restore { .. } | Kind::Notify { what: Notice::Complete, .. } | Kind::Trigger { .. })
+        || matches!(
+            event.kind,
+            Kind::Restore { .. } | Kind::Notify { what: Notice::Complete, .. } | Kind::Trigger { .. }
+        )
 }
 
 /// Is there a job attempt more or less?

@@ -39,6 +39,10 @@ pub struct Exhaust {
     /// What must be reached somewhere: a search that never got there has shown nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<Goal>,
+    /// How many states there are, with everything that is said here and nothing else: a change of semantics shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub states: Option<u64>,
     /// The property that must be seen violated: an invariant, or one of the search's own. Absent: everything holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violates: Option<Broken>,
@@ -58,6 +62,7 @@ impl Default for Exhaust {
             expiries: 0,
             timers: TimersFire::Patient,
             reached: Vec::new(),
+            states: None,
             violates: None,
         }
     }

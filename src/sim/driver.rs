@@ -3,13 +3,13 @@
 //! Only the head of a channel is in the queue, and only if its receiver could take it when it was last looked at;
 //! after a step only what the step touched is looked at again.
 
-use crate::trace::coverage::Coverage;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
 use crate::dice::{Dice, stream};
 use crate::engine::message::{Datum, Record, Timer, Txn};
 use crate::ids::*;
 use crate::topology::Topology;
+use crate::trace::coverage::Coverage;
 use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind, Shown, Spot};
 use crate::verify::Verifier;

@@ -1,9 +1,9 @@
 //! A recorded schedule again: no clock, no dice, only the choices.
 
-use crate::trace::coverage::Coverage;
 use super::run::{Keep, Run, meta};
 use super::schedule::{Move, words};
 use crate::ids::Nanos;
+use crate::trace::coverage::Coverage;
 use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind};
 use crate::verify::Verifier;

@@ -1,12 +1,12 @@
 //! One run: a world, a clock, a seed; from nothing to quiescence, or to the bound.
 
-use crate::trace::coverage::Coverage;
 use super::driver::{Driver, Due, Rare, words};
 use super::schedule::Move;
 use super::setup::{FaultKind, SimSetup};
 use crate::engine::message::Request;
 use crate::ids::*;
 use crate::topology::Mode;
+use crate::trace::coverage::Coverage;
 use crate::trace::event::{Event, Kind, Meta};
 use crate::verify::{Depth, Report, Verifier};
 use crate::world::choice::{Choice, Fault, Step};

@@ -1,8 +1,8 @@
 //! What a run has met: a pass that never met a stale ack or a restored checkpoint says little.
 
+use super::event::{Event, Kind, Outcome, TxnOp};
 use crate::engine::message::AbortReason;
 use crate::ids::CheckpointId;
-use super::event::{Event, Kind, Outcome, TxnOp};
 
 macro_rules! goals {
     ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {

@@ -290,8 +290,7 @@ impl World {
         for Generation { places, channels, .. } in &mut self.generations {
             for life in places.iter_mut().filter_map(Place::life_mut) {
                 let outputs = topology.subtasks[life.who.task.index()].outputs.iter();
-                let full =
-                    |c: &&ChannelId| channels[c.index()].len() >= topology.channels[c.index()].capacity as usize;
+                let full = |c: &&ChannelId| channels[c.index()].len() >= topology.channels[c.index()].capacity as usize;
                 life.full = outputs.filter(full).count() as u32;
             }
         }

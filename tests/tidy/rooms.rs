@@ -44,7 +44,19 @@ pub static TABLE: &[Row] = &[
     row("report", &["digest", "scenario", "verify"]),
     row(
         "cli",
-        &["digest", "topology", "protocols", "vectors", "trace", "world::setup", "verify", "scenario", "sim", "explore", "report"],
+        &[
+            "digest",
+            "topology",
+            "protocols",
+            "vectors",
+            "trace",
+            "world::setup",
+            "verify",
+            "scenario",
+            "sim",
+            "explore",
+            "report",
+        ],
     ),
 ];
 
