@@ -228,13 +228,12 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
 /// Does another seed stand for another job, as far as a search can tell?
 fn is_open(loaded: &Loaded, setup: &Setup, seed: u64) -> bool {
     let Ok(other) = seed::plan(loaded, seed ^ 1) else { return false };
-    let told = |config: &crate::engine::config::Config| {
+    let told = |setup: &Setup| {
+        let config = &setup.config;
         (config.mode, config.max_concurrent, config.retain, config.tolerable_failures, config.min_pause.0 > 0)
     };
     let other = &other.setup;
-    setup.topology.graph != other.topology.graph
-        || setup.logs != other.logs
-        || told(&setup.config) != told(&other.config)
+    setup.topology.graph != other.topology.graph || setup.logs != other.logs || told(setup) != told(other)
 }
 
 /// Is everything searched as the scenarios say?

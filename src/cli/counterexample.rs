@@ -1,12 +1,13 @@
 //! A way to a violation: as a schedule to replay, as a trace, and as numbered steps with what they changed.
 
 use super::output;
-use crate::explore::path::legs;
+use crate::explore::path::{Leg, legs};
 use crate::explore::rules::{Move, Rules};
 use crate::explore::search::Violation;
 use crate::sim::follow::follow;
 use crate::sim::run::{Keep, meta};
 use crate::sim::schedule;
+use crate::topology::Topology;
 use crate::trace::{json, text};
 use crate::world::setup::Setup;
 use std::fmt::Write;
@@ -43,20 +44,7 @@ pub fn write(
     };
     let _ = writeln!(out, "  {}: {}", violation.wrong.property, violation.wrong.message);
     let _ = writeln!(out, "  a shortest way with the fewest faults, {} steps{spent}:", violation.depth);
-    let start = legs.len() - path.len().min(legs.len());
-    for (i, leg) in legs.iter().enumerate() {
-        let name = match leg.steps.as_slice() {
-            _ if i < start => format!("start of the job ({} choices)", leg.steps.len()),
-            [one] => schedule::words(topology, one.choice),
-            many => format!("everything crashes and is restored ({} choices)", many.len()),
-        };
-        let _ = writeln!(out, "    {:>3}  {name}", (i + 1).saturating_sub(start));
-        if i >= start && leg.steps.len() == 1 {
-            for event in &leg.events {
-                let _ = writeln!(out, "           {}", text::brief(topology, event));
-            }
-        }
-    }
+    tell(&mut out, topology, &legs, legs.len() - path.len().min(legs.len()));
     let keep = Keep { trace: true, ..Keep::default() };
     let run = super::seed::aside(|| follow(setup, 0, &moves, keep));
     match run {
@@ -88,4 +76,21 @@ pub fn write(
         super::parse::quoted(&schedule_file.display().to_string())
     );
     Ok(out)
+}
+
+/// The steps, numbered; those before `start` are the start of the job.
+fn tell(out: &mut String, topology: &Topology, legs: &[Leg], start: usize) {
+    for (i, leg) in legs.iter().enumerate() {
+        let name = match leg.steps.as_slice() {
+            _ if i < start => format!("start of the job ({} choices)", leg.steps.len()),
+            [one] => schedule::words(topology, one.choice),
+            many => format!("everything crashes and is restored ({} choices)", many.len()),
+        };
+        let _ = writeln!(out, "    {:>3}  {name}", (i + 1).saturating_sub(start));
+        if i >= start && leg.steps.len() == 1 {
+            for event in &leg.events {
+                let _ = writeln!(out, "           {}", text::brief(topology, event));
+            }
+        }
+    }
 }

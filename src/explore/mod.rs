@@ -21,3 +21,5 @@ pub mod search;
 pub mod space;
 pub mod steps;
 pub mod table;
+pub mod terms;
+mod threads;

@@ -6,16 +6,17 @@
 //! so a crash that leads back to a known state costs one look-up.
 
 use super::expected::Expected;
-use super::judge::{Property, Wrong};
+use super::judge::Wrong;
 use super::liveness::Edges;
-use super::reduce::Reducer;
 use super::refine::Base;
 use super::rules::*;
 use super::space::*;
 use super::steps::*;
 use super::table::{NONE, Visited};
+use super::threads::in_parts;
 use super::{layer::Layer, recovery};
-use crate::trace::coverage::Coverage;
+
+pub use super::terms::*;
 use crate::world::World;
 use crate::world::setup::Setup;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,152 +24,6 @@ use std::sync::Arc;
 
 /// States that are gone on from at once, between looks at the clock and at what must be filled in.
 const BLOCK: usize = 1 << 14;
-
-/// When to give up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// States.
-    pub states: u64,
-    /// Layers.
-    pub depth: u32,
-    /// Bytes of tables and layers.
-    pub bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { states: u64::MAX, depth: u32::MAX, bytes: u64::MAX }
-    }
-}
-
-/// How to search.
-#[derive(Clone)]
-pub struct Options {
-    /// What may happen.
-    pub rules: Rules,
-    /// Leave out what only reorders independent steps.
-    pub reduce: Option<Arc<Reducer>>,
-    /// Pass over states that were seen with no more spent.
-    pub dominance: bool,
-    /// Go on from a state once.
-    pub merge: bool,
-    /// Threads.
-    pub jobs: usize,
-    /// When to give up.
-    pub limits: Limits,
-    /// Compare one remembered step in so many with the engine; 0: none.
-    pub audit: u64,
-    /// Go on after a violation, and find every property that can be violated.
-    pub keep_going: bool,
-    /// Keep the way to every state.
-    pub track: bool,
-    /// Keep the edges, and see whether the job can still end from everywhere.
-    pub liveness: bool,
-    /// Stop at this state, given by 64 bits of its fingerprint.
-    pub until: Option<u64>,
-}
-
-impl Options {
-    /// Everything within these rules, one thread.
-    pub fn new(rules: Rules) -> Self {
-        Options {
-            rules,
-            reduce: None,
-            dominance: true,
-            merge: true,
-            jobs: 1,
-            limits: Limits::default(),
-            audit: AUDIT,
-            keep_going: false,
-            track: false,
-            liveness: false,
-            until: None,
-        }
-    }
-}
-
-/// Why a search was cut short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// Too many states.
-    States,
-    /// Too deep.
-    Depth,
-    /// Too much memory.
-    Memory,
-    /// Whoever asked wanted no more.
-    Stopped,
-}
-
-/// A violation that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// What is wrong.
-    pub wrong: Wrong,
-    /// Steps to it.
-    pub depth: u32,
-    /// What was spent on the way.
-    pub spent: Budget,
-    /// The way, if it was kept.
-    pub path: Option<Vec<Move>>,
-}
-
-/// What came of a search.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// Different states.
-    pub states: u64,
-    /// Moves that were made.
-    pub transitions: u64,
-    /// The longest of the shortest ways to a state.
-    pub depth: u32,
-    /// States of each wave.
-    pub waves: Vec<(Budget, u64)>,
-    /// States in which nothing is left to do.
-    pub quiescent: BTreeSet<u128>,
-    /// Digests of the contents of completed checkpoints.
-    pub completed: BTreeSet<u128>,
-    /// The first violation of each property.
-    pub violations: BTreeMap<Property, Violation>,
-    /// Why it was cut short; none: the whole space was searched.
-    pub cut: Option<Cut>,
-    /// Steps for which the engine ran.
-    pub misses: u64,
-    /// Steps that were run in the whole world.
-    pub whole: u64,
-    /// Remembered steps that were compared with the engine.
-    pub audits: u64,
-    /// Steps were met of which nothing was learned: those states were gone on from in full, but what was left out
-    /// before may have counted on their not existing.
-    pub strange: bool,
-    /// The edges, if they were kept.
-    pub edges: Edges,
-    /// Ends at which nothing is wrong, ascending.
-    pub good_ends: BTreeSet<u64>,
-    /// The way to the state at which it was to stop.
-    pub way: Option<Vec<Move>>,
-    /// What was met on the way.
-    pub met: Coverage,
-    /// Different parts of states.
-    pub parts: usize,
-    /// Bytes of tables and layers at their largest.
-    pub bytes: u64,
-}
-
-/// How far a search is.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
-    /// Different states.
-    pub states: u64,
-    /// Moves that were made.
-    pub transitions: u64,
-    /// States of this layer that are still to be gone on from.
-    pub queue: usize,
-    /// The layer.
-    pub depth: u32,
-    /// Bytes of tables and layers.
-    pub bytes: u64,
-}
 
 /// A state that a block led to.
 struct Next {
@@ -320,22 +175,8 @@ impl Search {
     }
 
     fn shares(&self, spent: Budget, layer: &Layer, from: usize, to: usize) -> Vec<Share> {
-        let jobs = self.options.jobs.max(1);
-        if jobs == 1 || to - from < 256 {
-            return vec![self.share(spent, layer, from, to)];
-        }
-        let part = (to - from).div_ceil(jobs);
-        std::thread::scope(|scope| {
-            let work = |job: usize| {
-                let (a, b) = ((from + job * part).min(to), (from + (job + 1) * part).min(to));
-                // Threads are called what their parent is called: whoever silences its panics silences theirs.
-                let name = std::thread::current().name().unwrap_or("search").to_string();
-                let thread = std::thread::Builder::new().name(name);
-                thread.spawn_scoped(scope, move || self.share(spent, layer, a, b)).expect("threads can be started")
-            };
-            let threads: Vec<_> = (0..jobs).map(work).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a search thread doesn't panic")).collect()
-        })
+        let jobs = if to - from < 256 { 1 } else { self.options.jobs };
+        in_parts(from, to, jobs, |from, to| self.share(spent, layer, from, to))
     }
 
     /// Goes on from some states of a layer as far as the memory of steps knows how.
