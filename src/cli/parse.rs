@@ -124,6 +124,20 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// `512M`, `4G`: bytes.
+pub fn size(text: &str) -> Result<u64, String> {
+    let wanted = "expected a size such as 512M or 4G";
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| wanted.to_string())?;
+    let unit = match text[digits..].to_ascii_lowercase().as_str() {
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return Err(wanted.to_string()),
+    };
+    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(|| wanted.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,18 +187,4 @@ mod tests {
         assert_eq!(quoted("scenarios/a-b.json"), "scenarios/a-b.json");
         assert_eq!(quoted("my dir/it's.json"), r"'my dir/it'\''s.json'");
     }
-}
-
-/// `512M`, `4G`: bytes.
-pub fn size(text: &str) -> Result<u64, String> {
-    let wanted = "expected a size such as 512M or 4G";
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().map_err(|_| wanted.to_string())?;
-    let unit = match text[digits..].to_ascii_lowercase().as_str() {
-        "k" | "kb" | "kib" => 1 << 10,
-        "m" | "mb" | "mib" => 1 << 20,
-        "g" | "gb" | "gib" => 1 << 30,
-        _ => return Err(wanted.to_string()),
-    };
-    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(|| wanted.to_string())
 }

@@ -48,7 +48,8 @@ impl Space {
                     self.channel(row, col, job, channel, queue, offer)
                 }
                 (Slot::Control(from, to), Facts::Queue(queue)) => {
-                    if self.listens(self.at(row, self.wire(col).actor), queue) {
+                    let listens = self.listens(self.at(row, self.wire(col).actor), queue);
+                    if listens {
                         offer(Choice::Tell(from, to), 0);
                     }
                 }

@@ -232,7 +232,7 @@ impl Search {
                     share.cuts.insert(*cut);
                 }
                 share.transitions += 1;
-                if self.options.audit > 0 && *fingerprint as u64 % self.options.audit == 0 {
+                if self.options.audit > 0 && (*fingerprint as u64).is_multiple_of(self.options.audit) {
                     self.audit(row, offer, *fingerprint, *went);
                     share.audits += 1;
                 }

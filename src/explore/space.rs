@@ -371,10 +371,7 @@ impl Space {
                 let Some(head) = rest.pop() else { return Facts::Nothing };
                 let mut one = crate::world::channel::Channel::default();
                 one.push(0, head);
-                let jumper = match channel.jumper() {
-                    Some((_, barrier)) => Some(barrier),
-                    None => None,
-                };
+                let jumper = channel.jumper().map(|(_, barrier)| barrier);
                 self.queue_facts(Part::Channel(one), Part::Channel(rest.clone()), channel.len(), jumper)
             }
             Part::Control(queue) => {

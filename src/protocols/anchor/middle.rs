@@ -34,7 +34,8 @@ impl Role for Middle {
                 out.send(self.output, Element::Record(record));
             }
             Input::Element(input, Element::Barrier(barrier)) => {
-                if self.inlet.barrier(input, barrier.id) {
+                let aligned = self.inlet.barrier(input, barrier.id);
+                if aligned {
                     self.inlet.capture(barrier.id, Vec::new(), post, out);
                     out.send(self.output, Element::Barrier(barrier));
                 }

@@ -65,7 +65,8 @@ impl Role for Sink {
                 self.open.insert(at, record);
             }
             Input::Element(input, Element::Barrier(barrier)) => {
-                if self.inlet.barrier(input, barrier.id) {
+                let aligned = self.inlet.barrier(input, barrier.id);
+                if aligned {
                     self.cut(barrier.id, post, out);
                 }
             }

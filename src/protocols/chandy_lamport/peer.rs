@@ -212,8 +212,6 @@ impl Process for Peer {
         }
     }
 
-    /// There is one snapshot, and it is never renamed.
-
     fn fork(&self) -> Box<dyn Process> {
         Box::new(self.clone())
     }
