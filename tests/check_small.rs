@@ -30,10 +30,13 @@ fn command(args: &[&str]) -> (Value, Option<i32>) {
     (value, output.status.code())
 }
 
-/// A change of semantics shows here.
+/// A change of semantics shows here. All of them are searched by `cutline check`, which compares with the numbers of
+/// states in the files; these are the quick ones.
 #[test]
 fn small_scenarios_are_exhausted() {
-    let (found, code) = command(&["scenarios/small"]);
+    let quick = ["shuffle", "suspicion", "lost_reply", "lost_message", "failed_request", "two_phase"];
+    let files: Vec<String> = quick.iter().map(|name| format!("scenarios/small/{name}.json")).collect();
+    let (found, code) = command(&files.iter().map(String::as_str).collect::<Vec<_>>());
     let mut lines = String::new();
     for one in found.as_array().expect("a list") {
         let word = |key: &str| one[key].to_string().replace('"', "");

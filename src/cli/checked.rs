@@ -67,7 +67,10 @@ pub fn judge(wanted: &Exhaust, found: &Found, plain: bool) -> Judgement {
     Judgement {
         unexpected: found.violations.keys().filter(|property| !is_expected(property)).copied().collect(),
         missing: expected.filter(|expected| !violated.clone().any(|property| property == *expected)),
-        unreached: goals.into_iter().filter(|goal| !seen && !met.contains(&goal.as_str())).collect(),
+        unreached: goals
+            .into_iter()
+            .filter(|goal| !seen && found.cut.is_none() && !met.contains(&goal.as_str()))
+            .collect(),
         miscounted: wanted.states.filter(|states| plain && found.cut.is_none() && *states != found.states),
         incomplete: (found.cut.is_some() || found.strange) && found.violations.is_empty(),
     }
