@@ -10,6 +10,7 @@ pub mod explore;
 pub mod ids;
 pub mod protocols;
 pub mod report;
+pub mod runtime;
 pub mod scenario;
 pub mod sim;
 pub mod topology;

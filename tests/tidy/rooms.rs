@@ -41,6 +41,7 @@ pub static TABLE: &[Row] = &[
             "world",
         ],
     ),
+    row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup"]),
     row("report", &["digest", "scenario", "verify"]),
     row(
         "cli",
@@ -55,6 +56,7 @@ pub static TABLE: &[Row] = &[
             "scenario",
             "sim",
             "explore",
+            "runtime",
             "report",
         ],
     ),

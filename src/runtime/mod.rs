@@ -1,0 +1,6 @@
+//! The real world: the engine's processes on threads, their requests carried out on disks and in databases.
+//!
+//! The room feeds inputs and carries out effects. It decides nothing about the protocol: what a process may take, and
+//! what its effects mean, is said in [`crate::engine::process`] and [`crate::engine::message`].
+
+pub mod outside;
