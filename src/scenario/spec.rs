@@ -292,7 +292,7 @@ pub struct Checkpoints {
     pub retain: Open<1, 1000>,
     /// What to do when the job has failed.
     pub restart: Restart,
-    /// How long to wait for an answer before asking again.
+    /// How long to wait for an answer before asking again; twice as long each time, until an answer comes.
     pub retry_ms: SomeMs,
     /// Does the end of a channel count as the barrier that it didn't deliver?
     pub checkpoint_after_end: Pick<bool>,
