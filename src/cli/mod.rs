@@ -18,6 +18,7 @@ pub mod progress;
 pub mod replay;
 pub mod run;
 pub mod seed;
+pub mod shrink;
 pub mod signals;
 pub mod sweep;
 pub mod tally;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
+        Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),
         Command::Verify(args) => verify::verify(args),
         Command::Gate(args) => gate::gate(args),

@@ -343,7 +343,7 @@ impl Driver {
 }
 
 /// The protocol event that a line is, and its checkpoint.
-fn point(kind: &Kind) -> Option<(PointKind, Option<CheckpointId>)> {
+pub(super) fn point(kind: &Kind) -> Option<(PointKind, Option<CheckpointId>)> {
     Some(match kind {
         Kind::Trigger { checkpoint, .. } => (PointKind::Trigger, Some(*checkpoint)),
         Kind::BarIn { checkpoint, .. } => (PointKind::BarIn, Some(*checkpoint)),

@@ -41,11 +41,13 @@ pub static TABLE: &[Row] = &[
             "world",
         ],
     ),
+    row("shrink", &["scenario"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup"]),
     row("report", &["digest", "scenario", "verify"]),
     row(
         "cli",
         &[
+            "dice::STREAM_VERSION",
             "digest",
             "topology",
             "protocols",
@@ -57,6 +59,7 @@ pub static TABLE: &[Row] = &[
             "sim",
             "explore",
             "runtime",
+            "shrink",
             "report",
         ],
     ),
