@@ -201,6 +201,15 @@ pub struct Run {
     /// Exit with 0 though something was found, for jobs that only report
     #[arg(long)]
     pub exit_zero: bool,
+    /// Leave findings as they are: don't make them small
+    #[arg(long)]
+    pub no_shrink: bool,
+    /// Where findings are kept: scenario, small scenario, schedule, trace, explanation
+    #[arg(long, value_name = "DIR", default_value = ".cutline/findings")]
+    pub findings: PathBuf,
+    /// Don't run what is kept under regressions/ first
+    #[arg(long)]
+    pub no_regressions: bool,
     /// Only failures and the summary; no progress
     #[arg(short, long)]
     pub quiet: bool,

@@ -7,6 +7,7 @@ pub mod checked;
 pub mod counterexample;
 pub mod exit;
 pub mod find;
+pub mod findings;
 pub mod gate;
 pub mod judge;
 pub mod lint;
