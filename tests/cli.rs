@@ -349,7 +349,7 @@ fn what_there_is_is_listed_and_described() {
     assert!(out(&place.run(&["help", "exit-codes"])).contains("130 / 143"));
     let version = out(&place.run(&["--version"]));
     assert!(version.contains("stream 2 trace 1"), "{version}");
-    assert_eq!(document(&place.run(&["--version", "--json"]))["stream"], 1);
+    assert_eq!(document(&place.run(&["--version", "--json"]))["stream"], 2);
     for command in ["run", "replay", "verify", "gate", "lint", "list", "schema", "explain", "help"] {
         for words in [[command, "--help"], ["help", command]] {
             let help = place.run(&words);
