@@ -79,7 +79,7 @@ fn one(instance: &Instance, crashes: u32, jobs: u32, reduction: Reduction) {
     let budget = Budget::default().with(Scarce::Crash, crashes as u8);
     let rules = Rules { budget, timers: Timers::Free, ..Rules::default() };
     let reduce = (reduction != Reduction::None).then(|| {
-        let mut reducer = Reducer::new(&setup.topology, "anchor", "aligned", &Learned::shipped(), crashes > 0);
+        let mut reducer = Reducer::new(&setup.topology, "anchor", "aligned", &Learned::shipped(), &rules);
         if reduction == Reduction::Processes {
             reducer.distrust();
         }

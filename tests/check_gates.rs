@@ -48,7 +48,7 @@ impl Case {
     fn reducer(&self) -> Reducer {
         let topology = &setup(&self.instance).expect("an instance of a size that there is").topology;
         let protocol = self.instance.bug.protocol();
-        Reducer::new(topology, protocol, "aligned", &Learned::shipped(), self.crashes > 0)
+        Reducer::new(topology, protocol, "aligned", &Learned::shipped(), &anchor_rules(self.crashes))
     }
 
     fn options(&self) -> Options {

@@ -94,8 +94,7 @@ impl Case {
     }
 
     fn reducer(&self) -> Arc<Reducer> {
-        let crashes = self.rules.budget.of(Scarce::Crash) > 0;
-        Arc::new(Reducer::new(&self.setup.topology, self.protocol, "aligned", &Learned::shipped(), crashes))
+        Arc::new(Reducer::new(&self.setup.topology, self.protocol, "aligned", &Learned::shipped(), &self.rules))
     }
 }
 

@@ -121,13 +121,17 @@ fn learned(args: &args::Check, found: &[find::Read], file: &Path) -> Ending {
             let planned = seed::plan(&loaded, args.seed)?;
             let setup = Arc::new(Setup { remember: true, ..Setup::clone(&planned.setup) });
             let rules = rules(args, &loaded.scenario.check.clone().unwrap_or_default());
+            if !rules.reducible() {
+                return Ok(None);
+            }
             let mode = super::judge::word(&setup.config.mode);
             let roles = crate::explore::classes::Roles::new(&setup.topology, &loaded.scenario.protocol, &mode);
             let most = args.max_states.unwrap_or(LEARNED_STATES_MAX) as usize;
-            Ok::<_, String>(crate::explore::learn::learn(&setup, &roles, &rules, most))
+            Ok::<_, String>(Some(crate::explore::learn::learn(&setup, &roles, &rules, most)))
         });
         match lesson.and_then(|lesson| lesson) {
-            Ok(mut lesson) => {
+            Ok(None) => output::say(&format!("{}: nothing is ever left out there\n", loaded.name)),
+            Ok(Some(mut lesson)) => {
                 let all = if lesson.exhausted { "all" } else { "walks and the first" };
                 let name = format!("{} under {}", loaded.name, loaded.scenario.protocol);
                 output::say(&format!("{name}: {all} {} states, {} pairs\n", lesson.states, lesson.pairs));
@@ -258,15 +262,14 @@ fn jobs(args: &args::Check) -> usize {
     args.jobs.map_or_else(usable, usize::from)
 }
 
-/// What leaves out moves; none if that isn't wanted, or if choices are counted one by one.
+/// What leaves out moves; none if that isn't wanted, if it may not be, or if nothing was learned of this protocol.
 fn reducer(args: &args::Check, setup: &Setup, planned: &Planned, rules: &Rules) -> Option<Arc<Reducer>> {
-    if args.no_reduction || rules.delay_bounded {
+    if args.no_reduction || !rules.reducible() {
         return None;
     }
     let mode = super::judge::word(&setup.config.mode);
-    let crashes = rules.budget.of(Scarce::Crash) > 0;
-    let learned = Learned::shipped();
-    Some(Arc::new(Reducer::new(&setup.topology, &planned.plan.protocol, &mode, &learned, crashes)))
+    let reducer = Reducer::new(&setup.topology, &planned.plan.protocol, &mode, &Learned::shipped(), rules);
+    reducer.knows_something().then(|| Arc::new(reducer))
 }
 
 /// Where the job can't end any more, though nothing is wrong with any step.

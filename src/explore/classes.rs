@@ -206,10 +206,13 @@ fn tell(control: &Control) -> u8 {
     }
 }
 
+/// The place of the periodic trigger among the kinds of timers.
+pub const INTERVAL: u8 = 0;
+
 /// The place of a timer among the kinds of timers.
 pub fn fire(timer: Timer) -> u8 {
     match timer {
-        Timer::Interval => 0,
+        Timer::Interval => INTERVAL,
         Timer::Pause => 1,
         Timer::Timeout(_) => 2,
         Timer::Restart => 3,

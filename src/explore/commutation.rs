@@ -21,7 +21,7 @@ impl Pair {
         [("commutes", Pair::Commutes), ("shows", Pair::Shows), ("conflicts", Pair::Conflicts)];
 }
 
-/// What was seen of single classes and of pairs, in words. Pairs that were never possible together are in no line.
+/// What was seen of single classes and of pairs, in words. Pairs that were never met together are in no line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Learned {
     /// Classes that were met; true: with a step that changes what a crash would leave.
@@ -130,7 +130,7 @@ impl Known {
     /// What was learned, for these roles.
     pub fn new(learned: &Learned, roles: &Roles) -> Self {
         let size = roles.names().len() * 64;
-        let mut known = Known { size, pairs: vec![Pair::Commutes; size * size], facts: vec![None; size] };
+        let mut known = Known { size, pairs: vec![Pair::Conflicts; size * size], facts: vec![None; size] };
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         for role in 0..roles.names().len() as u8 {
             for kind in 0..KINDS.len() as u8 {
@@ -152,8 +152,7 @@ impl Known {
         known
     }
 
-    /// What was seen of these wherever both can happen. Both must have been met. Two that were never possible
-    /// together commute in the sense that counts: as long as one can happen, the other can't come before it.
+    /// What was seen of these wherever both could happen. Two that were never met together are taken to conflict.
     #[inline]
     pub fn pair(&self, a: Class, b: Class) -> Pair {
         self.pairs[a.index() * self.size + b.index()]

@@ -141,17 +141,7 @@ impl Learner<'_> {
             made.push(Made { offer: *offer, went, cut, next });
         }
         let quiet = offers.iter().all(|offer| offer.fires().is_some());
-        let plain = matches!(self.space.facts(self.space.at(row, 0)), Facts::Roster(roster) if roster.plain.is_some());
-        // What is said to nobody, or to somebody who isn't born yet: such a state is gone on from in full.
-        let unheard = |offer: &Offer| match offer.what {
-            Move::Choice(Choice::Tell(_, to)) => {
-                self.space.at(row, self.space.find(crate::world::parts::Slot::Life(to))) == 0
-            }
-            _ => false,
-        };
-        let reduced = plain && !offers.iter().any(unheard);
-        let pairs = if reduced { made.len() } else { 0 }; // elsewhere nothing is reduced
-        for i in 0..pairs {
+        for i in 0..made.len() {
             for j in i + 1..made.len() {
                 let (a, b) = (&made[i], &made[j]);
                 let scarce = |offer: &Offer| offer.cost.is_some_and(|kind| kind != Scarce::Trigger);

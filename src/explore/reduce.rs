@@ -2,9 +2,13 @@
 //! sets (as in LTSmin; Laarman et al. 2016), over the steps of processes on FIFO channels.
 //!
 //! Nothing here knows the protocol. Who can fill a queue is the topology's to say; that steps of different
-//! processes which don't reach the same service commute is by construction, for each is handed its own slots; which
-//! steps of one process commute was learned by executing them both ways (`learn.rs`), and what was never met
-//! together is taken to conflict. A search that meets a class which isn't known says so.
+//! processes which don't reach the same service commute is by construction, for each is handed its own slots; that a
+//! patient timer isn't met together with anything but timers is by construction, too. Which steps of one process
+//! commute was learned by executing them both ways (`learn.rs`), and what was never met together is taken to conflict.
+//! A search that meets a class which isn't known says so.
+//!
+//! All of this is about one life of each process, and lives that end. Where a life may begin while others live
+//! ([`Rules::reducible`]), nothing is left out; where one does all the same, a class is met that nobody knows.
 //!
 //! It keeps every state in which nothing is left to do, and every step with everything that it touched. So it keeps
 //! what is judged at a step. Where timers are patient, states in which only they are left are such ends, and are
@@ -87,6 +91,8 @@ pub struct Reducer {
     topology: Arc<Topology>,
     /// Steps that change what a crash would leave are kept in every order.
     crashes: bool,
+    /// Timers fire only where nothing else can happen.
+    patient: bool,
     /// A rule that is left out, by tests alone.
     broken: Option<Rule>,
 }
@@ -106,12 +112,14 @@ fn kinds(handle: Handle) -> std::ops::Range<u8> {
 
 impl Reducer {
     /// For a job run by this protocol, with what was learned of it.
-    pub fn new(topology: &Arc<Topology>, protocol: &str, mode: &str, learned: &Learned, crashes: bool) -> Self {
+    pub fn new(topology: &Arc<Topology>, protocol: &str, mode: &str, learned: &Learned, rules: &Rules) -> Self {
         let roles = Roles::new(topology, protocol, mode);
         let known = Known::new(learned, &roles);
         let topology = topology.clone();
         let (nodes, of) = (Vec::new(), Vec::new());
-        let mut reducer = Reducer { roles, known, nodes, of, topology, crashes, broken: None };
+        let crashes = rules.budget.of(Scarce::Crash) > 0;
+        let patient = rules.timers == Timers::Patient;
+        let mut reducer = Reducer { roles, known, nodes, of, topology, crashes, patient, broken: None };
         for task in (0..=reducer.topology.len() as u32).map(TaskId) {
             reducer.of.push(Vec::new());
             reducer.handles(task).into_iter().for_each(|handle| reducer.node(task, handle));
@@ -170,29 +178,33 @@ impl Reducer {
         self.broken != Some(rule)
     }
 
-    /// Leaves only moves that have to be made here; false if a class is met that nothing is known of.
-    pub fn choose(&self, space: &Space, row: &[u32], left: &Budget, offers: &mut Vec<Offer>) -> bool {
+    /// Was anything learned of a job like this one?
+    pub fn knows_something(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+
+    /// Leaves only moves that have to be made here; false if a class is met that nothing is known of, wherever that
+    /// is: what was left out elsewhere may have counted on its not existing.
+    pub fn choose(&self, space: &Space, row: &[u32], offers: &mut Vec<Offer>) -> bool {
         if !self.follows(Rule::CrashBeforeVisible) && offers.len() > 1 {
             offers.retain(|offer| offer.what != Move::PowerFailure);
         }
         let classes: Vec<Class> = offers.iter().map(|offer| self.roles.class(space, row, offer)).collect();
         let failure = offers.iter().position(|offer| offer.what == Move::PowerFailure);
-        let atomic = if failure.is_some() { left.of(Scarce::Crash) as u32 } else { 0 };
-        let stepwise = left.faults() > atomic;
-        let steps = offers.len() - usize::from(failure.is_some());
-        let Facts::Roster(roster) = space.facts(space.at(row, 0)) else { return true };
-        let Some(attempts) = roster.plain else { return true }; // lives come and go: everything may matter
-        if steps < 2 || stepwise || self.only_timers(offers) {
-            return true;
-        }
-        let known = classes
-            .iter()
-            .zip(offers.iter())
-            .all(|(class, offer)| self.known.facts(*class).is_some() || offer.what == Move::PowerFailure);
-        if !known {
+        let known = |i: usize| Some(i) == failure || self.known.facts(classes[i]).is_some();
+        if !(0..offers.len()).all(known) {
             return false;
         }
+        let steps = offers.len() - usize::from(failure.is_some());
+        let Facts::Roster(roster) = space.facts(space.at(row, 0)) else { return true };
+        let Some(attempts) = roster.plain else { return true }; // lives end: they are all gone on from
+        if steps < 2 || self.only_timers(offers) {
+            return true;
+        }
         let places: Vec<Option<usize>> = offers.iter().map(|offer| self.place(space, row, offer)).collect();
+        if (0..offers.len()).any(|i| places[i].is_none() && Some(i) != failure) {
+            return true; // what is said to nobody has no place
+        }
         let mut best: Option<Vec<bool>> = None;
         // What has a price is never what the others wait for: later it may be free.
         for seed in (0..offers.len()).filter(|seed| offers[*seed].cost.is_none()) {
@@ -291,7 +303,8 @@ impl Reducer {
             Pair::Shows => self.crashes && self.follows(Rule::Visible),
             Pair::Conflicts => true,
         };
-        let conflicts = |node: &Node| node.classes.iter().any(depends);
+        let never = |node: &Node| self.patient && matches!(node.handle, Handle::Timer(timer) if timer != INTERVAL);
+        let conflicts = |node: &Node| !never(node) && node.classes.iter().any(depends);
         let task = self.nodes[at].task;
         for node in self.of[task.index()].iter().filter(|node| **node != at) {
             if conflicts(&self.nodes[*node]) && self.follows(Rule::SameProcess) {
@@ -303,7 +316,7 @@ impl Reducer {
             return;
         }
         for (i, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.task != task) {
-            if node.classes.iter().any(|other| serves(*other) && depends(other)) {
+            if !never(node) && node.classes.iter().any(|other| serves(*other) && depends(other)) {
                 add(i);
             }
         }

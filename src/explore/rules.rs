@@ -104,6 +104,15 @@ pub struct Rules {
     pub delay_bounded: bool,
 }
 
+impl Rules {
+    /// May moves be left out? Only where no process dies, is replaced or is disturbed alone: everything that a
+    /// reduction rests on is about one life of each process.
+    pub fn reducible(&self) -> bool {
+        let crashes = self.budget.of(Scarce::Crash) as u32;
+        self.recovery == Recovery::Atomic && self.budget.faults() == crashes && !self.delay_bounded
+    }
+}
+
 /// What leads from one state to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Move {

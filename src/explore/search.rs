@@ -61,12 +61,17 @@ pub struct Search {
 }
 
 /// Searches everything within the rules. `watch` is told how far it is, and says whether to go on.
+///
+/// # Panics
+/// If moves are to be left out where they may not be ([`Rules::reducible`]), or if the checker itself is wrong: a
+/// remembered step is not what the engine does.
 pub fn search(
     setup: &Arc<Setup>,
     options: Options,
     base: Option<&Arc<Base>>,
     watch: &mut dyn FnMut(&Progress) -> bool,
 ) -> Found {
+    assert!(options.reduce.is_none() || options.rules.reducible(), "nothing may be left out under these rules");
     let first = match options.rules.recovery {
         Recovery::Atomic => recovery::started(setup),
         Recovery::Stepwise => World::new(setup),
@@ -197,7 +202,7 @@ impl Search {
                 share.ends.push(at);
             }
             if let Some(reducer) = &self.options.reduce {
-                share.strange |= !reducer.choose(&self.space, row, &left, &mut offers);
+                share.strange |= !reducer.choose(&self.space, row, &mut offers);
             }
             // All look-ups of the steps first, then all of the states: the table is larger than any cache, and
             // this way the processor waits for several of its lines at once.
@@ -346,7 +351,7 @@ impl Search {
             let (row, mut all) = (layer.row(at), Vec::new());
             self.space.offers(row, &self.options.rules, &left, &mut all);
             let mut chosen = all.clone();
-            reducer.choose(&self.space, row, &left, &mut chosen);
+            reducer.choose(&self.space, row, &mut chosen);
             for offer in all.iter().filter(|offer| chosen.iter().all(|chosen| chosen.what != offer.what)) {
                 let (went, cut, row) = self.steps.make(&mut self.space, row, offer);
                 self.found.transitions += 1;
