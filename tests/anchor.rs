@@ -3,7 +3,7 @@
 
 use cutline::digest::mix;
 use cutline::explore::anchor::setup;
-use cutline::explore::recovery::{power_failure, start};
+use cutline::explore::recovery::{Nobody, power_failure, start};
 use cutline::ids::*;
 use cutline::protocols::anchor::{Bug, Instance};
 use cutline::sim::run::{Keep, meta, run};
@@ -15,12 +15,6 @@ use cutline::world::choice::{Choice, Step};
 use cutline::world::observer::Observer;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn event(&mut self, _event: Event) {}
-}
 
 struct Judge(Verifier);
 

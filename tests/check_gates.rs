@@ -6,23 +6,15 @@ use cutline::explore::anchor::setup;
 use cutline::explore::commutation::{Learned, Pair};
 use cutline::explore::expected::{Expected, output};
 use cutline::explore::judge::Property;
-use cutline::explore::recovery;
+use cutline::explore::recovery::{self, Nobody};
 use cutline::explore::reduce::{Reducer, Rule};
 use cutline::explore::refine::Base;
 use cutline::explore::search::{Found, Options, search};
 use cutline::protocols::anchor::{Bug, Instance};
-use cutline::trace::event::Event;
 use cutline::world::choice::Step;
-use cutline::world::observer::Observer;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use support::lessons::anchor_rules;
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn event(&mut self, _event: Event) {}
-}
 
 /// What must not depend on how it is searched.
 #[derive(Clone, Debug, PartialEq, Eq)]

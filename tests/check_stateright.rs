@@ -2,22 +2,14 @@
 
 mod support;
 use cutline::explore::anchor::setup;
-use cutline::explore::recovery;
+use cutline::explore::recovery::{self, Nobody};
 use cutline::explore::search::{Options, search};
 use cutline::protocols::anchor::Instance;
-use cutline::trace::event::Event;
 use cutline::world::World;
 use cutline::world::choice::{Choice, Step};
-use cutline::world::observer::Observer;
 use stateright::{Checker, Model, Property};
 use std::hash::{Hash, Hasher};
 use support::lessons::anchor_rules;
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn event(&mut self, _event: Event) {}
-}
 
 /// A world, known by its fingerprint.
 #[derive(Clone)]

@@ -14,6 +14,7 @@ use crate::explore::judge::Property;
 use crate::explore::reduce::Reducer;
 use crate::explore::refine::Base;
 use crate::explore::rules::*;
+use crate::explore::lasso::livelock;
 use crate::explore::search::{Cut, Found, Limits, Options, search};
 use crate::protocols;
 use crate::scenario::Loaded;
@@ -204,7 +205,9 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
     };
     watching.begin(&loaded.name);
     let mut found = search(&setup, options.clone(), base.as_ref().ok(), &mut |progress| watching.look(progress));
-    trapped(&setup, &options, base.as_ref().ok(), &mut found);
+    if let Some(violation) = livelock(&setup, &options, base.as_ref().ok(), &found) {
+        found.violations.insert(Property::NoLivelock, violation);
+    }
     let judgement = judge(&wanted, &found, is_plain(args));
     let shown = shown(args, path, loaded.scenario.protocol.as_str());
     let mut examples = Vec::new();
@@ -270,42 +273,6 @@ fn reducer(args: &args::Check, setup: &Setup, planned: &Planned, rules: &Rules) 
     let mode = super::judge::word(&setup.config.mode);
     let reducer = Reducer::new(&setup.topology, &planned.plan.protocol, &mode, &Learned::shipped(), rules);
     reducer.knows_something().then(|| Arc::new(reducer))
-}
-
-/// Where the job can't end any more, though nothing is wrong with any step.
-fn trapped(setup: &Arc<Setup>, options: &Options, base: Option<&Arc<Base>>, found: &mut Found) {
-    if found.cut.is_some() || !found.violations.is_empty() || found.edges.too_many() {
-        return;
-    }
-    let ends: Vec<u64> = found.good_ends.iter().copied().collect();
-    let trapped = found.edges.trapped(&ends);
-    if trapped.is_empty() || ends.is_empty() {
-        return;
-    }
-    // The nearest of them, and a walk inside that comes back to where it was.
-    let way = |state: u64| {
-        let options = Options { track: true, jobs: 1, until: Some(state), keep_going: true, ..options.clone() };
-        search(setup, options, base, &mut |_| true).way
-    };
-    let ways = trapped.iter().take(64).filter_map(|state| Some((way(*state)?, *state)));
-    let Some((path, state)) = ways.min_by_key(|(path, state)| (path.len(), *state)) else { return };
-    let lasso = super::checked::lasso(&found.edges, state);
-    let violation = crate::explore::search::Violation {
-        wrong: crate::explore::judge::Wrong::new(
-            Property::NoLivelock,
-            format!(
-                "from here on the job can't end any more: {} states lead to each other and to no end{}",
-                crate::report::grouped(trapped.len() as u64),
-                lasso.map_or_else(String::new, |(stem, cycle)| format!(
-                    "; after {stem} more steps they come round again every {cycle} steps"
-                ))
-            ),
-        ),
-        depth: path.len() as u32,
-        spent: Budget::default(),
-        path: Some(path),
-    };
-    found.violations.insert(Property::NoLivelock, violation);
 }
 
 /// What a counterexample is made from.

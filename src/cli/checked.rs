@@ -3,7 +3,6 @@
 use super::check::cut;
 use super::judge::word;
 use crate::explore::judge::Property;
-use crate::explore::liveness::Edges;
 use crate::explore::refine::NoBase;
 use crate::explore::rules::*;
 use crate::explore::search::{Found, Options};
@@ -86,21 +85,6 @@ fn broken(broken: &Broken) -> String {
             SearchProperty::RecoveryRefinement => Property::Refinement,
         }
         .to_string(),
-    }
-}
-
-/// From a state in a trap: steps to where a walk comes round, and the length of the round.
-pub fn lasso(edges: &Edges, state: u64) -> Option<(usize, usize)> {
-    let mut walk = vec![state];
-    loop {
-        let next = *edges.from(*walk.last()?).first()?;
-        if let Some(at) = walk.iter().position(|known| *known == next) {
-            return Some((at, walk.len() - at));
-        }
-        walk.push(next);
-        if walk.len() > 10_000 {
-            return None;
-        }
     }
 }
 

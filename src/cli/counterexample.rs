@@ -44,7 +44,7 @@ pub fn write(
     };
     let _ = writeln!(out, "  {}: {}", violation.wrong.property, violation.wrong.message);
     let _ = writeln!(out, "  a shortest way with the fewest faults, {} steps{spent}:", violation.depth);
-    tell(&mut out, topology, &legs, legs.len() - path.len().min(legs.len()));
+    tell(&mut out, topology, &legs, legs.len() - path.len().min(legs.len()), violation);
     let keep = Keep { trace: true, ..Keep::default() };
     let run = super::seed::aside(|| follow(setup, 0, &moves, keep));
     match run {
@@ -79,18 +79,29 @@ pub fn write(
 }
 
 /// The steps, numbered; those before `start` are the start of the job.
-fn tell(out: &mut String, topology: &Topology, legs: &[Leg], start: usize) {
+fn tell(out: &mut String, topology: &Topology, legs: &[Leg], start: usize, violation: &Violation) {
+    let from = legs.len() - violation.round.min(legs.len());
     for (i, leg) in legs.iter().enumerate() {
+        let number = (i + 1).saturating_sub(start);
+        if violation.round > 0 && i == start + violation.depth as usize && i < from {
+            let _ = writeln!(out, "         from here on the job can't end any more");
+        }
+        if i == from {
+            let _ = writeln!(out, "         these {} steps can come round for ever:", violation.round);
+        }
         let name = match leg.steps.as_slice() {
             _ if i < start => format!("start of the job ({} choices)", leg.steps.len()),
             [one] => schedule::words(topology, one.choice),
             many => format!("everything crashes and is restored ({} choices)", many.len()),
         };
-        let _ = writeln!(out, "    {:>3}  {name}", (i + 1).saturating_sub(start));
+        let _ = writeln!(out, "    {number:>3}  {name}");
         if i >= start && leg.steps.len() == 1 {
             for event in &leg.events {
                 let _ = writeln!(out, "           {}", text::brief(topology, event));
             }
         }
+    }
+    if violation.round > 0 {
+        let _ = writeln!(out, "         and again from step {}", from + 1 - start.min(from));
     }
 }

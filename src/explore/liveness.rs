@@ -65,12 +65,4 @@ impl Edges {
         }
         nodes.iter().zip(reached).filter(|(_, reached)| !reached).map(|(key, _)| *key).collect()
     }
-
-    /// Where one can go from a state, ascending.
-    pub fn from(&self, state: u64) -> Vec<u64> {
-        let mut next: Vec<u64> = self.edges.iter().filter(|(from, _)| *from == state).map(|(_, to)| *to).collect();
-        next.sort_unstable();
-        next.dedup();
-        next
-    }
 }

@@ -57,6 +57,8 @@ pub struct Search {
     seen: BTreeMap<Budget, Visited>,
     waiting: BTreeMap<(u32, Budget), BTreeMap<u32, Layer>>,
     parents: Vec<(u32, Move)>,
+    /// Some wave would have gone deeper than allowed.
+    deep: bool,
     found: Found,
 }
 
@@ -84,6 +86,7 @@ pub fn search(
         seen: BTreeMap::new(),
         waiting: BTreeMap::new(),
         parents: Vec::new(),
+        deep: false,
         found: Found::default(),
     };
     search.begin(&first);
@@ -115,6 +118,7 @@ impl Search {
         (found.misses, found.whole) = (self.steps.misses, self.steps.whole);
         found.parts = self.space.parts();
         found.met = self.steps.met;
+        found.cut = found.cut.or(self.deep.then_some(Cut::Depth));
         self.found
     }
 
@@ -133,6 +137,10 @@ impl Search {
                     None => return,
                 }
                 continue;
+            }
+            if depth > self.options.limits.depth {
+                self.deep = true; // and other waves are searched down to here
+                return;
             }
             self.found.depth = self.found.depth.max(depth);
             let next = self.layer(spent, depth, &layer, watch);
@@ -156,8 +164,18 @@ impl Search {
                 && self.seen.iter().any(|(less, seen)| *less != spent && less.within(&spent) && seen.contains(key));
             if !self.options.merge || (!dominated && self.seen[&spent].insert(key)) {
                 self.found.states += 1;
+                self.stop_at(spent, key, number);
                 layer.push(row, number);
             }
+        }
+    }
+
+    /// Stops, if this is one of the states at which to.
+    fn stop_at(&mut self, spent: Budget, key: u64, number: u32) {
+        let wanted = self.options.until.as_ref().is_some_and(|until| until.contains(&key));
+        if wanted && self.found.way.is_none() {
+            self.found.way = Some((self.path(number, None), spent));
+            self.found.cut = Some(Cut::Stopped);
         }
     }
 
@@ -377,10 +395,7 @@ impl Search {
             if fresh {
                 self.found.states += 1;
                 let number = self.number(one);
-                if self.options.until == Some(key) && self.found.way.is_none() {
-                    self.found.way = Some(self.path(number, None));
-                    self.found.cut = Some(Cut::Stopped);
-                }
+                self.stop_at(spent, key, number);
                 next.widen(width);
                 next.push(row, number);
             }
@@ -424,7 +439,7 @@ impl Search {
             .is_none_or(|known| known.spent == spent && known.depth == depth && known.wrong.message > wrong.message);
         if better {
             let path = self.options.track.then(|| self.path(number, last));
-            let violation = Violation { depth, spent, path, wrong };
+            let violation = Violation { depth, spent, path, wrong, round: 0 };
             self.found.violations.insert(violation.wrong.property, violation);
         }
     }
@@ -456,13 +471,11 @@ impl Search {
         let (states, transitions) = (self.found.states, self.found.transitions);
         let wanted = watch(&Progress { states, transitions, queue: queue + next.len(), depth, bytes });
         let limits = &self.options.limits;
-        let left = queue > 0 || !next.is_empty();
         self.found.cut = match () {
             _ if self.found.way.is_some() => Some(Cut::Stopped),
             _ if !wanted => Some(Cut::Stopped),
             _ if states > limits.states => Some(Cut::States),
             _ if bytes > limits.bytes => Some(Cut::Memory),
-            _ if depth >= limits.depth && left => Some(Cut::Depth),
             _ => None,
         };
         self.found.cut.is_none()

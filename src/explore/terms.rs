@@ -49,8 +49,8 @@ pub struct Options {
     pub track: bool,
     /// Keep the edges, and see whether the job can still end from everywhere.
     pub liveness: bool,
-    /// Stop at this state, given by 64 bits of its fingerprint.
-    pub until: Option<u64>,
+    /// Stop at the first of these states, given by 64 bits of their fingerprints.
+    pub until: Option<Arc<BTreeSet<u64>>>,
 }
 
 impl Options {
@@ -96,6 +96,8 @@ pub struct Violation {
     pub spent: Budget,
     /// The way, if it was kept.
     pub path: Option<Vec<Move>>,
+    /// So many steps at the end of the way can be made over and over again.
+    pub round: usize,
 }
 
 /// What came of a search.
@@ -130,8 +132,8 @@ pub struct Found {
     pub edges: Edges,
     /// Ends at which nothing is wrong, ascending.
     pub good_ends: BTreeSet<u64>,
-    /// The way to the state at which it was to stop.
-    pub way: Option<Vec<Move>>,
+    /// The way to the first state at which it was to stop, and what is spent on it.
+    pub way: Option<(Vec<Move>, Budget)>,
     /// What was met on the way.
     pub met: Coverage,
     /// Different parts of states.

@@ -9,6 +9,7 @@ pub mod chandy_lamport;
 mod gates;
 mod interpose;
 mod processes;
+mod settings;
 
 use crate::engine;
 use crate::engine::process::Spawn;

@@ -6,11 +6,11 @@ pub mod lessons;
 use cutline::engine::config::{Config, RestartStrategy};
 use cutline::ids::*;
 use cutline::protocols;
+use cutline::protocols::anchor::Instance;
 use cutline::scenario::{Loaded, build, draw, load};
 use cutline::sim::run::{Keep, Run, run};
 use cutline::sim::setup::SimSetup;
 use cutline::topology::*;
-use cutline::trace::event::Guarantee;
 use cutline::verify::{Invariant, Verdict};
 use cutline::world::setup::{Log, Setup};
 use std::path::Path;
@@ -81,21 +81,9 @@ pub fn tiny(sources: u32, records: u64, protocol: &str) -> Arc<Setup> {
     let edge = Edge { from: VertexId(0), to: VertexId(1), partitioning: Partitioning::Hash, capacity: 4 };
     let sink = vertex("out", Role::Sink(SinkKind::TwoPhase), vec![OperatorKind::KeyedCount], 1);
     let graph = JobGraph { vertices: vec![vertex("src", source, vec![], sources), sink], edges: vec![edge] };
-    let ms = Nanos::from_ms(1);
-    let config = Config {
-        mode: Mode::Aligned,
-        alignment_timeout: ms,
-        interval: ms,
-        min_pause: Nanos(0),
-        max_concurrent: 1,
-        timeout: ms,
-        tolerable_failures: 5,
-        retain: 1,
-        restart: RestartStrategy::Fixed { attempts: 9, delay: ms },
-        retry: ms,
-        checkpoint_after_end: true,
-        ignore_expired: false,
-    };
+    let small = Instance::new(1, 1, 1, 1);
+    let restart = RestartStrategy::Fixed { attempts: 9, delay: Nanos::from_ms(1) };
+    let config = Config { tolerable_failures: 5, restart, ..small.config() };
     let log = Log::Numbers { records, keys: 1, values: 1, skew_tenths: 0, salt: 0 };
     let topology = Arc::new(Topology::build(graph));
     Arc::new(Setup {
@@ -104,11 +92,9 @@ pub fn tiny(sources: u32, records: u64, protocol: &str) -> Arc<Setup> {
         topology,
         config: Arc::new(config),
         spawn: cutline::protocols::find(protocol).expect("the protocol is in the table"),
-        guarantee: Guarantee::ExactlyOnce,
         logs: vec![log; sources as usize],
-        transaction_timeout: None,
-        remember: true,
         instant: false,
         healed_events_max: 1_000,
+        ..Setup::clone(&cutline::explore::anchor::setup(&small).expect("an instance of a size that there is"))
     })
 }

@@ -30,6 +30,7 @@ mod subtask;
 use crate::engine::config::{Config, Mode, RestartStrategy};
 use crate::engine::process::{Process, Spawn};
 use crate::ids::*;
+use crate::protocols::settings::plain;
 use crate::topology::*;
 use std::sync::Arc;
 
@@ -118,21 +119,7 @@ impl Instance {
 
     /// Settings. Only the delays of timers are looked at, and those by a clock alone.
     pub fn config(&self) -> Config {
-        let ms = Nanos::from_ms(1);
-        Config {
-            mode: Mode::Aligned,
-            alignment_timeout: ms,
-            interval: ms,
-            min_pause: Nanos(0),
-            max_concurrent: 1,
-            timeout: ms,
-            tolerable_failures: 0,
-            retain: 1,
-            restart: RestartStrategy::Fixed { attempts: u32::MAX, delay: ms },
-            retry: ms,
-            checkpoint_after_end: true,
-            ignore_expired: false,
-        }
+        plain(Mode::Aligned, RestartStrategy::Fixed { attempts: u32::MAX, delay: Nanos::from_ms(1) })
     }
 
     /// Makes its processes; none if it is too large.

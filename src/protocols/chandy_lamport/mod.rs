@@ -22,6 +22,7 @@ mod peer;
 use crate::engine::config::{Config, Mode, RestartStrategy};
 use crate::engine::process::{Process, Spawn};
 use crate::ids::*;
+use crate::protocols::settings::plain;
 use crate::topology::*;
 use std::sync::Arc;
 
@@ -113,21 +114,7 @@ impl Instance {
 
     /// Settings. There is channel state, so that the mode is one that has it; the rest is looked at by a clock alone.
     pub fn config(&self) -> Config {
-        let ms = Nanos::from_ms(1);
-        Config {
-            mode: Mode::Unaligned,
-            alignment_timeout: ms,
-            interval: ms,
-            min_pause: Nanos(0),
-            max_concurrent: 1,
-            timeout: ms,
-            tolerable_failures: 0,
-            retain: 1,
-            restart: RestartStrategy::None,
-            retry: ms,
-            checkpoint_after_end: true,
-            ignore_expired: false,
-        }
+        plain(Mode::Unaligned, RestartStrategy::None)
     }
 
     /// Makes its processes; none if there is no such size.
