@@ -1,5 +1,6 @@
 //! The search, measured on the anchor: `cargo bench --bench check`, with `-- --json` as lines of JSON, with
-//! `-- S R M K F jobs reduction` one row alone. reports/check.md puts its figures beside those of other checkers.
+//! `-- S R M K F jobs reduction` one row alone. With `-- --peers DIR SETS` the other checkers follow in the same run:
+//! the folder has the model for each of them and a `bench.py` that runs them. reports/check.md has the figures.
 //!
 //! Every row is a process of its own: what it takes in memory and on the processor is what the system says of it.
 
@@ -71,6 +72,20 @@ fn main() {
     for (sizes, reduction) in ROWS {
         row(sizes, reduction, json);
     }
+    if let Some(at) = words.iter().position(|word| word == "--peers") {
+        peers(&words[at + 1..]);
+    }
+}
+
+/// Spin, stateright and a bare loop, by their own runner.
+fn peers(words: &[String]) {
+    let [folder, sets] = words else { panic!("--peers takes a folder and sets, such as `small,medium`") };
+    let runner = std::path::Path::new(folder).join("bench.py");
+    let repeat = REPEAT.to_string();
+    println!();
+    let mut command = Command::new("python3");
+    command.arg(runner).args(["--sets", sets, "--only", "spin,sr,bare", "--repeat", &repeat]);
+    assert!(command.status().expect("python3 is installed").success());
 }
 
 /// One search, told in one line of JSON.

@@ -351,9 +351,6 @@ pub struct Check {
     /// What the open values of a scenario become
     #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]
     pub seed: u64,
-    /// Learn which steps commute on these scenarios, and write the table to this file
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub learn: Option<PathBuf>,
     /// Where schedules and traces of counterexamples are written
     #[arg(long, value_name = "DIR", default_value = ".cutline/check")]
     pub out: PathBuf,

@@ -25,9 +25,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// States of an instance, at most, on which commutation is learned.
-const LEARNED_STATES_MAX: u64 = 25_000;
-
 /// States of a job without checkpoints, at most, that recoveries are held against.
 const BASE_STATES_MAX: usize = 300_000;
 
@@ -63,9 +60,6 @@ pub fn check(args: args::Check) -> Ending {
         }
     };
     seed::hush();
-    if let Some(file) = &args.learn {
-        return learned(&args, &found, file);
-    }
     let mut ending = Ending::good();
     let mut documents = Vec::new();
     let mut watching = Watching::new(args.progress, args.budget, signals.clone());
@@ -109,73 +103,41 @@ fn say(text: &str) -> Result<(), Ending> {
     })
 }
 
-/// Learns which steps commute, and writes the table.
-fn learned(args: &args::Check, found: &[find::Read], file: &Path) -> Ending {
-    let mut table = Learned::default();
-    let mut ending = Ending::good();
-    for loaded in found.iter().filter_map(|(_, read)| read.as_ref().ok()) {
-        let mut loaded = loaded.clone();
-        if let Some(protocol) = &args.protocol {
-            loaded.scenario.protocol = protocol.clone();
-        }
-        let lesson = seed::aside(|| {
-            let planned = seed::plan(&loaded, args.seed)?;
-            let setup = Arc::new(Setup { remember: true, ..Setup::clone(&planned.setup) });
-            let rules = rules(args, &loaded.scenario.check.clone().unwrap_or_default());
-            if !rules.reducible() {
-                return Ok(None);
-            }
-            let mode = super::judge::word(&setup.config.mode);
-            let roles = crate::explore::classes::Roles::new(&setup.topology, &loaded.scenario.protocol, &mode);
-            let most = args.max_states.unwrap_or(LEARNED_STATES_MAX) as usize;
-            Ok::<_, String>(Some(crate::explore::learn::learn(&setup, &roles, &rules, most)))
-        });
-        match lesson.and_then(|lesson| lesson) {
-            Ok(None) => output::say(&format!("{}: nothing is ever left out there\n", loaded.name)),
-            Ok(Some(mut lesson)) => {
-                let all = if lesson.exhausted { "all" } else { "walks and the first" };
-                let name = format!("{} under {}", loaded.name, loaded.scenario.protocol);
-                output::say(&format!("{name}: {all} {} states, {} pairs\n", lesson.states, lesson.pairs));
-                for broken in &lesson.broken {
-                    complain(&format!("{name}: steps that commute by construction don't: {broken}"));
-                    ending.add(Why::Internal);
-                }
-                lesson.learned.instances.insert(format!("{name}: {all} {} states", lesson.states));
-                table.add(&lesson.learned);
-            }
-            Err(problem) => {
-                complain(&problem);
-                ending.add(Why::Internal);
-            }
-        }
-    }
-    if let Err(problem) = output::file(file, table.print().as_bytes()) {
-        complain(&problem);
-        ending.add(Why::Internal);
-    }
-    ending
-}
-
-/// What may happen in a scenario, with what was asked for on the command line.
-fn rules(args: &args::Check, wanted: &Exhaust) -> Rules {
-    let stepwise = args.stepwise || wanted.recovery == RecoveryAs::Stepwise;
-    let free = args.free_timers || wanted.timers == TimersFire::Free;
+/// What may happen in a scenario.
+pub fn rules(wanted: &Exhaust) -> Rules {
     let budget = Budget::default()
-        .with(Scarce::Trigger, args.triggers.unwrap_or(wanted.triggers))
-        .with(Scarce::Crash, args.crashes.unwrap_or(wanted.crashes))
+        .with(Scarce::Trigger, wanted.triggers)
+        .with(Scarce::Crash, wanted.crashes)
         .with(Scarce::Failover, wanted.failovers)
         .with(Scarce::Suspicion, wanted.suspicions)
         .with(Scarce::LostReply, wanted.lost_replies)
         .with(Scarce::FailedRequest, wanted.failed_requests)
         .with(Scarce::LostControl, wanted.lost_control)
-        .with(Scarce::Expiry, wanted.expiries)
-        .with(Scarce::Delay, args.delays.unwrap_or(0));
+        .with(Scarce::Expiry, wanted.expiries);
     Rules {
         budget,
-        timers: if free { Timers::Free } else { Timers::Patient },
-        recovery: if stepwise { Recovery::Stepwise } else { Recovery::Atomic },
-        untriggered: false,
+        timers: match wanted.timers {
+            TimersFire::Patient => Timers::Patient,
+            TimersFire::Free => Timers::Free,
+        },
+        recovery: match wanted.recovery {
+            RecoveryAs::Atomic => Recovery::Atomic,
+            RecoveryAs::Stepwise => Recovery::Stepwise,
+        },
+        ..Rules::default()
+    }
+}
+
+/// The same with what was asked for on the command line.
+fn changed(args: &args::Check, rules: Rules) -> Rules {
+    let asked = [(Scarce::Trigger, args.triggers), (Scarce::Crash, args.crashes), (Scarce::Delay, args.delays)];
+    let asked = asked.into_iter().filter_map(|(kind, much)| Some((kind, much?)));
+    Rules {
+        budget: asked.fold(rules.budget, |budget, (kind, much)| budget.with(kind, much)),
+        timers: if args.free_timers { Timers::Free } else { rules.timers },
+        recovery: if args.stepwise { Recovery::Stepwise } else { rules.recovery },
         delay_bounded: args.delays.is_some(),
+        ..rules
     }
 }
 
@@ -188,8 +150,11 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
     let planned = seed::plan(&loaded, args.seed)?;
     let setup = Arc::new(Setup { remember: true, ..Setup::clone(&planned.setup) });
     let wanted = loaded.scenario.check.clone().unwrap_or_default();
-    let rules = rules(args, &wanted);
-    let base = Base::new(&setup, BASE_STATES_MAX).map(Arc::new);
+    let rules = changed(args, rules(&wanted));
+    // What the job must come to is for the engine that ships to say, whoever runs it here.
+    let spawn = protocols::find("engine").expect("the engine is in the table");
+    let honest = Arc::new(Setup { spawn, ..Setup::clone(&setup) });
+    let base = Base::new(&honest, BASE_STATES_MAX).map(Arc::new);
     let options = Options {
         reduce: reducer(args, &setup, &planned, &rules),
         dominance: !args.no_dominance,

@@ -62,13 +62,12 @@ pub fn judge(wanted: &Exhaust, found: &Found, plain: bool) -> Judgement {
     let is_expected = |property: &Property| Some(property.to_string()) == expected;
     let goals: Vec<String> = wanted.reached.iter().map(word).collect();
     let met: Vec<&str> = found.met.words().collect();
-    let seen = violated.clone().any(|property| Some(property) == expected);
     Judgement {
         unexpected: found.violations.keys().filter(|property| !is_expected(property)).copied().collect(),
         missing: expected.filter(|expected| !violated.clone().any(|property| property == *expected)),
         unreached: goals
             .into_iter()
-            .filter(|goal| !seen && found.cut.is_none() && !met.contains(&goal.as_str()))
+            .filter(|goal| found.violations.is_empty() && found.cut.is_none() && !met.contains(&goal.as_str()))
             .collect(),
         miscounted: wanted.states.filter(|states| plain && found.cut.is_none() && *states != found.states),
         incomplete: (found.cut.is_some() || found.strange) && found.violations.is_empty(),

@@ -28,7 +28,7 @@ pub struct Learned {
     pub classes: BTreeMap<String, ClassFacts>,
     /// Pairs, the lesser word first.
     pub pairs: BTreeMap<(String, String), Pair>,
-    /// On which instances.
+    /// On which instances, and how much of them.
     pub instances: BTreeSet<String>,
 }
 
@@ -48,13 +48,36 @@ impl Learned {
     /// What ships: learned on the small instances that it names.
     pub fn shipped() -> Self {
         let mut all = Self::anchors();
-        all.add(&Self::parse(include_str!("commutation_engine.txt")).expect("what ships can be read"));
+        all.add(&Self::engines());
         all
     }
 
     /// The part of it that was learned on anchors.
     pub fn anchors() -> Self {
         Self::parse(include_str!("commutation.txt")).expect("what ships can be read: a test writes it again")
+    }
+
+    /// The part of it that was learned on the engine that ships.
+    pub fn engines() -> Self {
+        Self::parse(include_str!("commutation_engine.txt")).expect("what ships can be read: a test writes it again")
+    }
+
+    /// What was seen elsewhere and shouldn't have been, if this were right: pairs whose order makes more of a
+    /// difference, classes that do more. Pairs that aren't known are taken to conflict, which nothing contradicts.
+    pub fn contradicted_by(&self, seen: &Learned) -> Vec<String> {
+        let mut found = Vec::new();
+        for (class, facts) in &seen.classes {
+            let known = self.classes.get(class);
+            if known.is_none_or(|known| (facts.serves && !known.serves) || (facts.visible && !known.visible)) {
+                found.push(format!("{class}: {facts:?}, and not {known:?}"));
+            }
+        }
+        for ((a, b), pair) in &seen.pairs {
+            if let Some(known) = self.pairs.get(&(a.clone(), b.clone())).filter(|known| *known < pair) {
+                found.push(format!("{a} | {b}: {pair:?}, and not {known:?}"));
+            }
+        }
+        found
     }
 
     /// Adds what was seen elsewhere.

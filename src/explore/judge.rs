@@ -2,13 +2,15 @@
 //!
 //! The offline verifiers read whole traces; a search merges states, so what it remembers must be in the state. The
 //! environment's shadows are (records sent and taken at each cut, stored beside the snapshots), and so is what a
-//! ledger shows. I1, I2 and I4 are decided when a completion record is written, I5 when a notice is given, I6 when a
-//! state is put into place, I11 and the "twice" of I9 when output becomes visible, I15 by the ids of the store.
-//! What is missing from the output is decided where nothing is left to happen. Every counterexample is judged again
+//! ledger shows. I1, I2 and I4 are decided when a completion record is written, I3 when a snapshot of a source is
+//! stored, I5 when a notice is given, I6 when a state is put into place, I11 and the "twice" of I9 when output becomes
+//! visible, I14 when the store does what a coordinator asks, I15 by the ids of the store. What is missing from the output is decided where nothing is left to happen. Every counterexample is judged again
 //! by the offline verifiers.
 
+use crate::engine::message::StoreKey;
 use crate::engine::snapshot::Part;
 use crate::ids::*;
+use crate::topology::{Edge, Partitioning, Role, SourceKind};
 use crate::trace::event::{Event, Guarantee, Kind, Notice, Outcome};
 use crate::verify::Invariant;
 use crate::world::World;
@@ -79,7 +81,11 @@ pub fn judge(world: &World, events: &[Event]) -> Option<Wrong> {
 fn judge_one(world: &World, event: &Event) -> Option<Wrong> {
     let topology = &world.setup().topology;
     match &event.kind {
-        Kind::Complete { checkpoint, outcome: Outcome::Ok, .. } => completed(world, *checkpoint),
+        Kind::Complete { checkpoint, job, token, outcome: Outcome::Ok, .. } => {
+            foreign(world, *token, *job).or_else(|| completed(world, *checkpoint))
+        }
+        Kind::Begin { job, token, outcome: Outcome::Ok, .. } => foreign(world, *token, *job),
+        Kind::Put { key, outcome: Outcome::Ok, .. } => positions(world, key),
         Kind::Notify { checkpoint, what: Notice::Complete, .. } => {
             let said = *checkpoint > world.store().newest();
             let message = || format!("{checkpoint} is announced before its completion record is durable");
@@ -97,6 +103,47 @@ fn judge_one(world: &World, event: &Event) -> Option<Wrong> {
         Kind::Visible { txn: Some(txn), .. } => visible(world, event.process, *txn),
         _ => None,
     }
+}
+
+/// The store did what a coordinator asked: was it the one that leads, and is the attempt that it speaks for the newest?
+fn foreign(world: &World, token: FencingToken, job: Attempt) -> Option<Wrong> {
+    let store = world.store();
+    if store.leader() != FencingToken(0) && store.leader() != token {
+        let message = format!("the store does what {token} asks, and {} leads", store.leader());
+        return Wrong::invariant(Invariant::I14, message);
+    }
+    let message = || format!("{job} takes effect, and {} has begun", store.attempt());
+    if job < store.attempt() { Wrong::invariant(Invariant::I14, message()) } else { None }
+}
+
+/// The snapshot of a source was stored: as many records as its positions say have left it along every edge that takes
+/// each record once. Of a source with operators nobody can say that.
+fn positions(world: &World, key: &StoreKey) -> Option<Wrong> {
+    let (store, topology) = (world.store(), &world.setup().topology);
+    let vertex = topology.vertex(key.task);
+    let log = matches!(vertex.role, Role::Source { kind: SourceKind::Log, .. });
+    let claimed = matches!(world.setup().guarantee, Guarantee::ExactlyOnce | Guarantee::AtLeastOnce);
+    if !log || !claimed || !vertex.chain.is_empty() {
+        return None;
+    }
+    let read: u64 = store.snapshot(key)?.offsets.iter().map(|(_, offset, _)| offset.0).sum();
+    let sent = &store.shadow(key)?.sent;
+    let subtask = &topology.subtasks[key.task.index()];
+    let own = |edge: &&Edge| edge.from == subtask.vertex;
+    topology.graph.edges.iter().filter(own).find_map(|edge| {
+        let same = |other: &&Edge| (other.from, other.to) == (edge.from, edge.to);
+        let edges: Vec<&Edge> = topology.graph.edges.iter().filter(same).collect();
+        if edges.iter().any(|edge| edge.partitioning == Partitioning::Broadcast) {
+            return None;
+        }
+        let edges = edges.len() as u64;
+        let ours = subtask.outputs.iter().map(|channel| &topology.channels[channel.index()]);
+        let ours = ours.filter(|channel| topology.subtasks[channel.to.index()].vertex == edge.to);
+        let sent: u64 = ours.filter_map(|channel| sent.get(channel.output as usize)).sum();
+        let name = topology.name(key.task);
+        let message = || format!("{name} stores position {read}, and had sent {} records at its cut", sent / edges);
+        if sent != read * edges { Wrong::invariant(Invariant::I3, message()) } else { None }
+    })
 }
 
 fn named(base: Option<CheckpointId>) -> String {

@@ -37,9 +37,18 @@ struct Learner<'a> {
     lesson: Lesson,
 }
 
-/// Visits up to `most` states of an instance, without any reduction, and tries every pair in each. What costs least
-/// is visited first: every state is met with as much left to spend as any way to it leaves.
-pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> Lesson {
+/// How much is learned from.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// States that are visited, at most.
+    pub states: usize,
+    /// Walks from the beginning to an end, where there are more states: what is met late is met there.
+    pub walks: u64,
+}
+
+/// Visits the states of an instance, without any reduction, and tries every pair in each. What costs least is visited
+/// first: every state is met with as much left to spend as any way to it leaves.
+pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, effort: Effort) -> Lesson {
     let mut learner =
         Learner { roles, rules, space: Space::new(setup), steps: Steps::default(), lesson: Lesson::default() };
     let first = match rules.recovery {
@@ -59,7 +68,7 @@ pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> L
         if !seen.insert(fingerprint(&row)) {
             continue; // it was reached for less, or in another way
         }
-        if learner.lesson.states == most {
+        if learner.lesson.states == effort.states {
             learner.lesson.exhausted = false;
             break;
         }
@@ -72,13 +81,11 @@ pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, most: usize) -> L
         }
     }
     if !learner.lesson.exhausted {
-        learner.walk(&start);
+        learner.walk(&start, effort.walks);
     }
     learner.lesson
 }
 
-/// Walks from the beginning to an end, where there are too many states to visit: what is met late is met there.
-const WALKS: u64 = 1_500;
 /// Steps of a walk, at most.
 const STEPS_MAX: usize = 400;
 
@@ -103,8 +110,8 @@ fn owner(space: &Space, choice: Choice) -> Option<TaskId> {
 
 impl Learner<'_> {
     /// Chooses by a hash of walk and step: the same walks everywhere.
-    fn walk(&mut self, start: &[u32]) {
-        for walk in 0..WALKS {
+    fn walk(&mut self, start: &[u32], walks: u64) {
+        for walk in 0..walks {
             let (mut row, mut spent) = (start.to_vec(), Budget::default());
             for step in 0..STEPS_MAX as u64 {
                 let mut next = self.visit(&row, &spent);

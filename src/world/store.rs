@@ -32,6 +32,11 @@ impl Store {
         self.snapshots.get(key).map(|(snapshot, _)| snapshot)
     }
 
+    /// The token that leads; 0: none does.
+    pub fn leader(&self) -> FencingToken {
+        self.leader
+    }
+
     /// What the newest attempt was begun from.
     pub fn base(&self) -> Option<CheckpointId> {
         self.base

@@ -11,7 +11,7 @@ pub struct Subject {
     pub name: String,
     pub setup: Arc<Setup>,
     pub protocol: &'static str,
-    pub mode: &'static str,
+    pub mode: String,
     pub rules: Rules,
 }
 
@@ -26,7 +26,7 @@ fn anchor(instance: Instance) -> Subject {
     let setup = setup(&instance).expect("an instance of a size that there is");
     let protocol = instance.bug.protocol();
     let name = setup.name.replacen("anchor", protocol, 1);
-    Subject { name, setup, protocol, mode: "aligned", rules: anchor_rules(1) }
+    Subject { name, setup, protocol, mode: "aligned".into(), rules: anchor_rules(1) }
 }
 
 /// What the table is learned from: every class is met, with every other that it can meet.
@@ -39,6 +39,20 @@ pub fn subjects() -> Vec<Subject> {
         }
     }
     subjects
+}
+
+/// The small scenarios in whose searches moves are left out, as the engine that ships runs them.
+pub fn engines() -> Vec<Subject> {
+    super::SMALL.iter().filter_map(|(name, _)| engine(name)).collect()
+}
+
+fn engine(name: &str) -> Option<Subject> {
+    let job = super::Job::of(&format!("small/{name}"), "engine");
+    let rules = job.check_rules();
+    let setup = job.searched();
+    let mode = cutline::cli::judge::word(&setup.config.mode);
+    let name = format!("{name} under engine");
+    rules.reducible().then_some(Subject { name, setup, protocol: "engine", mode, rules })
 }
 
 /// What must not teach anything new.

@@ -4,6 +4,7 @@
 pub mod lessons;
 
 use cutline::engine::config::{Config, RestartStrategy};
+use cutline::explore::rules::Rules;
 use cutline::ids::*;
 use cutline::protocols;
 use cutline::protocols::anchor::Instance;
@@ -15,6 +16,25 @@ use cutline::verify::{Invariant, Verdict};
 use cutline::world::setup::{Log, Setup};
 use std::path::Path;
 use std::sync::Arc;
+
+/// The scenarios of scenarios/small, and how many states they have if nothing is left out.
+pub const SMALL: &[(&str, u64)] = &[
+    ("concurrent", 0),
+    ("diamond", 0),
+    ("end_in_alignment", 0),
+    ("failed_request", 0),
+    ("failover", 0),
+    ("join_aligned", 0),
+    ("join_at_least_once", 0),
+    ("join_timeout", 0),
+    ("join_unaligned", 0),
+    ("lost_message", 0),
+    ("lost_reply", 0),
+    ("shuffle", 0),
+    ("suspicion", 0),
+    ("two_crashes", 0),
+    ("two_phase", 0),
+];
 
 /// A scenario with a protocol.
 pub struct Job {
@@ -46,6 +66,16 @@ impl Job {
         let closed = draw(&self.loaded.scenario, seed);
         let built = build(&closed, &self.loaded, &|_| protocols::find(self.protocol)).expect("a drawn plan builds");
         (Arc::new(built.setup), Arc::new(built.sim))
+    }
+
+    /// What a search may let happen.
+    pub fn check_rules(&self) -> Rules {
+        cutline::cli::check::rules(&self.loaded.scenario.check.clone().unwrap_or_default())
+    }
+
+    /// What a search makes its worlds from.
+    pub fn searched(&self) -> Arc<Setup> {
+        Arc::new(Setup { remember: true, ..Setup::clone(&self.plan(0).0) })
     }
 
     /// Runs a seed.
