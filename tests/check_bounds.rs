@@ -46,18 +46,17 @@ fn delays_find_what_the_first_schedule_misses() {
     assert!(first > 0 && found[first..].iter().all(|found| *found), "{found:?}");
 }
 
-/// Every wave is searched as deep as allowed, not only the first one: what needs a crash is found by a search that
+/// Every wave is searched as deep as allowed, not only the first one: what needs an early checkpoint is found by a search that
 /// goes no deeper than it is.
 #[test]
 fn a_depth_is_a_depth_in_every_wave() {
-    let budget = Budget::default().with(Scarce::Trigger, 1).with(Scarce::Crash, 1);
-    let rules = Rules { budget, ..Rules::default() };
+    let rules = Rules { budget: Budget::default().with(Scarce::Trigger, 1), ..Rules::default() };
     let go = |depth: u32| {
         let limits = Limits { depth, ..Limits::default() };
-        search(&tiny(1, 1, "notify-before-complete"), Options { limits, ..Options::new(rules) }, None, &mut |_| true)
+        search(&tiny(1, 2, "barrier-late"), Options { limits, ..Options::new(rules) }, None, &mut |_| true)
     };
     let whole = go(u32::MAX);
-    let (property, violation) = whole.violations.first_key_value().expect("it announces too early");
+    let (property, violation) = whole.violations.first_key_value().expect("a record slips before a barrier");
     assert!(violation.spent.sum() > 0 && whole.cut.is_none());
     let shallow = go(violation.depth);
     assert_eq!(shallow.violations[property].depth, violation.depth);

@@ -61,10 +61,33 @@ fn a_defect_is_found_and_a_missing_one_is_said() {
 /// Every planted bug with a small scenario that shows it: which property, after how many steps. Each property that a
 /// search decides is there, but for those in [`UNSEEN`].
 const SHOWN: &[(&str, &str, &[&str], &str, u64)] = &[
+    ("no-hold", "join_aligned", &[], "I1", 17),
+    ("first-barrier", "join_aligned", &[], "no-panic", 9),
+    ("no-channel-state", "join_unaligned", &[], "I2", 16),
+    ("barrier-late", "concurrent", &[], "I1", 17),
+    ("barrier-late", "join_unaligned", &[], "I2", 16),
+    ("ack-before-durable", "failed_request", &[], "I4", 14),
+    ("quorum-of-one", "failed_request", &[], "I4", 11),
+    ("commit-on-prepare", "failed_request", &[], "I11", 14),
+    ("commit-a-choice-early", "failed_request", &[], "I11", 14),
+    ("offset-early", "failed_request", &[], "I3", 6),
+    ("offset-late", "failed_request", &[], "I3", 5),
+    ("notify-before-complete", "failed_request", &[], "I5", 17),
+    ("restore-older", "end_in_alignment", &[], "I6", 22),
+    ("applies-twice", "diamond", &["--crashes", "0"], "I9", 31),
+    ("forged-token", "lost_reply", &["--crashes", "1"], "I14", 18),
+    ("ids-start-over", "lost_reply", &["--crashes", "1"], "I15", 0),
+    ("aborts-prepared", "lost_reply", &["--crashes", "1"], "recovery-refinement", 19),
+    ("deaf-to-commits", "two_phase", &[], "no-livelock", 0),
+    ("no-second-trigger", "failed_request", &[], "no-deadlock", 11),
 ];
 
 /// Planted bugs that no small scenario shows, and why.
 const UNSEEN: &[(&str, &str)] = &[
+    ("late-barrier-counts", "a barrier of a checkpoint that was given up arrives during the next: two checkpoints, two inputs, too many states"),
+    ("ack-before-flush", "needs a sink that writes behind its acks, and no small scenario has one but two-phase sinks"),
+    ("drops-one", "the tenth record of a life: small scenarios have one or two"),
+    ("finish-unsaid", "every checkpoint that is declined has a new id, so that no state comes twice and no space is exhausted"),
 ];
 
 #[test]

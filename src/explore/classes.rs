@@ -5,7 +5,7 @@ use super::space::*;
 use crate::engine::message::{Control, Element, Request, Timer};
 use crate::ids::*;
 use crate::topology::{Role, Topology};
-use crate::world::choice::{Choice, Fault};
+use crate::world::choice::Choice;
 use crate::world::parts::Part;
 
 /// Names of kinds of steps, by number.
@@ -63,6 +63,7 @@ pub const KINDS: &[&str] = &[
     "apply-fence",
     "apply-write",
     "apply-flush",
+    "detect",
     "other",
 ];
 
@@ -80,8 +81,10 @@ pub const FIRE: u8 = 18;
 pub const ANSWER: u8 = 25;
 /// Requests being done.
 pub const APPLY: u8 = 39;
+/// News of a death.
+pub const DETECT: u8 = 53;
 /// Everything that is never reduced.
-pub const OTHER: u8 = 53;
+pub const OTHER: u8 = 54;
 
 /// How many kinds of requests there are.
 pub const REQUESTS: u8 = 14;
@@ -184,7 +187,7 @@ impl Roles {
             Choice::Fire(who, timer) => task(who.task, FIRE + fire(timer)),
             Choice::Answer(ask) => task(ask.asker.task, ANSWER + asked(space, own, ask.serial)),
             Choice::Apply(ask) => task(ask.asker.task, APPLY + asked(space, own, ask.serial)),
-            Choice::Fault(Fault::FailRequest(_) | Fault::LoseReply(_)) => Class { role: 0, kind: OTHER },
+            Choice::Detect(by, _) => task(by.task, DETECT),
             _ => Class { role: 0, kind: OTHER },
         }
     }

@@ -1,6 +1,6 @@
 //! What is known of which steps commute: learned by executing pairs both ways, never declared.
 
-use super::classes::{Class, KINDS, Roles};
+use super::classes::{Class, DETECT, KINDS, Roles};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -166,11 +166,19 @@ impl Known {
                 known.facts[*class] = Some(*facts);
             }
         }
+        let mut met = BTreeSet::new();
         for ((a, b), pair) in &learned.pairs {
             if let (Some(a), Some(b)) = (numbers.get(a), numbers.get(b)) {
+                met.insert((*a, *b));
                 known.pairs[a * size + b] = *pair;
                 known.pairs[b * size + a] = *pair;
             }
+        }
+        // News of a death comes after the end of the job, or the search says that it knows nothing of it.
+        let news = |class: usize| class % 64 == DETECT as usize;
+        for (a, b) in (0..size).flat_map(|a| (0..size).map(move |b| (a, b))).filter(|(a, b)| news(*a) || news(*b)) {
+            let met = met.contains(&(a, b)) || met.contains(&(b, a));
+            known.pairs[a * size + b] = if met { known.pairs[a * size + b] } else { Pair::Commutes };
         }
         known
     }

@@ -104,6 +104,7 @@ fn owner(space: &Space, choice: Choice) -> Option<TaskId> {
         Choice::Deliver(_, c) | Choice::Overtake(_, c) => space.setup().topology.channels[c.index()].to,
         Choice::Read(who, _) | Choice::Choose(who, _) | Choice::Tell(_, who) | Choice::Fire(who, _) => who.task,
         Choice::Apply(ask) | Choice::Answer(ask) => ask.asker.task,
+        Choice::Detect(by, _) => by.task,
         _ => return None,
     })
 }

@@ -22,11 +22,10 @@ impl Space {
         let ended = self.ended(row);
         self.plain(row, offers);
         let quiet = offers.is_empty();
-        if ended {
-            return;
+        if !ended {
+            self.timers(row, rules, left, quiet, offers);
+            self.faults(row, rules, left, offers);
         }
-        self.timers(row, rules, left, quiet, offers);
-        self.faults(row, rules, left, offers);
         if rules.delay_bounded {
             delay(left, offers);
         }

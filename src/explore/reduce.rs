@@ -7,8 +7,8 @@
 //! commute was learned by executing them both ways (`learn.rs`), and what was never met together is taken to conflict.
 //! A search that meets a class which isn't known says so.
 //!
-//! All of this is about one life of each process, and lives that end. Where a life may begin while others live
-//! ([`Rules::reducible`]), nothing is left out; where one does all the same, a class is met that nobody knows.
+//! All of this is about one life of each process, which ends after the job has. Where a life may end or begin earlier
+//! ([`Rules::reducible`]), nothing is left out; a search in which one does all the same says so.
 //!
 //! It keeps every state in which nothing is left to do, and every step with everything that it touched. So it keeps
 //! what is judged at a step. Where timers are patient, states in which only they are left are such ends, and are
@@ -40,6 +40,8 @@ enum Handle {
     Answer(u8),
     /// A request of this kind is done.
     Serve(u8),
+    /// It learns that a subtask is gone.
+    Detect,
 }
 
 struct Node {
@@ -107,6 +109,7 @@ fn kinds(handle: Handle) -> std::ops::Range<u8> {
         Handle::Timer(timer) => FIRE + timer..FIRE + timer + 1,
         Handle::Answer(request) => ANSWER + request..ANSWER + request + 1,
         Handle::Serve(request) => APPLY + request..APPLY + request + 1,
+        Handle::Detect => DETECT..OTHER,
     }
 }
 
@@ -132,6 +135,7 @@ impl Reducer {
         let mut handles = Vec::new();
         if task == topology.coordinator() {
             handles.extend((0..topology.len() as u32).map(|from| Handle::Hear(TaskId(from))));
+            handles.push(Handle::Detect);
         } else {
             let subtask = &topology.subtasks[task.index()];
             handles.extend(subtask.inputs.iter().map(|channel| Handle::Receive(*channel)));
@@ -183,12 +187,18 @@ impl Reducer {
         !self.nodes.is_empty()
     }
 
-    /// Leaves only moves that have to be made here; false if a class is met that nothing is known of, wherever that
-    /// is: what was left out elsewhere may have counted on its not existing.
+    /// Leaves only moves that have to be made here; false if nothing is known of what is met, wherever that is: a
+    /// class, or that a life ends or begins before the end of the job. What was left out elsewhere may have counted on
+    /// its not existing.
     pub fn choose(&self, space: &Space, row: &[u32], offers: &mut Vec<Offer>) -> bool {
         if !self.follows(Rule::CrashBeforeVisible) && offers.len() > 1 {
             offers.retain(|offer| offer.what != Move::PowerFailure);
         }
+        if space.ended(row) {
+            return true; // what is left are ends of lives: they are all gone on from
+        }
+        let Facts::Roster(roster) = space.facts(space.at(row, 0)) else { return true };
+        let Some(attempts) = roster.plain else { return false }; // a life begins or is missing
         let classes: Vec<Class> = offers.iter().map(|offer| self.roles.class(space, row, offer)).collect();
         let failure = offers.iter().position(|offer| offer.what == Move::PowerFailure);
         let known = |i: usize| Some(i) == failure || self.known.facts(classes[i]).is_some();
@@ -196,8 +206,6 @@ impl Reducer {
             return false;
         }
         let steps = offers.len() - usize::from(failure.is_some());
-        let Facts::Roster(roster) = space.facts(space.at(row, 0)) else { return true };
-        let Some(attempts) = roster.plain else { return true }; // lives end: they are all gone on from
         if steps < 2 || self.only_timers(offers) {
             return true;
         }
@@ -256,6 +264,7 @@ impl Reducer {
             Choice::Fire(who, timer) => (who.task, Handle::Timer(fire(timer))),
             Choice::Answer(ask) => (alive(ask.asker)?, Handle::Answer(kind - ANSWER)),
             Choice::Apply(ask) => (alive(ask.asker)?, Handle::Serve(kind - APPLY)),
+            Choice::Detect(by, _) => (alive(by)?, Handle::Detect),
             _ => return None,
         };
         self.of[task.index()].iter().copied().find(|node| self.nodes[*node].handle == handle)
@@ -332,6 +341,9 @@ impl Reducer {
         add: &mut impl FnMut(usize),
     ) {
         let Node { task, handle, .. } = self.nodes[at];
+        if handle == Handle::Detect {
+            return (0..self.nodes.len()).for_each(add); // whoever may end
+        }
         let coordinator = self.topology.coordinator();
         let life = |task: TaskId| Incarnation { task, attempt: if task == coordinator { lead } else { job } };
         let empty = |slot: Slot| space.at(row, space.find(slot)) == 0;

@@ -40,7 +40,7 @@ struct Share {
     next: Vec<Next>,
     unknown: Vec<(usize, Offer)>,
     ends: Vec<usize>,
-    wrongs: Vec<(usize, Move, u32)>,
+    wrongs: Vec<(usize, Offer, u32)>,
     cuts: BTreeSet<u32>,
     strange: bool,
     edges: Edges,
@@ -239,7 +239,7 @@ impl Search {
                         share.unknown.push((at, *offer));
                         continue;
                     }
-                    Went::Wrong(wrong) => share.wrongs.push((at, offer.what, wrong)),
+                    Went::Wrong(wrong) => share.wrongs.push((at, *offer, wrong)),
                     Went::Fine => {
                         if self.options.liveness {
                             share.edges.add(Visited::key(self::fingerprint(row)), Visited::key(*fingerprint));
@@ -325,7 +325,7 @@ impl Search {
                 share.cuts.insert(cut);
             }
             if let Went::Wrong(wrong) = went {
-                share.wrongs.push((at, offer.what, wrong));
+                share.wrongs.push((at, offer, wrong));
                 continue;
             }
             if self.options.liveness {
@@ -347,9 +347,10 @@ impl Search {
         for (i, one) in share.next.iter().enumerate() {
             self.keep(spent, depth, &share.rows[i * width..(i + 1) * width], one, next, true);
         }
-        for (at, what, wrong) in share.wrongs {
+        for (at, offer, wrong) in share.wrongs {
             let wrong = self.steps.wrongs[wrong as usize].clone();
-            self.violated(spent, depth + 1, layer.number(at), Some(what), wrong);
+            let spent = offer.cost.map_or(spent, |kind| spent.plus(kind));
+            self.violated(spent, depth + 1, layer.number(at), Some(offer.what), wrong);
         }
         for cut in share.cuts {
             self.found.completed.insert(self.steps.cuts[cut as usize]);
@@ -376,7 +377,7 @@ impl Search {
                 share.cuts.extend(Some(cut).filter(|cut| *cut != NONE));
                 let one = Next { cost: offer.cost, parent: layer.number(at), what: offer.what };
                 match went {
-                    Went::Wrong(wrong) => share.wrongs.push((at, offer.what, wrong)),
+                    Went::Wrong(wrong) => share.wrongs.push((at, *offer, wrong)),
                     _ => self.keep(spent, depth, &row, &one, next, false),
                 }
             }

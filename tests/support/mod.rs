@@ -19,21 +19,21 @@ use std::sync::Arc;
 
 /// The scenarios of scenarios/small, and how many states they have if nothing is left out.
 pub const SMALL: &[(&str, u64)] = &[
-    ("concurrent", 0),
-    ("diamond", 0),
-    ("end_in_alignment", 0),
-    ("failed_request", 0),
-    ("failover", 0),
-    ("join_aligned", 0),
-    ("join_at_least_once", 0),
-    ("join_timeout", 0),
-    ("join_unaligned", 0),
-    ("lost_message", 0),
-    ("lost_reply", 0),
-    ("shuffle", 0),
-    ("suspicion", 0),
-    ("two_crashes", 0),
-    ("two_phase", 0),
+    ("concurrent", 1_622_344),
+    ("diamond", 587_785),
+    ("end_in_alignment", 236_020),
+    ("failed_request", 22_924),
+    ("failover", 145_373),
+    ("join_aligned", 604_082),
+    ("join_at_least_once", 667_114),
+    ("join_timeout", 604_082),
+    ("join_unaligned", 803_567),
+    ("lost_message", 12_371),
+    ("lost_reply", 10_590),
+    ("shuffle", 1_621),
+    ("suspicion", 2_423),
+    ("two_crashes", 909_417),
+    ("two_phase", 39_340),
 ];
 
 /// A scenario with a protocol.
