@@ -64,6 +64,12 @@ impl Queue {
         Some(((top >> 64) as u64, top as u32))
     }
 
+    /// Is nothing due by the time that it is now?
+    #[inline(always)]
+    pub fn quiet(&mut self) -> bool {
+        self.line.is_empty() && self.earliest().is_none_or(|due| due > self.now)
+    }
+
     /// When the earliest entry of the heap is due.
     #[inline]
     fn earliest(&mut self) -> Option<u64> {

@@ -11,7 +11,7 @@ use super::reference::{Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
-use crate::trace::event::{Event, Guarantee, Kind, Outcome, Spot};
+use crate::trace::event::{Event, Guarantee, Kind, Outcome, Shown, Spot};
 use crate::trace::{Datum, Record, StoreKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -144,6 +144,30 @@ impl ExactlyOnce {
             return Ok(());
         }
         self.once_more(at, record)
+    }
+
+    /// Does it count each record that this ledger shows, and nothing else?
+    pub(super) fn counts(&self, ledger: TaskId) -> bool {
+        let sink = self.sinks.get(ledger.index().wrapping_sub(self.topology.len() + 2)).and_then(|sink| sink.as_ref());
+        self.depth == Depth::Full && self.output.is_none() && sink.is_some_and(|sink| sink.kind != SinkKind::Upsert)
+    }
+
+    /// Lines of a ledger that it counts.
+    pub(super) fn visible_all<'a>(
+        &mut self,
+        ledger: TaskId,
+        lines: impl Iterator<Item = (Spot, Shown, &'a Record)>,
+    ) -> Seen {
+        let v = ledger.index().wrapping_sub(self.topology.len() + 2);
+        let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
+        let repeats = self.guarantee == Guarantee::AtLeastOnce;
+        for (at, _, record) in lines {
+            let left = sink.balance.add(&record.key, &record.value, -1);
+            if left < 0 && !repeats {
+                return self.once_more(at, record);
+            }
+        }
+        Ok(())
     }
 
     #[cold]

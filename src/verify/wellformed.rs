@@ -139,6 +139,17 @@ impl WellFormed {
         next
     }
 
+    /// Is the line the next one of the life that was heard of last, with room for so many?
+    pub(super) fn expects(&self, at: Spot, count: u64) -> bool {
+        let cursor = self.last[at.process.index()];
+        cursor.attempt == at.attempt && cursor.next == at.n && (at.n as u64 + count) < u32::MAX as u64
+    }
+
+    /// Counts lines that were expected.
+    pub(super) fn pass(&mut self, process: TaskId, count: u64) {
+        self.last[process.index()].next += count as u32;
+    }
+
     /// Is the line the next one of its life?
     pub(super) fn line(&mut self, at: Spot) -> Seen {
         if self.follows(at) {
