@@ -44,7 +44,7 @@ impl World {
             observer.record_applied(at, channel, life.recorder.apply(table.input));
             match life.process.pass(Way::Input(table.input), &mut record) {
                 Passed::Into(channel) => put(&self.tables, life, channels, channel, record, observer),
-                Passed::Kept => drop(record),
+                Passed::Kept => record.discard(),
                 Passed::Not => {
                     let who = life.who;
                     if has_room_again {
@@ -93,7 +93,7 @@ impl World {
             taken += 1;
             match life.process.pass(Way::Partition, &mut record) {
                 Passed::Into(channel) => put(&self.tables, life, channels, channel, record, observer),
-                Passed::Kept => drop(record),
+                Passed::Kept => record.discard(),
                 Passed::Not => {
                     self.step(who, Input::Read { partition, offset, record: Some(record) }, None, observer);
                     break;
