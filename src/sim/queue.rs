@@ -168,6 +168,9 @@ mod tests {
             queue.push(due, i);
             model.insert((due, i));
             for _ in 0..(word >> 40) & 1 {
+                if word >> 41 & 1 == 0 {
+                    assert_eq!(queue.quiet(), model.first().is_none_or(|(due, _)| *due > now));
+                }
                 let popped = queue.pop();
                 assert_eq!(popped, model.pop_first());
                 now = popped.map_or(now, |(due, _)| due.max(now));

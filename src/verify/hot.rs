@@ -106,7 +106,7 @@ impl Verifier {
     #[inline(always)]
     pub fn read(&mut self, at: Spot, partition: PartitionId, record: &Record) -> bool {
         self.events += 1;
-        if !self.wellformed.reads(at.process, partition, record.id) {
+        if !self.wellformed.reads(at.process, partition, &record.id) {
             let undefined = self.wellformed.undefined(at);
             return self.undefined(undefined);
         }

@@ -49,7 +49,7 @@ impl WellFormed {
             && match &event.kind {
                 Kind::Send { channel, .. } => self.owns(event.process, *channel, true),
                 Kind::Apply { channel, .. } => self.owns(event.process, *channel, false),
-                Kind::Read { partition, record } => self.reads(event.process, *partition, record.id),
+                Kind::Read { partition, record } => self.reads(event.process, *partition, &record.id),
                 Kind::Visible { from, txn, .. } => self.shows(event.process, *from, txn),
                 _ => self.defined_rare(event),
             }
@@ -62,7 +62,7 @@ impl WellFormed {
 
     /// Does this subtask read this partition, and is the record one of it?
     #[inline(always)]
-    pub(super) fn reads(&self, task: TaskId, partition: PartitionId, id: RecordId) -> bool {
+    pub(super) fn reads(&self, task: TaskId, partition: PartitionId, id: &RecordId) -> bool {
         id.partition == partition && self.readers.get(partition.index()) == Some(&task)
     }
 
