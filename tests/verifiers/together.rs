@@ -44,8 +44,8 @@ const EDITS: [Edit; 10] = [
     |_, _| {},
     |events, i| events[i].n += 1,
     |events, i| events[i].attempt.0 += 1,
-    |events, i| at(events, i, |position, ..| *position += 1),
-    |events, i| at(events, i, |_, from, ..| from.task = TaskId(0)),
+    |events, i| at(events, i, |position, _, _, _| *position += 1),
+    |events, i| at(events, i, |_, from, _, _| from.task = TaskId(0)),
     |events, i| at(events, i, |_, _, txn, _| *txn = None),
     |events, i| at(events, i, |_, _, txn, _| txn.iter_mut().for_each(|txn| txn.number += 1)),
     |events, i| at(events, i, |_, _, _, record| record.value = Datum::Int(77)),
@@ -55,7 +55,7 @@ const EDITS: [Edit; 10] = [
         events.insert(i, again);
         for j in i + 1..events.len() {
             if events[j].process == process {
-                at(events, j, |position, ..| *position += 1);
+                at(events, j, |position, _, _, _| *position += 1);
             }
         }
         renumber(events);
