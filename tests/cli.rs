@@ -436,7 +436,10 @@ fn findings_are_kept_made_small_and_run_first_from_then_on() {
         let file = |name: &str| finding.join(name).to_str().unwrap().to_string();
         assert_eq!(place.code(&["replay", &file("scenario.json"), "--seed", "0"]), 1, "the whole plan fails");
         assert_eq!(place.code(&["replay", &file("shrunk.json"), "--seed", "0"]), 1, "the small one, too");
-        assert_eq!(place.code(&["replay", &file("shrunk.json"), "--seed", "0", "--schedule", &file("schedule.txt")]), 1);
+        assert_eq!(
+            place.code(&["replay", &file("shrunk.json"), "--seed", "0", "--schedule", &file("schedule.txt")]),
+            1
+        );
         assert_eq!(place.code(&["verify", &file("trace.jsonl")]), 1);
         let told = place.run(&["explain", finding.to_str().unwrap()]);
         assert_eq!(told.status.code(), Some(0));
