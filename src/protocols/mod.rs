@@ -5,9 +5,11 @@
 //! ships. Every defect names the invariant that must catch it; `tests/protocols.rs` runs the whole table.
 
 pub mod anchor;
+mod bugs;
 pub mod chandy_lamport;
 mod gates;
 mod interpose;
+mod plant;
 mod processes;
 mod settings;
 
@@ -138,6 +140,68 @@ pub static PROTOCOLS: &[Protocol] = &[
         "the periodic trigger is armed once (B09)"
     ),
     row!("finish-unsaid", "I12", "diamond", processes::finish_unsaid, "a finished subtask declines for ever (B05)"),
+    row!(
+        "one-poll-late",
+        "I1",
+        "deep_chain",
+        bugs::one_poll_late,
+        "one more record is taken before a barrier (FLINK-17568)"
+    ),
+    row!("no-deadline", "I12", "windows", bugs::no_deadline, "a lost trigger is waited for for ever (JET-1435)"),
+    row!("never-asks-again", "I12", "store_trouble", bugs::never_asks_again, "a lost reply is waited for for ever"),
+    row!("notices-once", "I12", "zombie", bugs::notices_once, "a lost completion notice is never repeated"),
+    row!(
+        "refills-twice",
+        "I8",
+        "unaligned_progress",
+        bugs::refills_twice,
+        "records in flight are put back twice (FLINK-20654)"
+    ),
+    row!("refills-nothing", "I8", "unaligned_progress", bugs::refills_nothing, "records in flight are not put back"),
+    row!("starts-fresh", "I6", "idle_stream", bugs::starts_fresh, "keyed state is empty after a restore (FLINK-34518)"),
+    row!(
+        "resumes-ahead",
+        "I8",
+        "idle_stream",
+        bugs::resumes_ahead,
+        "a source resumes one record late (RisingWave #5192)"
+    ),
+    row!("stores-half", "I8", "idle_stream", bugs::stores_half, "a key is missing from what is stored"),
+    row!(
+        "forgets-prepared",
+        "I12",
+        "idle_stream",
+        bugs::forgets_prepared,
+        "what a restored checkpoint prepared is never committed"
+    ),
+    row!(
+        "one-restores-older",
+        "I6",
+        "unaligned_progress",
+        bugs::one_restores_older,
+        "one subtask goes back further than the others (RisingWave #21094)"
+    ),
+    row!(
+        "deletes-the-newest",
+        "I6",
+        "unaligned_progress",
+        bugs::deletes_the_newest,
+        "retention deletes the wrong one (FLINK-21351)"
+    ),
+    row!(
+        "barrier-jumps",
+        "I2",
+        "deep_chain",
+        bugs::barrier_jumps,
+        "barriers overtake in a job that aligns (denormalized)"
+    ),
+    row!(
+        "no-fence",
+        "I11",
+        "unaligned_progress",
+        bugs::no_fence,
+        "a restore leaves older transactions alone (FLINK-23854)"
+    ),
 ];
 
 /// The protocol of this name.
