@@ -6,6 +6,7 @@ use cutline::explore::classes::Roles;
 use cutline::explore::commutation::Learned;
 use cutline::explore::judge::Property;
 use cutline::explore::learn::{Effort, learn};
+use cutline::explore::persist::persistence;
 use cutline::explore::reduce::{Reducer, Rule};
 use cutline::explore::refine::Base;
 use cutline::explore::rules::*;
@@ -128,7 +129,7 @@ fn what_is_left_out_hides_no_planted_bug() {
     let mut found = BTreeSet::new();
     for protocol in PROTOCOLS {
         for (sources, records, rules) in
-            [(1, 1, one(Scarce::Crash, None)), (1, 1, one(Scarce::Trigger, None)), (2, 0, one(Scarce::Trigger, None))]
+            [(1, 1, one(Scarce::Crash, None)), (1, 1, one(Scarce::Trigger, None)), (2, 1, Rules::default())]
         {
             let name = format!("{} sources {sources} records {records} {:?}", protocol.name, rules.budget);
             let case = Case::new(name, tiny(sources, records, protocol.name), rules, protocol.name);
@@ -164,10 +165,13 @@ fn tight(protocol: &str) -> Arc<Setup> {
     Arc::new(Setup { topology: Arc::new(Topology::build(graph)), ..Setup::clone(&setup) })
 }
 
-/// Whatever a reduction rests on beside the table: without it, something is missed in one of these jobs. The others
-/// are seen in `check_gates.rs`.
+/// Moves that were left out are looked ahead at so far.
+const AHEAD: u32 = 3;
+
+/// Whatever a reduction rests on beside the table: in every state of these jobs what is kept is what has to be, and
+/// without any one of the rules it isn't in one of them.
 #[test]
-fn a_broken_rule_is_missed() {
+fn a_broken_rule_is_noticed() {
     let jobs = [
         ("tight", tight("engine"), one(Scarce::Trigger, None)),
         ("tight, crash", tight("engine"), one(Scarce::Crash, None)),
@@ -175,18 +179,26 @@ fn a_broken_rule_is_missed() {
         ("crash", tiny(1, 1, "engine"), one(Scarce::Trigger, Some(Scarce::Crash))),
     ];
     let cases = jobs.map(|(name, setup, rules)| Case::new(name.to_string(), setup, rules, "engine"));
-    let cases = cases.map(|case| (case.search(|_| {}), case.lesson(), case));
+    let cases = cases.map(|case| (case.lesson(), case));
+    let look = |case: &Case, reducer: &Reducer| persistence(&case.setup, reducer, &case.rules, AHEAD);
+    for (learned, case) in &cases {
+        let found = look(case, &case.reducer(learned));
+        println!("{}: {found:?}", case.name);
+        assert_eq!(found.broken, None, "{}", case.name);
+    }
+    let mut unseen = Vec::new();
     for rule in Rule::ALL {
-        for (plain, learned, case) in &cases {
+        let mut noticed = false;
+        for (learned, case) in &cases {
             let mut reducer = case.reducer(learned);
-            let whole = case.search(|options| options.reduce = Some(Arc::new(case.reducer(learned))));
             reducer.leave_out(rule);
-            let reducer = Arc::new(reducer);
-            let found = case.search(|options| options.reduce = Some(reducer.clone()));
-            println!(
-                "{rule:?} {}: {} of {} of {} states, seen {}",
-                case.name, found.states, whole.states, plain.states, shown(&found) != shown(plain)
-            );
+            let broken = look(case, &reducer).broken;
+            println!("{rule:?} {}: {broken:?}", case.name);
+            noticed |= broken.is_some();
+        }
+        if !noticed {
+            unseen.push(rule);
         }
     }
+    assert_eq!(unseen, []);
 }

@@ -6,6 +6,7 @@ use cutline::explore::anchor::setup;
 use cutline::explore::commutation::{Learned, Pair};
 use cutline::explore::expected::{Expected, output};
 use cutline::explore::judge::Property;
+use cutline::explore::persist::persistence;
 use cutline::explore::recovery::{self, Nobody};
 use cutline::explore::reduce::{Reducer, Rule};
 use cutline::explore::refine::Base;
@@ -177,12 +178,20 @@ impl Gate {
         cases(sizes).into_iter().map(|case| Gate { full: shown(&case.search(case.options())), case }).collect()
     }
 
+    /// Does a reduction show something else, or leave out what it may not, as far as is seen from close by?
+    fn fails(&self, reducer: Reducer) -> bool {
+        let setup = setup(&self.case.instance).expect("an instance of a size that there is");
+        let look = || persistence(&setup, &reducer, &anchor_rules(self.case.crashes), 3).broken.is_some();
+        let near = self.case.instance.middles == 1 && look();
+        near || shown(&self.case.reduced(reducer)) != self.full
+    }
+
     /// The first gate that fails when a rule is broken.
     fn first<'a>(gates: &'a [Gate], breaks: &dyn Fn(&mut Reducer)) -> Option<&'a Gate> {
         gates.iter().find(|gate| {
             let mut reducer = gate.case.reducer();
             breaks(&mut reducer);
-            shown(&gate.case.reduced(reducer)) != gate.full
+            gate.fails(reducer)
         })
     }
 }

@@ -76,18 +76,40 @@ const SHOWN: &[(&str, &str, &[&str], &str, u64)] = &[
     ("restore-older", "end_in_alignment", &[], "I6", 22),
     ("applies-twice", "diamond", &["--crashes", "0"], "I9", 31),
     ("forged-token", "lost_reply", &["--crashes", "1"], "I14", 18),
-    ("ids-start-over", "lost_reply", &["--crashes", "1"], "I15", 0),
+    ("ids-start-over", "lost_reply", &["--crashes", "1"], "I15", 22),
     ("aborts-prepared", "lost_reply", &["--crashes", "1"], "recovery-refinement", 19),
-    ("deaf-to-commits", "two_phase", &[], "no-livelock", 0),
+    ("no-fence", "lost_reply", &["--crashes", "1"], "recovery-refinement", 21),
+    ("resumes-ahead", "lost_reply", &["--crashes", "1"], "recovery-refinement", 13),
+    ("refills-twice", "join_unaligned", &[], "recovery-refinement", 17),
+    ("refills-nothing", "join_unaligned", &[], "recovery-refinement", 17),
+    ("one-restores-older", "lost_reply", &["--crashes", "1"], "I6", 29),
+    ("deletes-the-newest", "failed_request", &[], "I4", 35),
+    ("barrier-jumps", "failed_request", &[], "I2", 13),
+    ("one-poll-late", "diamond", &[], "no-panic", 9),
+    ("no-deadline", "lost_message", &[], "no-livelock", 12),
+    ("never-asks-again", "failed_request", &[], "no-livelock", 21),
+    ("forgets-prepared", "two_phase", &[], "no-livelock", 29),
     ("no-second-trigger", "failed_request", &[], "no-deadlock", 11),
 ];
 
 /// Planted bugs that no small scenario shows, and why.
 const UNSEEN: &[(&str, &str)] = &[
-    ("late-barrier-counts", "a barrier of a checkpoint that was given up arrives during the next: two checkpoints, two inputs, too many states"),
+    (
+        "late-barrier-counts",
+        "a barrier of a checkpoint that was given up arrives during the next: two checkpoints, two inputs, too many states",
+    ),
     ("ack-before-flush", "needs a sink that writes behind its acks, and no small scenario has one but two-phase sinks"),
+    (
+        "starts-fresh",
+        "the state of an operator between source and sink, lost: two channels and a crash, too many states",
+    ),
+    ("stores-half", "a key of two, of an operator between source and sink: two channels and a crash, too many states"),
+    ("notices-once", "the next checkpoint's notice says the same: harmless wherever one follows, and one always does"),
     ("drops-one", "the tenth record of a life: small scenarios have one or two"),
-    ("finish-unsaid", "every checkpoint that is declined has a new id, so that no state comes twice and no space is exhausted"),
+    (
+        "finish-unsaid",
+        "every checkpoint that is declined has a new id, so that no state comes twice and no space is exhausted",
+    ),
 ];
 
 #[test]

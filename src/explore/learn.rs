@@ -29,11 +29,11 @@ pub struct Lesson {
     pub broken: BTreeSet<String>,
 }
 
-struct Learner<'a> {
-    roles: &'a Roles,
-    rules: &'a Rules,
-    space: Space,
-    steps: Steps,
+pub(super) struct Learner<'a> {
+    pub(super) roles: &'a Roles,
+    pub(super) rules: &'a Rules,
+    pub(super) space: Space,
+    pub(super) steps: Steps,
     lesson: Lesson,
 }
 
@@ -49,13 +49,7 @@ pub struct Effort {
 /// Visits the states of an instance, without any reduction, and tries every pair in each. What costs least is visited
 /// first: every state is met with as much left to spend as any way to it leaves.
 pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, effort: Effort) -> Lesson {
-    let mut learner =
-        Learner { roles, rules, space: Space::new(setup), steps: Steps::default(), lesson: Lesson::default() };
-    let first = match rules.recovery {
-        Recovery::Atomic => recovery::started(setup),
-        Recovery::Stepwise => crate::world::World::new(setup),
-    };
-    let first = learner.space.row(&first);
+    let (mut learner, first) = Learner::new(setup, roles, rules);
     let start = first.clone();
     let mut seen = BTreeSet::new();
     let mut queues = BTreeMap::from([(0, VecDeque::from([(first, Budget::default())]))]);
@@ -90,12 +84,12 @@ pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, effort: Effort) -
 const STEPS_MAX: usize = 400;
 
 /// A step that was made.
-struct Made {
-    offer: Offer,
-    went: Went,
+pub(super) struct Made {
+    pub(super) offer: Offer,
+    pub(super) went: Went,
     /// The checkpoint that it completed.
     cut: u32,
-    next: Vec<u32>,
+    pub(super) next: Vec<u32>,
 }
 
 /// Whose step a choice is.
@@ -109,7 +103,23 @@ fn owner(space: &Space, choice: Choice) -> Option<TaskId> {
     })
 }
 
-impl Learner<'_> {
+impl<'a> Learner<'a> {
+    /// And the state that everything begins with.
+    pub(super) fn new(setup: &Arc<Setup>, roles: &'a Roles, rules: &'a Rules) -> (Self, Vec<u32>) {
+        let (mut space, steps) = (Space::new(setup), Steps::default());
+        let first = match rules.recovery {
+            Recovery::Atomic => recovery::started(setup),
+            Recovery::Stepwise => crate::world::World::new(setup),
+        };
+        let first = space.row(&first);
+        (Learner { roles, rules, space, steps, lesson: Lesson::default() }, first)
+    }
+
+    pub(super) fn make(&mut self, row: &[u32], offer: Offer) -> Made {
+        let (went, cut, next) = self.steps.make(&mut self.space, row, &offer);
+        Made { offer, went, cut, next }
+    }
+
     /// Chooses by a hash of walk and step: the same walks everywhere.
     fn walk(&mut self, start: &[u32], walks: u64) {
         for walk in 0..walks {
@@ -131,7 +141,7 @@ impl Learner<'_> {
         }
     }
 
-    fn offers(&self, row: &[u32], spent: &Budget) -> Vec<Offer> {
+    pub(super) fn offers(&self, row: &[u32], spent: &Budget) -> Vec<Offer> {
         let mut left = self.rules.budget;
         left.0.iter_mut().zip(spent.0).for_each(|(left, spent)| *left = left.saturating_sub(spent));
         let mut offers = Vec::new();
@@ -143,10 +153,10 @@ impl Learner<'_> {
     fn visit(&mut self, row: &[u32], spent: &Budget) -> Vec<(Vec<u32>, Option<Scarce>)> {
         let offers = self.offers(row, spent);
         let mut made = Vec::new();
-        for offer in &offers {
-            let (went, cut, next) = self.steps.make(&mut self.space, row, offer);
-            self.look(row, offer, &next, went);
-            made.push(Made { offer: *offer, went, cut, next });
+        for offer in offers.iter() {
+            let one = self.make(row, *offer);
+            self.look(row, offer, &one.next, one.went);
+            made.push(one);
         }
         let quiet = offers.iter().all(|offer| offer.fires().is_some());
         for i in 0..made.len() {
@@ -173,7 +183,7 @@ impl Learner<'_> {
     /// Does the order make no difference, to the state that follows and to the checkpoints that are completed on the
     /// way? Which of the two completes one is no matter; which violates something is. None: neither order can be gone
     /// on from.
-    fn commute(&mut self, spent: &Budget, a: &Made, b: &Made) -> Option<bool> {
+    pub(super) fn commute(&mut self, spent: &Budget, a: &Made, b: &Made) -> Option<bool> {
         let fine = |one: &Made| one.went == Went::Fine;
         if !fine(a) && !fine(b) {
             return None;
@@ -191,7 +201,7 @@ impl Learner<'_> {
     }
 
     /// Would a crash between two steps that commute leave something else in the other order?
-    fn shows(&mut self, row: &[u32], spent: &Budget, a: &Made, b: &Made) -> bool {
+    pub(super) fn shows(&mut self, row: &[u32], spent: &Budget, a: &Made, b: &Made) -> bool {
         let serve = [a, b].iter().all(|one| one.went == Went::Fine && self.steps.served(&self.space, row, &one.offer));
         if !serve || self.rules.recovery != Recovery::Atomic {
             return false;
@@ -239,7 +249,7 @@ impl Learner<'_> {
     }
 
     /// What a power failure leads to.
-    fn left_by(&mut self, row: &[u32]) -> u128 {
+    pub(super) fn left_by(&mut self, row: &[u32]) -> u128 {
         let failure = Offer { what: Move::PowerFailure, col: 0, variant: 0, cost: Some(Scarce::Crash) };
         fingerprint(&self.steps.make(&mut self.space, row, &failure).2)
     }

@@ -15,6 +15,7 @@ pub mod liveness;
 pub mod naive;
 pub mod offers;
 pub mod path;
+pub mod persist;
 pub mod recovery;
 pub mod reduce;
 pub mod refine;

@@ -126,13 +126,6 @@ pub static PROTOCOLS: &[Protocol] = &[
         "a restore aborts what its checkpoint had prepared"
     ),
     row!(
-        "deaf-to-commits",
-        "I12",
-        "diamond",
-        processes::deaf_to_commits,
-        "never hears that a transaction is committed, and asks for ever"
-    ),
-    row!(
         "no-second-trigger",
         "I12",
         "diamond",

@@ -9,7 +9,6 @@ use crate::engine::process::Process;
 use crate::engine::snapshot::Snapshot;
 use crate::ids::*;
 use crate::topology::Topology;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 // Acknowledges as soon as the snapshot is taken.
@@ -224,26 +223,6 @@ plant!(aborts_prepared, Sinks, |_, _| Effects(|effects| {
         }
     }
 }));
-
-// What it asked for is done, and it asks again: the reply is never heard.
-#[derive(Clone, Debug, Default)]
-struct DeafToCommits(BTreeSet<Ticket>);
-
-impl Mischief for DeafToCommits {
-    fn input(&mut self, input: Input) -> Option<Input> {
-        (!matches!(&input, Input::Reply(ticket, _) if self.0.contains(ticket))).then_some(input)
-    }
-
-    fn effects(&mut self, effects: &mut Vec<Effect>) {
-        let commit = |effect: &Effect| match effect {
-            Effect::AskLedger(ticket, _, Request::Commit(_)) => Some(*ticket),
-            _ => None,
-        };
-        self.0.extend(effects.iter().filter_map(commit));
-    }
-}
-
-plant!(deaf_to_commits, Sinks, |_, _| DeafToCommits::default());
 
 #[derive(Clone, Debug, Default)]
 struct NoSecondTrigger(u32);
