@@ -7,8 +7,8 @@ use cutline::explore::search::{Cut, Found, Limits, Options, search};
 use support::tiny;
 
 /// At most so many choices that aren't the first on the menu; none: any.
-fn delayed(protocol: &str, delays: Option<u8>) -> Found {
-    let budget = Budget::default().with(Scarce::Delay, delays.unwrap_or(0));
+fn delayed(protocol: &str, triggers: u8, delays: Option<u8>) -> Found {
+    let budget = Budget::default().with(Scarce::Delay, delays.unwrap_or(0)).with(Scarce::Trigger, triggers);
     let rules = Rules { budget, delay_bounded: delays.is_some(), ..Rules::default() };
     let options = Options { keep_going: true, ..Options::new(rules) };
     search(&tiny(1, 1, protocol), options, None, &mut |_| true)
@@ -17,11 +17,11 @@ fn delayed(protocol: &str, delays: Option<u8>) -> Found {
 /// With no delay there is one schedule; each delay more reaches more states, and enough of them reach all.
 #[test]
 fn more_delays_reach_more_until_nothing_is_left() {
-    let full = delayed("engine", None);
-    let mut before = delayed("engine", Some(0));
+    let full = delayed("engine", 0, None);
+    let mut before = delayed("engine", 0, Some(0));
     assert_eq!(before.states, before.depth as u64 + 1);
     for delays in 1..40 {
-        let found = delayed("engine", Some(delays));
+        let found = delayed("engine", 0, Some(delays));
         assert!(found.quiescent.is_superset(&before.quiescent) && found.completed.is_superset(&before.completed));
         assert!(full.quiescent.is_superset(&found.quiescent) && full.completed.is_superset(&found.completed));
         println!("{delays}: {} of {} states", found.states, full.states);
@@ -41,7 +41,7 @@ fn more_delays_reach_more_until_nothing_is_left() {
 fn delays_find_what_the_first_schedule_misses() {
     let mut late = Vec::new();
     for protocol in cutline::protocols::PROTOCOLS {
-        let seen = |delays| !delayed(protocol.name, Some(delays)).violations.is_empty();
+        let seen = |delays| !delayed(protocol.name, 1, Some(delays)).violations.is_empty();
         let found: Vec<bool> = (0..6).map(seen).collect();
         println!("{}: {found:?}", protocol.name);
         assert!(found.is_sorted(), "{}: {found:?}", protocol.name);

@@ -186,19 +186,14 @@ fn a_broken_rule_is_noticed() {
         println!("{}: {found:?}", case.name);
         assert_eq!(found.broken, None, "{}", case.name);
     }
-    let mut unseen = Vec::new();
     for rule in Rule::ALL {
-        let mut noticed = false;
-        for (learned, case) in &cases {
+        let broken = cases.iter().find_map(|(learned, case)| {
             let mut reducer = case.reducer(learned);
             reducer.leave_out(rule);
-            let broken = look(case, &reducer).broken;
-            println!("{rule:?} {}: {broken:?}", case.name);
-            noticed |= broken.is_some();
-        }
-        if !noticed {
-            unseen.push(rule);
-        }
+            Some((&case.name, look(case, &reducer).broken?))
+        });
+        println!("{rule:?}: {broken:?}");
+        // The store is reached by more than one process of the anchor at a time: `check_gates.rs`.
+        assert_eq!(broken.is_some(), rule != Rule::Services, "{rule:?}");
     }
-    assert_eq!(unseen, []);
 }

@@ -113,7 +113,8 @@ fn a_false_claim_is_contradicted() {
 #[test]
 fn a_false_claim_about_the_engine_is_contradicted() {
     let mut seen = Learned::default();
-    engines().iter().for_each(|subject| seen.add(&study(subject, SOME).learned));
+    let effort = Effort { states: 3_000, walks: 60 };
+    engines().iter().for_each(|subject| seen.add(&study(subject, effort).learned));
     let shipped = Learned::engines();
     let conflicting = |(_, pair): &(&(String, String), &Pair)| **pair == Pair::Conflicts;
     let (mut noticed, mut missed) = (0, Vec::new());

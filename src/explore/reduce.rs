@@ -65,21 +65,18 @@ pub enum Rule {
     /// Steps of different processes that reach the store or a ledger depend on one another, unless it was learned
     /// that they don't.
     Services,
-    /// Steps in whose two orders a crash between them would leave something else depend on one another.
-    Visible,
     /// A crash is tried before every step that changes what it would leave.
     CrashBeforeVisible,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 7] = [
+    pub const ALL: [Rule; 6] = [
         Rule::SameProcess,
         Rule::EmptyQueue,
         Rule::FullChannel,
         Rule::OwnSteps,
         Rule::Services,
-        Rule::Visible,
         Rule::CrashBeforeVisible,
     ];
 }
@@ -91,8 +88,6 @@ pub struct Reducer {
     nodes: Vec<Node>,
     of: Vec<Vec<usize>>, // nodes by task
     topology: Arc<Topology>,
-    /// Steps that change what a crash would leave are kept in every order.
-    crashes: bool,
     /// Timers fire only where nothing else can happen.
     patient: bool,
     /// A rule that is left out, by tests alone.
@@ -120,9 +115,8 @@ impl Reducer {
         let known = Known::new(learned, &roles);
         let topology = topology.clone();
         let (nodes, of) = (Vec::new(), Vec::new());
-        let crashes = rules.budget.of(Scarce::Crash) > 0;
         let patient = rules.timers == Timers::Patient;
-        let mut reducer = Reducer { roles, known, nodes, of, topology, crashes, patient, broken: None };
+        let mut reducer = Reducer { roles, known, nodes, of, topology, patient, broken: None };
         for task in (0..=reducer.topology.len() as u32).map(TaskId) {
             reducer.of.push(Vec::new());
             reducer.handles(task).into_iter().for_each(|handle| reducer.node(task, handle));
@@ -307,11 +301,8 @@ impl Reducer {
 
     /// Everything that may not commute with a step of this class.
     fn dependent(&self, at: usize, class: Class, add: &mut impl FnMut(usize)) {
-        let depends = |other: &Class| match self.known.pair(class, *other) {
-            Pair::Commutes => false,
-            Pair::Shows => self.crashes && self.follows(Rule::Visible),
-            Pair::Conflicts => true,
-        };
+        // Also if all that it makes a difference to is a crash between the two.
+        let depends = |other: &Class| self.known.pair(class, *other) != Pair::Commutes;
         let never = |node: &Node| self.patient && matches!(node.handle, Handle::Timer(timer) if timer != INTERVAL);
         let conflicts = |node: &Node| !never(node) && node.classes.iter().any(depends);
         let task = self.nodes[at].task;
