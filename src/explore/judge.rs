@@ -4,7 +4,8 @@
 //! environment's shadows are (records sent and taken at each cut, stored beside the snapshots), and so is what a
 //! ledger shows. I1, I2 and I4 are decided when a completion record is written, I3 when a snapshot of a source is
 //! stored, I5 when a notice is given, I6 when a state is put into place, I11 and the "twice" of I9 when output becomes
-//! visible, I14 when the store does what a coordinator asks, I15 when a checkpoint is begun or completed. What is missing from the output is decided where nothing is left to happen. Every counterexample is judged again
+//! visible, I14 when the store does what a coordinator asks, I15 when a checkpoint is begun or completed. What is missing
+//! from the output is decided where nothing is left to happen. Every counterexample is judged again
 //! by the offline verifiers.
 
 use crate::engine::message::StoreKey;
