@@ -158,7 +158,9 @@ impl<'a> Learner<'a> {
             self.look(row, offer, &one.next, one.went);
             made.push(one);
         }
-        let quiet = offers.iter().all(|offer| offer.fires().is_some());
+        // A power failure may come at any time, and waits for nobody's turn.
+        let timer = |offer: &Offer| offer.fires().is_some() || offer.what == Move::PowerFailure;
+        let quiet = offers.iter().all(timer);
         for i in 0..made.len() {
             for j in i + 1..made.len() {
                 let (a, b) = (&made[i], &made[j]);
