@@ -79,8 +79,8 @@ impl Learner<'_> {
                 let inside: Vec<Made> = inside.into_iter().map(|offer| self.make(&row, offer)).collect();
                 if crashes && !crash {
                     let before = self.left_by(&row);
-                    let fine = inside.iter().filter(|one| one.went == Went::Fine);
-                    let changes = fine.filter(|one| self.left_by(&one.next) != before).next();
+                    let mut fine = inside.iter().filter(|one| one.went == Went::Fine);
+                    let changes = fine.find(|one| self.left_by(&one.next) != before);
                     if let Some(one) = changes {
                         return Some(format!("no crash is tried before {:?}", one.offer.what));
                     }

@@ -1,7 +1,7 @@
 //! Defects that real engines have shipped. The numbers and names are those of the trackers, as `about` in the table says.
 
 use super::interpose::Mischief;
-use super::plant::{Effects, Inputs, plant};
+use super::plant::{Effects, Inputs, Whom, is, plant};
 use crate::engine::config::Config;
 use crate::engine::message::*;
 use crate::engine::process::Process;
@@ -92,23 +92,26 @@ impl Mischief for ForgetsPrepared {
 
 plant!(forgets_prepared, Sinks, |_, who| ForgetsPrepared(who.attempt));
 
-// The first subtask restores the checkpoint before the one that all others restore.
-#[derive(Clone, Debug, Default)]
-struct OneRestoresOlder(Vec<Arc<Manifest>>);
+// A subtask amidst the job restores the checkpoint before the one that all others restore.
+#[derive(Clone, Debug)]
+struct OneRestoresOlder {
+    task: TaskId,
+    completed: Vec<Arc<Manifest>>,
+}
 
 impl Mischief for OneRestoresOlder {
     fn input(&mut self, input: Input) -> Option<Input> {
         if let Input::Reply(_, Reply::Began { completed, .. }) = &input {
-            self.0 = completed.to_vec();
+            self.completed = completed.to_vec();
         }
         Some(input)
     }
 
     fn effects(&mut self, effects: &mut Vec<Effect>) {
-        let older = self.0.len().checked_sub(2).map(|at| self.0[at].clone());
+        let older = self.completed.len().checked_sub(2).map(|at| self.completed[at].clone());
         for effect in effects {
             if let Effect::Tell(to, Control::Deploy { restore }) = effect
-                && to.task == TaskId(0)
+                && to.task == self.task
                 && let (Some(older), true) = (&older, restore.is_some())
             {
                 *restore = Some(older.clone());
@@ -117,7 +120,11 @@ impl Mischief for OneRestoresOlder {
     }
 }
 
-plant!(one_restores_older, Coordinator, |_, _| OneRestoresOlder::default());
+plant!(one_restores_older, Coordinator, |t, _| {
+    let inner = |task: &TaskId| is(&Whom::Inner, t, *task);
+    let task = (0..t.len() as u32).map(TaskId).find(inner).unwrap_or(TaskId(0));
+    OneRestoresOlder { task, completed: Vec::new() }
+});
 
 // Takes the newest completed checkpoint away instead of the oldest.
 #[derive(Clone, Debug, Default)]

@@ -11,6 +11,7 @@ mod gates;
 mod interpose;
 mod plant;
 mod processes;
+mod retold;
 mod settings;
 
 use crate::engine;
@@ -37,7 +38,7 @@ macro_rules! row {
     };
 }
 
-/// All protocols, the honest one first.
+/// All protocols, the engine first.
 pub static PROTOCOLS: &[Protocol] = &[
     Protocol {
         name: "engine",
@@ -45,6 +46,13 @@ pub static PROTOCOLS: &[Protocol] = &[
         breaks: None,
         scenario: "diamond",
         spawn: engine::spawn,
+    },
+    Protocol {
+        name: "stop-the-world",
+        about: "nothing is read from a barrier on until its checkpoint has ended: right, and slow",
+        breaks: None,
+        scenario: "diamond",
+        spawn: retold::stands_still,
     },
     row!("no-hold", "I1", "diamond", gates::no_hold, "a channel whose barrier came is read on"),
     row!("first-barrier", "I2", "diamond", gates::first_barrier, "the first barrier completes the alignment"),
@@ -194,6 +202,29 @@ pub static PROTOCOLS: &[Protocol] = &[
         "unaligned_progress",
         bugs::no_fence,
         "a restore leaves older transactions alone (FLINK-23854)"
+    ),
+    row!(
+        "out-of-band",
+        "I1",
+        "diamond",
+        retold::out_of_band,
+        "everybody snapshots when the coordinator says so, not at a barrier (denormalized)"
+    ),
+    row!(
+        "never-stops-recording",
+        "I2",
+        "unaligned",
+        retold::never_stops_recording,
+        "what comes after the cut is kept as if it had been in flight at it"
+    ),
+    row!("put-then-add", "I8", "skew_backpressure", retold::put_then_add, "a sum overwrites what it is to add to"),
+    row!("local-disk", "I12", "diamond", retold::local_disk, "snapshots are kept where they are lost with their host"),
+    row!(
+        "counts-records",
+        "I12",
+        "idle_stream",
+        retold::counts_records,
+        "a checkpoint is taken every 10,000 records, which never come"
     ),
 ];
 
