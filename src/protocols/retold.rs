@@ -17,7 +17,7 @@ struct TellsEverybody(Vec<TaskId>);
 
 impl Mischief for TellsEverybody {
     fn effects(&mut self, effects: &mut Vec<Effect>) {
-        let triggers = effects.iter().filter_map(|effect| match effect {
+        let mut triggers = effects.iter().filter_map(|effect| match effect {
             Effect::Tell(to, Control::Trigger(id)) => Some((to.attempt, *id)),
             _ => None,
         });
