@@ -1,6 +1,5 @@
 //! Worlds for the anchor, whose states others have counted: see `protocols::anchor`.
 
-use super::instant;
 use crate::protocols::anchor::Instance;
 use crate::world::setup::{Log, Setup};
 use std::sync::Arc;
@@ -11,5 +10,5 @@ pub fn setup(instance: &Instance) -> Option<Arc<Setup>> {
     let log = Log::Numbers { records, keys: 1, values: 1, skew_tenths: 0, salt: 0 };
     let name = format!("anchor S{sources} R{records} M{middles} K{checkpoints}");
     let logs = vec![log; sources as usize];
-    Some(instant::setup(name, instance.graph(), instance.config(), instance.spawn()?, logs))
+    Some(Setup::of_instance(name, instance.graph(), instance.config(), instance.spawn()?, logs))
 }

@@ -1,6 +1,5 @@
 //! Worlds for snapshots of systems whose channels run in circles: see `protocols::chandy_lamport`.
 
-use super::instant;
 use crate::protocols::chandy_lamport::Instance;
 use crate::world::setup::Setup;
 use std::sync::Arc;
@@ -9,5 +8,5 @@ use std::sync::Arc;
 pub fn setup(instance: &Instance) -> Option<Arc<Setup>> {
     let Instance { processes, shape, sends, initiators, recording } = instance;
     let name = format!("chandy-lamport P{processes} {shape:?} S{sends} {initiators:?} {recording:?}");
-    Some(instant::setup(name, instance.graph(), instance.config(), instance.spawn()?, Vec::new()))
+    Some(Setup::of_instance(name, instance.graph(), instance.config(), instance.spawn()?, Vec::new()))
 }

@@ -6,7 +6,6 @@ pub mod chandy_lamport;
 pub mod classes;
 pub mod commutation;
 pub mod expected;
-mod instant;
 pub mod judge;
 pub mod lasso;
 mod layer;

@@ -5,7 +5,7 @@ use crate::engine::message::{Datum, Record};
 use crate::engine::process::Spawn;
 use crate::engine::shared::Shared;
 use crate::ids::*;
-use crate::topology::Topology;
+use crate::topology::{JobGraph, Topology};
 use crate::trace::event::Guarantee;
 use std::sync::Arc;
 
@@ -101,4 +101,24 @@ pub struct Setup {
     pub instant: bool,
     /// I12: everything is settled within so many events after the last fault.
     pub healed_events_max: u64,
+}
+
+impl Setup {
+    /// For protocols that are sized by an instance: requests that nobody waits for are done at once.
+    pub fn of_instance(name: String, graph: JobGraph, config: Config, spawn: Spawn, logs: Vec<Log>) -> Arc<Setup> {
+        let topology = Arc::new(Topology::build(graph));
+        Arc::new(Setup {
+            name,
+            hosts: vec![HostId(0); topology.len()],
+            topology,
+            config: Arc::new(config),
+            spawn,
+            guarantee: Guarantee::ExactlyOnce,
+            logs,
+            transaction_timeout: None,
+            remember: true,
+            instant: true,
+            healed_events_max: 1_000_000,
+        })
+    }
 }
