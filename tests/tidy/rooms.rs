@@ -42,6 +42,7 @@ pub static TABLE: &[Row] = &[
         ],
     ),
     row("shrink", &["scenario"]),
+    row("folklore", &["ids", "protocols", "trace::event", "world::setup", "sim::run", "scenario", "verify"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup"]),
     row("report", &["digest", "scenario", "verify"]),
     row(
@@ -58,6 +59,7 @@ pub static TABLE: &[Row] = &[
             "scenario",
             "sim",
             "explore",
+            "folklore",
             "runtime",
             "shrink",
             "report",
