@@ -62,7 +62,7 @@ fn a_defect_is_found_and_a_missing_one_is_said() {
 /// search decides is there, but for those in [`UNSEEN`].
 const SHOWN: &[(&str, &str, &[&str], &str, u64)] = &[
     ("no-hold", "join_aligned", &[], "I1", 17),
-    ("first-barrier", "join_aligned", &[], "no-panic", 9),
+    ("first-barrier", "join_aligned", &[], "recovery-refinement", 16),
     ("no-channel-state", "join_unaligned", &[], "I2", 16),
     ("barrier-late", "concurrent", &[], "I1", 17),
     ("barrier-late", "join_unaligned", &[], "I2", 16),
