@@ -8,6 +8,7 @@ pub mod digest;
 pub mod engine;
 pub mod explore;
 pub mod ids;
+pub mod lines;
 pub mod protocols;
 pub mod report;
 pub mod runtime;

@@ -54,6 +54,20 @@ impl<W: io::Write> Writer<W> {
         self.out.write_all(self.line.as_bytes())
     }
 
+    /// Goes on with a trace whose header and so many events are in `out` already.
+    pub fn append(out: W, meta: &Meta, lines: u64) -> Self {
+        let names = Names::new(&Topology::build(meta.graph.clone()));
+        Writer { out, names, line: String::new(), lines }
+    }
+
+    /// Hands everything over to the place that is written to.
+    ///
+    /// # Errors
+    /// If that can't take it.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Gives the place back that was written to.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
