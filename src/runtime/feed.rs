@@ -137,8 +137,8 @@ impl FileFeed {
             if read > LINE_MAX {
                 return Err(format!("{}:{}: a line is longer than 16 MiB", self.log.path, self.at.line));
             }
-            while self.line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-                self.line.pop();
+            if self.line.pop_if(|byte| *byte == b'\n').is_some() {
+                self.line.pop_if(|byte| *byte == b'\r');
             }
             if !self.line.iter().all(u8::is_ascii_whitespace) {
                 return Ok(true);
