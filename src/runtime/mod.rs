@@ -16,4 +16,14 @@ pub mod life;
 pub mod outside;
 pub mod pipe;
 pub mod place;
+pub mod sinks;
+pub mod storage;
 pub mod tally;
+
+/// What is said of a name that isn't in a table.
+fn unknown(what: &str, name: &str, table: &[(&str, &str)]) -> String {
+    let near = table.iter().map(|(word, _)| (strsim::damerau_levenshtein(word, name), word)).min();
+    let hint = near.filter(|(distance, _)| *distance <= 2).map(|(_, word)| format!(", did you mean `{word}`?"));
+    let rows: Vec<String> = table.iter().map(|(word, about)| format!("\n  {word}: {about}")).collect();
+    format!("there is no {what} `{name}`{}{}", hint.unwrap_or_default(), rows.concat())
+}

@@ -45,12 +45,11 @@ impl Place {
             }
             Err(TryLockError::Error(error)) => return Err(problem(error)),
         }
-        let keeper = storage::open(store, root, topology, &Options::default())?;
+        let keeper = storage::open(store, &root.join("store"), topology, &Options::default())?;
         let mut sinks = BTreeMap::new();
         for (v, vertex) in topology.graph.vertices.iter().enumerate() {
             if let Role::Sink(kind) = vertex.role {
-                let folder = root.join("sinks").join(folder_name(&vertex.name));
-                sinks.insert(VertexId(v as u32), sinks::open(sink, &folder, kind)?);
+                sinks.insert(VertexId(v as u32), sinks::open(sink, &sink_folder(root, &vertex.name), kind)?);
             }
         }
         Ok(Arc::new(Place { store: keeper, sinks, root: root.to_path_buf(), _lock: lock }))
@@ -66,11 +65,11 @@ impl Place {
     }
 }
 
-/// A vertex may be called anything, a folder may not.
-fn folder_name(name: &str) -> String {
+/// Where the sink of this name is. A vertex may be called anything, a folder may not.
+pub fn sink_folder(root: &Path, name: &str) -> PathBuf {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let escape = |c: char| if plain(c) { c.to_string() } else { format!("%{:x}", u32::from(c)) };
-    name.chars().map(escape).collect()
+    root.join("sinks").join(name.chars().map(escape).collect::<String>())
 }
 
 impl Outside for Place {

@@ -58,12 +58,16 @@ pub static TABLE: &[Row] = &[
     row(
         "cli",
         &[
+            "ids",
             "digest",
             "topology",
+            "engine::message",
+            "engine::process",
             "protocols",
             "vectors",
             "trace",
             "world::setup",
+            "world::choice",
             "verify",
             "scenario",
             "sim",

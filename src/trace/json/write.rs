@@ -163,10 +163,8 @@ impl<'a> Line<'a> {
     }
 
     fn record(&mut self, record: &Record) {
-        let Record { id, key, value } = record;
-        let _ = write!(self.name("id"), "\"{id}\"");
-        datum(self.name("key"), key);
-        datum(self.name("value"), value);
+        self.text.push(',');
+        record_fields(&mut self.text, record);
     }
 
     fn ckpt(&mut self, checkpoint: CheckpointId) {
@@ -182,6 +180,20 @@ impl<'a> Line<'a> {
     fn result(&mut self, outcome: Outcome) {
         self.text("result", words::outcome(outcome));
     }
+}
+
+fn record_fields(out: &mut String, Record { id, key, value }: &Record) {
+    let _ = write!(out, "\"id\":\"{id}\",\"key\":");
+    datum(out, key);
+    out.push_str(",\"value\":");
+    datum(out, value);
+}
+
+/// Adds a record as a line of its own, as sinks write it: `id`, `key` and `value` as in traces.
+pub fn write_record(out: &mut String, record: &Record) {
+    out.push('{');
+    record_fields(out, record);
+    out.push_str("}\n");
 }
 
 fn number(out: &mut String, value: u64) {

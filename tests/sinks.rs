@@ -1,0 +1,4 @@
+//! What becomes visible in the real sinks, and what never does.
+
+#[path = "sinks/same.rs"]
+mod same;
