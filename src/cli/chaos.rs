@@ -123,7 +123,7 @@ enum When {
 
 const POINTS: [&str; 5] = ["staged", "stored", "acked", "published", "committed"];
 /// A child that has neither ended nor come to its point in so long is taken to be stuck.
-const STUCK: Duration = Duration::from_secs(120);
+const STUCK: Duration = Duration::from_secs(60);
 
 struct Chaos<'a> {
     args: &'a args::Exec,
@@ -196,11 +196,12 @@ impl Chaos<'_> {
             let when = self.when();
             let (mut child, points) = self.child(dir)?;
             match watch(&mut child, &points, when)? {
-                Some(point) => {
+                Watched::Killed(point) => {
                     *self.killed.entry(point).or_default() += 1;
                     self.left.kills -= 1;
                 }
-                None => {
+                Watched::Stuck => return Ok(Some(format!("the job did not end in {} s", STUCK.as_secs()))),
+                Watched::Ended => {
                     let status = child.wait().map_err(|error| error.to_string())?;
                     if !status.success() {
                         return Ok(Some(format!("the job ended with {status}")));
@@ -217,7 +218,7 @@ impl Chaos<'_> {
         }
         match self.numbers.below(2) {
             0 => When::After(Duration::from_micros(self.numbers.below(300_000))),
-            _ => When::At(POINTS[self.numbers.below(POINTS.len() as u64) as usize], 1 + self.numbers.below(6)),
+            _ => When::At(POINTS[self.numbers.below(POINTS.len() as u64) as usize], 1 + self.numbers.below(3)),
         }
     }
 
@@ -302,8 +303,18 @@ impl Chaos<'_> {
     }
 }
 
-/// Waits for the moment, and kills. None: the child ended before. What it says of points it came to is read all the time.
-fn watch(child: &mut Child, points: &Receiver<String>, when: When) -> Result<Option<&'static str>, String> {
+/// What became of a child.
+enum Watched {
+    /// It was killed then.
+    Killed(&'static str),
+    /// It ended by itself.
+    Ended,
+    /// It didn't, in a long time, and was killed for that.
+    Stuck,
+}
+
+/// Waits for the moment, and kills. What the child says of points it came to is read all the time.
+fn watch(child: &mut Child, points: &Receiver<String>, when: When) -> Result<Watched, String> {
     let begun = Instant::now();
     let (deadline, mut left) = match when {
         When::After(time) => (begun + time, 0),
@@ -318,18 +329,15 @@ fn watch(child: &mut Child, points: &Receiver<String>, when: When) -> Result<Opt
                 {
                     left -= 1;
                     if left == 0 {
-                        return kill(child).map(|()| Some(point));
+                        return kill(child).map(|()| Watched::Killed(point));
                     }
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
                 kill(child)?;
-                return match when {
-                    When::After(_) => Ok(Some("at a time")),
-                    _ => Err(format!("the job did not end in {} s", STUCK.as_secs())),
-                };
+                return Ok(if matches!(when, When::After(_)) { Watched::Killed("at a time") } else { Watched::Stuck });
             }
-            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Watched::Ended),
         }
     }
 }
