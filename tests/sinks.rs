@@ -2,3 +2,6 @@
 
 #[path = "sinks/same.rs"]
 mod same;
+
+#[path = "sinks/zombies.rs"]
+mod zombies;

@@ -27,3 +27,9 @@ fn unknown(what: &str, name: &str, table: &[(&str, &str)]) -> String {
     let rows: Vec<String> = table.iter().map(|(word, about)| format!("\n  {word}: {about}")).collect();
     format!("there is no {what} `{name}`{}{}", hint.unwrap_or_default(), rows.concat())
 }
+
+/// What is said of a name that this program was built without.
+#[cfg(not(all(feature = "s3", feature = "postgres")))]
+fn not_built(what: &str, name: &str, feature: &str) -> String {
+    format!("this cutline was built without the {what} `{name}`: build it with `--features {feature}`")
+}

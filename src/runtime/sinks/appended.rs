@@ -223,7 +223,14 @@ impl Ledger for Upsert {
                 Err(error) => trouble(error),
                 Ok(true) => {
                     let lines = vec![Kind::Fence { by: asker }];
-                    self.close(*attempt).map_or_else(trouble, |()| Served { lines, ..silent(Reply::Done) })
+                    match self.close(*attempt) {
+                        Ok(()) => Served { lines, ..silent(Reply::Done) },
+                        // A newer attempt came in meanwhile, and does the rest.
+                        Err(_) if self.gate.current().is_ok_and(|now| now > *attempt) => {
+                            Served { lines, ..silent(Reply::Fenced) }
+                        }
+                        Err(error) => Served { lines, ..trouble(error) },
+                    }
                 }
             },
             _ => trouble("a sink that overwrites has no transactions".to_string()),
@@ -236,11 +243,11 @@ impl Ledger for Upsert {
 pub struct Written {
     output: PathBuf,
     upsert: bool,
-    read: BTreeMap<Incarnation2, Position>,
+    read: BTreeMap<Whose, Position>,
 }
 
 /// (attempt, task): the order in which files are read.
-type Incarnation2 = (u32, u32);
+type Whose = (u32, u32);
 
 /// How much of a file was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -261,7 +268,7 @@ impl Written {
     }
 
     /// The files that there are, and up to where each may be read.
-    fn files(&self) -> Result<Vec<(Incarnation2, PathBuf, Option<usize>)>, String> {
+    fn files(&self) -> Result<Vec<(Whose, PathBuf, Option<usize>)>, String> {
         let mut found = Vec::new();
         for name in names(&self.output)? {
             let Some(rest) = name.strip_prefix('p') else { continue };

@@ -177,6 +177,8 @@ impl Staged {
         let mut lines = vec![Kind::Fence { by: asker }];
         match self.abort(attempt, keep, &mut lines) {
             Ok(()) => Served { lines, ..silent(Reply::Done) },
+            // A newer attempt came in meanwhile, and does the rest.
+            Err(_) if self.gate.current().is_ok_and(|now| now > attempt) => Served { lines, ..silent(Reply::Fenced) },
             Err(error) => Served { lines, ..trouble(error) },
         }
     }

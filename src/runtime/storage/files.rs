@@ -173,7 +173,10 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), String> {
         make_folder(parent(path))?;
     }
     match fs::create_dir(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists || !path.is_dir() => Err(cannot("create", path, &error)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && !path.is_dir() => {
+            Err(format!("{} is no folder", path.display()))
+        }
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(cannot("create", path, &error)),
         _ => sync_folder(parent(path)),
     }
 }

@@ -63,7 +63,11 @@ impl Keeper {
         let mut job = Digest::new();
         job.bytes(about.as_bytes());
         let marker = mirror::Marker { job: job.finish64(), about };
-        if blobs.create(MARKER, &format::seal(FileKind::Marker, &marker, false)?)? == Created::Exists {
+        let found = match blobs.get(MARKER)? {
+            None => blobs.create(MARKER, &format::seal(FileKind::Marker, &marker, false)?)?,
+            Some(_) => Created::Exists,
+        };
+        if found == Created::Exists {
             check(&*blobs, &marker)?;
         }
         let writer = nonce();

@@ -11,6 +11,7 @@
 
 pub mod blobs;
 pub mod cut;
+pub mod embedded;
 pub mod files;
 pub mod format;
 mod history;
@@ -18,6 +19,8 @@ pub mod keeper;
 pub mod log;
 pub mod memory;
 pub mod mirror;
+#[cfg(feature = "s3")]
+pub mod objects;
 pub mod registry;
 pub mod snapshots;
 
@@ -45,7 +48,13 @@ impl Default for Options {
 }
 
 /// The kinds of stores, as a command line names them.
-pub const KINDS: &[(&str, &str)] = &[("files", "files of a folder"), ("memory", "nothing that outlives the process")];
+pub const KINDS: &[(&str, &str)] = &[
+    ("files", "files of a folder"),
+    ("embedded", "one file of an embedded database"),
+    ("objects", "files of a folder, written as an object store's"),
+    ("s3://bucket/prefix", "objects in S3, or what is like it"),
+    ("memory", "nothing that outlives the process"),
+];
 
 /// Opens the store of a job. `place` is one of [`KINDS`]; what is on disk is under `folder`.
 ///
@@ -62,7 +71,14 @@ pub fn open(place: &str, folder: &Path, topology: &Arc<Topology>, options: &Opti
 pub fn blobs(place: &str, folder: &Path) -> Result<Arc<dyn Blobs>, String> {
     match place {
         "files" => Ok(Arc::new(files::Files::open(folder)?)),
+        "embedded" => Ok(Arc::new(embedded::Embedded::open(&folder.join("store.redb"))?)),
         "memory" => Ok(Arc::new(memory::Memory::default())),
+        #[cfg(feature = "s3")]
+        "objects" => Ok(Arc::new(objects::Objects::local(folder)?)),
+        #[cfg(feature = "s3")]
+        s3 if s3.starts_with("s3://") => Ok(Arc::new(objects::Objects::s3(s3)?)),
+        #[cfg(not(feature = "s3"))]
+        other if other == "objects" || other.starts_with("s3://") => Err(super::not_built("store", other, "s3")),
         other => Err(super::unknown("store", other, KINDS)),
     }
 }
