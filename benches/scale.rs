@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{argument, user_seconds};
+use common::{argument, cpu_seconds};
 use cutline::engine;
 use cutline::engine::config::Config;
 use cutline::ids::*;
@@ -63,9 +63,9 @@ fn main() {
     let link = Latency::Uniform { min: ms(1), max: ms(3) };
     let pace = vec![Pace { batch: 1, pause: ms(100) }; width as usize];
     let plan = Arc::new(common::weather(link, pace));
-    let start = user_seconds();
+    let start = cpu_seconds();
     let run = run(&setup, &plan, 1, Keep { trace: true, ..Keep::default() });
-    let seconds = user_seconds() - start;
+    let seconds = cpu_seconds() - start;
     assert!(run.panic.is_none() && run.ended == Some(true), "the run ends well: {:?}", run.panic);
     let trace = run.trace.expect("the trace was kept");
     let checkpoints = trace.iter().filter(|event| matches!(event.kind, Kind::Complete { .. })).count();

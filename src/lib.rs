@@ -13,6 +13,7 @@ pub mod protocols;
 pub mod report;
 pub mod runtime;
 pub mod scenario;
+pub mod shrink;
 pub mod sim;
 pub mod topology;
 pub mod trace;

@@ -348,8 +348,8 @@ fn what_there_is_is_listed_and_described() {
     assert!(out(&place.run(&["explain", "s0103"])).starts_with("S0103"));
     assert!(out(&place.run(&["help", "exit-codes"])).contains("130 / 143"));
     let version = out(&place.run(&["--version"]));
-    assert!(version.contains("stream 1 trace 1"), "{version}");
-    assert_eq!(document(&place.run(&["--version", "--json"]))["stream"], 1);
+    assert!(version.contains("stream 2 trace 1"), "{version}");
+    assert_eq!(document(&place.run(&["--version", "--json"]))["stream"], 2);
     for command in ["run", "replay", "verify", "gate", "lint", "list", "schema", "explain", "help"] {
         for words in [[command, "--help"], ["help", command]] {
             let help = place.run(&words);
@@ -417,4 +417,48 @@ fn the_second_signal_of_any_kind_ends_it_at_once() {
         assert!(began.elapsed() < std::time::Duration::from_millis(500), "{:?}", began.elapsed());
         assert!(!place.path("r.json").exists(), "it didn't wait for the seed");
     }
+}
+
+/// A finding is kept in a folder, made small, told; and what is put under `regressions/` comes first in the next sweep.
+#[test]
+fn findings_are_kept_made_small_and_run_first_from_then_on() {
+    let place = Place::calm();
+    let run = place.run(&["run", "--protocol", "drops-one", "--progress", "none"]);
+    assert_eq!(run.status.code(), Some(1));
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(said.contains("shrunk to "), "{said}");
+    let findings: Vec<PathBuf> =
+        std::fs::read_dir(place.path(".cutline/findings")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!findings.is_empty());
+    for finding in &findings {
+        let id = finding.file_name().unwrap().to_str().unwrap();
+        assert!(said.contains(&format!("[{id}]")), "{id}: {said}");
+        let file = |name: &str| finding.join(name).to_str().unwrap().to_string();
+        assert_eq!(place.code(&["replay", &file("scenario.json"), "--seed", "0"]), 1, "the whole plan fails");
+        assert_eq!(place.code(&["replay", &file("shrunk.json"), "--seed", "0"]), 1, "the small one, too");
+        assert_eq!(
+            place.code(&["replay", &file("shrunk.json"), "--seed", "0", "--schedule", &file("schedule.txt")]),
+            1
+        );
+        assert_eq!(place.code(&["verify", &file("trace.jsonl")]), 1);
+        let told = place.run(&["explain", finding.to_str().unwrap()]);
+        assert_eq!(told.status.code(), Some(0));
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert!(told.contains("step by step") && told.contains("reproduce: cutline replay"), "{told}");
+        let told = String::from_utf8(place.run(&["explain", &file("trace.jsonl")]).stdout).unwrap();
+        assert!(told.starts_with("step by step"), "{told}");
+    }
+    assert_eq!(place.code(&["run", "--protocol", "drops-one", "--no-shrink", "--findings", "none"]), 1);
+    assert!(!place.path("none").exists(), "nobody wanted them");
+
+    std::fs::create_dir(place.path("regressions")).unwrap();
+    std::fs::copy(findings[0].join("shrunk.json"), place.path("regressions/kept.json")).unwrap();
+    let list = |words: &[&str]| -> Vec<String> {
+        let run = place.run(&[&["run", "--format", "json", "--seeds", "2", "--no-shrink"], words].concat());
+        let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+        let rows = report["scenarios"].as_array().unwrap().iter();
+        rows.map(|row| row["path"].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(list(&[]), ["regressions/kept.json", "scenarios/calm.json"]);
+    assert_eq!(list(&["--no-regressions"]), ["scenarios/calm.json"]);
 }

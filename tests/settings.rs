@@ -37,33 +37,32 @@ fn a_slower_ledger_commits_later() {
 
 /// A sink that writes at once may not acknowledge what is still on its way: a restore refuses it as an older attempt's,
 /// and the records that it came from are not read again. Before sinks flushed, one of fifty of these lost an update.
-const SLOW: &str = r#"{
-  "format": "cutline-scenario/1",
-  "guarantee": "exactly-once",
-  "job": {
-    "vertices": [
-      { "id": "src", "source": { "kind": "log", "data": { "records": 12, "keys": 8 } } },
-      { "id": "sum", "operators": ["keyed_sum"], "inputs": [{ "from": "src", "by": "hash" }] },
-      { "id": "out", "sink": "upsert", "inputs": [{ "from": "sum", "by": "hash" }] }
-    ]
-  },
-  "checkpoints": { "interval_ms": 10, "retry_ms": 100 },
-  "sim": {
-    "ledger": { "min_us": 100, "max_us": 40000, "one_in": 4 },
-    "detect": { "min_us": 100, "max_us": 500 }
-  },
-  "faults": {
-    "count": 0,
-    "script": [{ "after": { "event": "complete", "nth": { "min": 0, "max": 2 } }, "do": { "crash": "src/0" } }]
-  }
-}"#;
-
 #[test]
 fn writes_that_a_checkpoint_counts_on_are_written_before_it_completes() {
-    let job = Job::written(SLOW, "engine");
+    let job = Job::of("slow_upsert", "engine");
     for seed in 0..400 {
         let seen = job.run(seed);
         assert!(seen.bad().next().is_none(), "{seed}: {:?}", seen.bad().next());
         assert_eq!(seen.run.ended, Some(true));
     }
+}
+
+/// Each question makes the answer to the one before it worthless, so the pause before asking again has to grow until an
+/// answer fits into it. When it was fixed, this job asked for ever.
+#[test]
+fn answers_that_take_longer_than_the_pause_arrive() {
+    let (setup, plan) = Job::of("diamond", "engine").plan(5);
+    let mut config = (*setup.config).clone();
+    (config.retry, config.timeout) = (Nanos(1_000_000), Nanos(10_000_000_000));
+    let setup = Arc::new(cutline::world::setup::Setup { config: Arc::new(config), ..(*setup).clone() });
+    let slow = Latency::Uniform { min: Nanos(15_000_000), max: Nanos(25_000_000) };
+    let plan = SimSetup { ledger: slow, store: slow, faults: Vec::new(), ..(*plan).clone() };
+    let run = run(&setup, &Arc::new(plan), 5, Keep { trace: true, ..Keep::default() });
+    assert!(run.report.expect("a judged run").holds(), "a slow store is no excuse");
+    let events = run.trace.expect("a kept trace");
+    assert!(
+        events.iter().any(|event| matches!(event.kind, Kind::Txn { op: TxnOp::Commit, .. })),
+        "output is committed"
+    );
+    assert!(matches!(events.last().expect("events").kind, Kind::Quiesce), "and the job comes to its end");
 }

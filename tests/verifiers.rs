@@ -8,6 +8,8 @@ mod format;
 mod oracle;
 #[path = "verifiers/settle.rs"]
 mod settle;
+#[path = "verifiers/together.rs"]
+mod together;
 
 use bench::*;
 use cutline::ids::*;

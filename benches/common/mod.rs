@@ -4,6 +4,7 @@ use cutline::engine::config::{Config, RestartStrategy};
 use cutline::ids::Nanos;
 use cutline::sim::setup::{Latency, Pace, SimSetup};
 use cutline::topology::Mode;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Aligned checkpoints, one at a time; a failure would end the job. Times are the caller's to set.
 pub fn config() -> Config {
@@ -51,9 +52,8 @@ pub fn argument(name: &str, default: u64) -> u64 {
     default
 }
 
-/// User CPU seconds of this process.
-pub fn user_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").expect("Linux tells CPU time");
-    let nanos: u64 = stat.split(' ').next().and_then(|n| n.parse().ok()).expect("the first number is CPU time");
-    nanos as f64 / 1e9
+/// CPU seconds of this process, those that the system spent on it included.
+pub fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

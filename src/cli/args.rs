@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Numbers that say what a recorded seed or trace is good for, behind `--version`.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " stream 1 trace 1");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " stream 2 trace 1");
 /// Seeds mean the same runs as long as this number is the same.
-pub const STREAM: u64 = 1;
+pub const STREAM: u64 = crate::dice::STREAM_VERSION as u64;
+const _: () = assert!(STREAM == 2, "VERSION says it too");
 /// The version of the trace format.
 pub const TRACE: u64 = 1;
 
@@ -49,6 +50,8 @@ pub enum Command {
     Run(Box<Run>),
     /// Run one scenario under one seed again, and explain what happens
     Replay(Replay),
+    /// Make a failing seed small: a scenario that stands alone and fails in the same way
+    Shrink(Shrink),
     /// Explore every schedule and every bounded fault of small scenarios
     Check(Box<Check>),
     /// Run a job for real: on threads, with files, until it ends or is told to stop
@@ -200,6 +203,15 @@ pub struct Run {
     /// Exit with 0 though something was found, for jobs that only report
     #[arg(long)]
     pub exit_zero: bool,
+    /// Leave findings as they are: don't make them small
+    #[arg(long)]
+    pub no_shrink: bool,
+    /// Where findings are kept: scenario, small scenario, schedule, trace, explanation
+    #[arg(long, value_name = "DIR", default_value = ".cutline/findings")]
+    pub findings: PathBuf,
+    /// Don't run what is kept under regressions/ first
+    #[arg(long)]
+    pub no_regressions: bool,
     /// Only failures and the summary; no progress
     #[arg(short, long)]
     pub quiet: bool,
@@ -246,6 +258,37 @@ pub struct Replay {
     /// Also print the plan that was drawn from the seed
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// `cutline shrink`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Topology, parallelism, records, checkpoints, faults and delays are reduced together while the same property fails.
+What comes out needs no seed wherever that is possible, and fails as long as the bug is there, whatever else changes.
+Ctrl-C keeps the best so far. Exits with 0, with 3 if the search was cut short, with 4 if the seed doesn't fail.
+
+Examples:
+  cutline shrink scenarios/diamond.json --seed 7 --protocol no-hold
+  cutline shrink scenarios/diamond.json --seed 7 -o regressions/lost-record.json"
+)]
+pub struct Shrink {
+    /// The scenario file
+    pub scenario: PathBuf,
+    /// The seed that fails
+    #[arg(long, value_name = "SEED", value_parser = parse::seed)]
+    pub seed: u64,
+    /// Run this protocol, whatever the scenario says
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// Where to write the small scenario [default: NAME.shrunk.json]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Try so many candidates at most
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub runs: u64,
+    /// Stop after this time: 500ms, 60s, 1h30m
+    #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
+    pub budget: Option<Duration>,
 }
 
 /// `cutline check`.

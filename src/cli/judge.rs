@@ -168,6 +168,7 @@ fn findings(entry: &Entry, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
         statement: statement(kind),
         digest: None,
         plan: None,
+        shrunk: None,
         reproduce: String::new(),
     };
     let mut findings = Vec::new();

@@ -12,6 +12,7 @@ pub mod exec_plan;
 pub mod exec_watch;
 pub mod exit;
 pub mod find;
+pub mod findings;
 pub mod gate;
 pub mod judge;
 pub mod lint;
@@ -23,6 +24,7 @@ pub mod progress;
 pub mod replay;
 pub mod run;
 pub mod seed;
+pub mod shrink;
 pub mod signals;
 pub mod sweep;
 pub mod tally;
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
+        Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),
         Command::Verify(args) => verify::verify(args),

@@ -9,12 +9,15 @@ use super::plan::{BASE, Dispenser, Seeds};
 use super::progress::Progress;
 use super::signals::Signals;
 use super::sweep::Sweep;
-use super::{find, seed};
+use super::{find, findings, seed};
 use crate::digest::Digest;
 use crate::protocols;
 use crate::report::{self, Finding, Head, Kind, Row, Tail, json, junit, text};
 use crate::scenario::{Diagnostic, load};
 use std::time::{Duration, Instant};
+
+/// Shrunk scenarios that are kept here are run before everything else.
+const REGRESSIONS: &str = "regressions";
 
 /// Runs.
 pub fn run(args: args::Run) -> Ending {
@@ -80,6 +83,16 @@ fn prepare(args: &args::Run) -> Result<Plan, Refused> {
         }
         _ => Refused::Path(problem),
     })?;
+    let mut read = read;
+    let kept = std::path::Path::new(REGRESSIONS);
+    if kept.is_dir()
+        && !args.no_regressions
+        && args.protocol.is_none()
+        && !args.paths.iter().any(|p| p.starts_with(kept))
+    {
+        let first = find::scenarios(&[kept.to_path_buf()]).map_err(Refused::Path)?;
+        read.splice(0..0, first);
+    }
     let base = args.fresh.then(fresh).or(args.seed_base);
     if let Some(base) = base.filter(|_| args.fresh) {
         output::say(&format!("seed base {}\n", report::seed(base)));
@@ -286,6 +299,9 @@ fn sweep(args: &args::Run, plan: &Plan, signals: &Signals) -> Ending {
     done.tail.resume = resume(args, plan, &dispenser);
     if args.verbose > 0 {
         plans(plan, &mut done.findings);
+    }
+    if !args.no_shrink && signals.end().is_none() {
+        findings::keep(&args.findings, &plan.entries, &mut done.findings, signals);
     }
     finish(args, done, rows, signals)
 }

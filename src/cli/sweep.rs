@@ -183,13 +183,8 @@ impl<'a> Sweep<'a> {
         let mut sum = lock(&self.tallies[scenario]);
         if tally.failed > 0 {
             let entry = &self.entries[scenario];
-            let fails = |kind: &Kind| match kind {
-                Kind::Violation(invariant, _) => !entry.allowed.violations.contains(invariant),
-                Kind::JobFailed => !entry.allowed.failed_job,
-                _ => true,
-            };
             for (kind, failure) in &tally.failures {
-                if !sum.failures.contains_key(kind) && fails(kind) {
+                if !sum.failures.contains_key(kind) && entry.allowed.minds(kind) {
                     let (name, title) = (&entry.loaded.name, kind.title());
                     lock(&self.state.news).push(format!("{name}: {title}, seed {}", report::seed(failure.seed)));
                 }

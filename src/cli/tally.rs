@@ -87,6 +87,17 @@ pub struct Allowed {
     pub failed_job: bool,
 }
 
+impl Allowed {
+    /// Does a failure of this kind fail the scenario?
+    pub fn minds(&self, kind: &Kind) -> bool {
+        match kind {
+            Kind::Violation(invariant, _) => !self.violations.contains(invariant),
+            Kind::JobFailed => !self.failed_job,
+            _ => true,
+        }
+    }
+}
+
 impl Tally {
     /// Adds a run.
     pub fn run(&mut self, planned: &Planned, run: &Run, index: u64, seed: u64, allowed: &Allowed) {
@@ -106,6 +117,12 @@ impl Tally {
         for (kind, message, _) in failures {
             self.fail(kind, Failure { count: 1, seed, message, digest: run.digest, first: (index, seed) });
         }
+    }
+
+    /// The failures of a run that the scenario minds.
+    pub fn failures(run: &Run, seed: u64, allowed: &Allowed) -> Vec<Kind> {
+        let found = Tally::default().judge(run, seed, allowed);
+        found.into_iter().filter(|(_, _, fails)| *fails).map(|(kind, _, _)| kind).collect()
     }
 
     /// What went wrong in a run: kind, message, and whether the scenario minds.

@@ -34,12 +34,20 @@ pub fn explain(args: args::Explain) -> Ending {
         }
         return super::printed(output::print(&out), Ending::good());
     };
+    let path = std::path::Path::new(&code);
+    if path.exists() {
+        return super::findings::explain(path).unwrap_or_else(|problem| {
+            complain(&problem);
+            Ending::bad(Why::BadInput)
+        });
+    }
     let invariant = Invariant::ALL.into_iter().find(|invariant| invariant.name().eq_ignore_ascii_case(&code));
     let text = match (explained(&code), invariant) {
         (Some(text), _) => format!("{}: {text}\n", code.to_uppercase()),
         (None, Some(invariant)) => format!("{}: {}\n", invariant.name(), invariant.statement()),
         (None, None) => {
-            complain(&format!("nothing is called `{code}`; `cutline explain` lists all codes and invariants"));
+            let hint = "`cutline explain` lists all codes and invariants, and there is no such file";
+            complain(&format!("nothing is called `{code}`; {hint}"));
             return Ending::bad(Why::BadInput);
         }
     };

@@ -91,6 +91,19 @@ fn one(path: &Path, out: &mut String) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// A whole trace and what is to be said of it.
+pub fn read(path: &Path) -> Result<(Meta, Vec<Event>, Report), String> {
+    let place = |error: json::Error| format!("{}:{error}", path.display());
+    let trace = json::read(open(path)?).map_err(place)?;
+    let meta = trace.meta.clone();
+    let events: Vec<Event> = trace.collect::<Result<_, _>>().map_err(place)?;
+    let mut verifier = Verifier::new(&meta);
+    for event in &events {
+        verifier.observe(event);
+    }
+    Ok((meta, events, verifier.finish()))
+}
+
 /// The events of a file that was read before: only a story needs all of them. A pipe can't be read again.
 fn again(path: &Path) -> Vec<Event> {
     if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {

@@ -22,16 +22,22 @@ pub struct Ask<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asks<P> {
     open: Vec<Ask<P>>, // by ticket
+    /// How often all was asked again since the last answer that came in time. It stretches the next pause and does
+    /// nothing else, so it is no part of the encoding: to a search, a delay is no state.
+    rounds: u32,
 }
+
+/// The pause doubles up to so many times.
+const LONGEST: u32 = 10;
 
 impl<P> Default for Asks<P> {
     fn default() -> Self {
-        Asks { open: Vec::new() }
+        Asks { open: Vec::new(), rounds: 0 }
     }
 }
 
 impl<P: Clone> Asks<P> {
-    /// Books a request; the retry timer runs as long as anything is open.
+    /// Books a request; the retry timer runs as long as anything is open. `retry`: the first pause.
     pub fn add(&mut self, purpose: P, request: Request, retry: Nanos, out: &mut Outbox) -> Ticket {
         if self.open.is_empty() {
             out.arm(Timer::Retry, retry);
@@ -47,6 +53,7 @@ impl<P: Clone> Asks<P> {
     pub fn take(&mut self, ticket: Ticket, out: &mut Outbox) -> Option<Ask<P>> {
         let at = self.open.iter().position(|ask| ask.ticket == ticket)?;
         let ask = self.open.remove(at);
+        self.rounds = 0;
         if self.open.is_empty() {
             out.disarm(Timer::Retry);
         }
@@ -58,8 +65,14 @@ impl<P: Clone> Asks<P> {
         self.open.iter().find(|ask| ask.ticket == ticket)
     }
 
-    /// Everything that is open is asked again.
-    pub fn repeat(&mut self) -> impl Iterator<Item = &Ask<P>> {
+    /// Everything that is open is asked again, and what is still open after a pause twice as long as the last one will
+    /// be once more. The answer to an older question is dropped, so a pause that never grew would be a livelock
+    /// wherever an answer takes longer. `retry`: the first pause.
+    pub fn repeat<'a>(&'a mut self, retry: Nanos, out: &mut Outbox) -> impl Iterator<Item = &'a Ask<P>> + use<'a, P> {
+        if !self.open.is_empty() {
+            self.rounds += 1;
+            out.arm(Timer::Retry, Nanos(retry.0.saturating_mul(1 << self.rounds.min(LONGEST))));
+        }
         self.open.iter_mut().map(|ask| {
             ask.again = true;
             &*ask
@@ -98,5 +111,6 @@ impl<P: Clone> Asks<P> {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.open.clear();
+        self.rounds = 0;
     }
 }

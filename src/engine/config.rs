@@ -45,7 +45,7 @@ pub struct Config {
     pub retain: u32,
     /// What to do after a failure.
     pub restart: RestartStrategy,
-    /// How long to wait for an answer before asking again.
+    /// How long to wait for an answer before asking again; twice as long each time, until an answer comes.
     pub retry: Nanos,
     /// Does the end of a channel count as the barrier that it didn't deliver?
     pub checkpoint_after_end: bool,

@@ -408,11 +408,8 @@ impl Coordinator {
 
     fn ask_again(&mut self, out: &mut Outbox) {
         let token = FencingToken(self.me.attempt.0);
-        for ask in self.asks.repeat() {
+        for ask in self.asks.repeat(self.config.retry, out) {
             out.effects.push(Effect::Ask(ask.ticket, token, ask.request.clone()));
-        }
-        if !self.asks.is_empty() {
-            out.arm(Timer::Retry, self.config.retry);
         }
     }
 

@@ -130,15 +130,12 @@ impl<G: BarrierGate<Record>> Subtask<G> {
 
     pub(super) fn on_retry(&mut self, out: &mut Outbox) {
         let token = FencingToken(self.coordinator.map_or(0, |coordinator| coordinator.attempt.0));
-        for ask in self.asks.repeat() {
+        for ask in self.asks.repeat(self.config.retry, out) {
             let effect = match ask.purpose {
                 Purpose::Restore | Purpose::Put(_) => Effect::Ask(ask.ticket, token, ask.request.clone()),
                 _ => Effect::AskLedger(ask.ticket, self.me.attempt, ask.request.clone()),
             };
             out.effects.push(effect);
-        }
-        if !self.asks.is_empty() {
-            out.arm(Timer::Retry, self.config.retry);
         }
     }
 }

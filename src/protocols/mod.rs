@@ -73,6 +73,13 @@ pub static PROTOCOLS: &[Protocol] = &[
         processes::ack_early,
         "acknowledges at the snapshot, not when it is stored"
     ),
+    row!(
+        "ack-before-flush",
+        "I9",
+        "slow_upsert",
+        processes::flush_unasked,
+        "a sink that writes at once acknowledges before its writes have arrived"
+    ),
     row!("quorum-of-one", "I4", "diamond", processes::quorum_of_one, "one ack completes a checkpoint (B31)"),
     row!("commit-on-prepare", "I11", "diamond", processes::commit_early, "commits when prepared, not when complete"),
     row!(

@@ -16,6 +16,7 @@ enum Whom {
     Sources,
     Inner,
     Sinks,
+    Writers,
     Subtasks,
 }
 
@@ -29,6 +30,7 @@ fn is(whom: &Whom, topology: &Topology, task: TaskId) -> bool {
         Whom::Sources => matches!(role, Role::Source { .. }),
         Whom::Inner => matches!(role, Role::Inner),
         Whom::Sinks => matches!(role, Role::Sink(SinkKind::TwoPhase)),
+        Whom::Writers => matches!(role, Role::Sink(SinkKind::Upsert | SinkKind::Print)),
         Whom::Subtasks => true,
     }
 }
@@ -87,6 +89,28 @@ impl Mischief for AckEarly {
 }
 
 plant!(ack_early, Subtasks, |_, _| AckEarly::default());
+
+// Takes what was handed over for written: answers the sink's own question at the next opportunity.
+#[derive(Clone, Debug, Default)]
+struct FlushUnasked(Vec<Ticket>);
+
+impl Mischief for FlushUnasked {
+    fn again(&mut self, _input: &Input) -> Option<Input> {
+        self.0.pop().map(|ticket| Input::Reply(ticket, Reply::Done))
+    }
+
+    fn effects(&mut self, effects: &mut Vec<Effect>) {
+        effects.retain(|effect| {
+            let Effect::AskLedger(ticket, _, Request::Flush) = effect else { return true };
+            if !self.0.contains(ticket) {
+                self.0.push(*ticket);
+            }
+            false
+        });
+    }
+}
+
+plant!(flush_unasked, Writers, |_, _| FlushUnasked::default());
 
 // Holds barriers back until one more record has been sent.
 #[derive(Clone, Debug, Default)]

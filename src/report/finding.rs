@@ -83,6 +83,8 @@ pub struct Finding {
     pub digest: Option<u64>,
     /// The plan of that run, as JSON; kept if asked for.
     pub plan: Option<String>,
+    /// How small it could be made, and where that is kept.
+    pub shrunk: Option<String>,
     /// A command that shows it again.
     pub reproduce: String,
 }

@@ -134,6 +134,8 @@ struct FindingPart<'a> {
     digest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shrunk: Option<&'a str>,
     reproduce: &'a str,
 }
 
@@ -347,6 +349,7 @@ fn finding(finding: &Finding) -> FindingPart<'_> {
         seed: finding.seed.map(seed),
         digest: finding.digest.map(|digest| format!("{digest:016x}")),
         plan: finding.plan.as_ref().and_then(|plan| serde_json::from_str(plan).ok()),
+        shrunk: finding.shrunk.as_deref(),
         reproduce: &finding.reproduce,
     }
 }

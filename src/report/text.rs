@@ -218,6 +218,9 @@ pub fn finding(finding: &Finding) -> String {
     if let Some(plan) = &finding.plan {
         let _ = writeln!(out, "  plan: {plan}");
     }
+    if let Some(shrunk) = &finding.shrunk {
+        let _ = writeln!(out, "  shrunk to {shrunk}");
+    }
     let _ = writeln!(out, "  reproduce: {}", finding.reproduce);
     out
 }

@@ -180,8 +180,8 @@ impl Log {
         if let Kind::Txn { op: TxnOp::Prepare, txn, outcome: Outcome::Ok, .. } = kind {
             self.continued.prepared.insert(txn);
         }
-        let at =
-            service(process, &mut self.continued.counts[process.index() - self.topology.store().index()], Nanos(0));
+        let count = &mut self.continued.counts[process.index() - self.topology.store().index()];
+        let at = service(process, count, 1, Nanos(0));
         self.event(&at.event(kind));
     }
 
@@ -193,7 +193,7 @@ impl Log {
             self.continued.shown[vertex.index()] += 1;
             let count = &mut self.continued.counts[ledger.index() - self.topology.store().index()];
             let shown = Shown { position, from: batch.from, txn: batch.txn };
-            let event = service(ledger, count, Nanos(0)).visible(&shown, record);
+            let event = service(ledger, count, 1, Nanos(0)).visible(&shown, record);
             self.event(&event);
         }
     }

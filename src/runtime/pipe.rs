@@ -283,7 +283,7 @@ mod tests {
     fn a_barrier_arrives_at_once_and_can_pass_what_is_ahead_of_it() {
         let (mut sender, mut receiver) = ends(100);
         receiver.open();
-        (0..30).for_each(|n| drop(sender.push_record(record(n))));
+        (0..30).for_each(|n| _ = sender.push_record(record(n)));
         receiver.fetch();
         assert_eq!(offset(receiver.pop()), Some(0));
         let barrier = Barrier { id: CheckpointId(1), overtakes: true };
@@ -301,7 +301,7 @@ mod tests {
     fn whoever_waits_for_room_is_told_when_there_is_some() {
         let (mut sender, mut receiver) = ends(8);
         receiver.open();
-        (0..8).for_each(|n| drop(sender.push_record(record(n))));
+        (0..8).for_each(|n| _ = sender.push_record(record(n)));
         sender.flush();
         assert!(sender.full() && sender.wait());
         receiver.fetch();

@@ -6,6 +6,7 @@
 //! faults tied to protocol events; one in three is long, with faults at any time; and in many of them some
 //! channels are much slower than others.
 
+use super::calm::calm;
 use super::draw_faults::draw_faults;
 use super::names::Places;
 use super::open::Lean;
@@ -47,6 +48,9 @@ impl Style {
 /// Closes everything that a scenario leaves open.
 pub fn draw(scenario: &Scenario, seed: u64) -> Scenario {
     let mut s = scenario.clone();
+    if s.calm {
+        calm(&mut s);
+    }
     let mut dice = Dice::new(seed, stream::SETTINGS);
     let style = Style::of(seed);
     dice.word(); // the style's

@@ -4,6 +4,7 @@
 //! scenario into tables. The room knows nothing of how a run goes, and nothing of how it is judged.
 
 pub mod build;
+pub mod calm;
 pub mod diagnose;
 pub mod draw;
 pub mod exhaust;
@@ -12,6 +13,7 @@ pub mod explain;
 pub mod faults;
 pub mod load;
 pub mod open;
+pub mod print;
 pub mod schema;
 pub mod spec;
 

@@ -88,6 +88,41 @@ impl<'a> Places<'a> {
     }
 }
 
+impl Scenario {
+    /// The names of all channels of a closed scenario, in the order of the topology.
+    pub fn channels(&self) -> Vec<String> {
+        let places = Places::new(&self.job);
+        (0..places.channels).map(|n| places.channel(n)).collect()
+    }
+
+    /// Takes out of a closed scenario what names a process, a channel or a host that its job doesn't have.
+    pub fn drop_dangling(&mut self) {
+        let places = Places::new(&self.job);
+        let subtasks: Vec<String> = (0..places.subtasks).map(|n| places.subtask(n)).collect();
+        let hosts = places.hosts;
+        let channels = self.channels();
+        let service = |name: &str| name == "coordinator" || name == "store";
+        let vertices: Vec<&str> = self.job.vertices.iter().map(|v| v.id.as_str()).collect();
+        let ledger = |name: &str| name.strip_prefix("ledger/").is_some_and(|id| vertices.contains(&id));
+        let known = |name: &String| subtasks.contains(name) || service(name) || ledger(name);
+        self.faults.script.retain(|entry| {
+            let there = entry.after.as_ref().and_then(|after| after.process.as_ref()).is_none_or(known);
+            there
+                && match &entry.what {
+                    Do::Crash(process) | Do::Suspect(process) => known(process),
+                    Do::Tear { process, .. }
+                    | Do::Stall { process, .. }
+                    | Do::DelayControl { process, .. }
+                    | Do::LoseControl { process, .. } => known(process),
+                    Do::PauseLink { link, .. } | Do::SlowLink { link, .. } => channels.contains(link),
+                    Do::CrashHost(host) | Do::PauseHost { host, .. } => u64::from(*host) < hosts,
+                    _ => true,
+                }
+        });
+        self.sim.slower.retain(|name, _| channels.contains(name));
+    }
+}
+
 fn joined(id: &str, n: u64) -> String {
     let mut name = String::with_capacity(id.len() + 4);
     let _ = write!(name, "{id}/{n}");

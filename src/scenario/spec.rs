@@ -59,6 +59,10 @@ pub struct Scenario {
     /// What `cutline check` explores. Absent: one early checkpoint, no fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Exhaust>,
+    /// What isn't said here has one fixed value each instead of being drawn, and nothing goes wrong but what the
+    /// script says: such a scenario needs no seed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub calm: bool,
     /// How many seeds are run when nobody says otherwise.
     #[serde(default = "Scenario::seeds")]
     #[schemars(range(min = 1))]
@@ -99,11 +103,11 @@ pub struct Job {
 }
 
 impl Job {
-    fn hosts() -> Open<1, 256> {
+    pub(super) fn hosts() -> Open<1, 256> {
         Open::Between { min: 1, max: 3 }
     }
 
-    fn capacity() -> Open<1, 100_000> {
+    pub(super) fn capacity() -> Open<1, 100_000> {
         Open::Between { min: 2, max: 32 }
     }
 }
@@ -230,7 +234,7 @@ pub enum Data {
 }
 
 impl Data {
-    fn keys() -> Open<1, 1_000_000> {
+    pub(super) fn keys() -> Open<1, 1_000_000> {
         Open::Between { min: 1, max: 24 }
     }
 
@@ -315,7 +319,7 @@ pub struct Checkpoints {
     pub retain: Open<1, 1000>,
     /// What to do when the job has failed.
     pub restart: Restart,
-    /// How long to wait for an answer before asking again.
+    /// How long to wait for an answer before asking again; twice as long each time, until an answer comes.
     pub retry_ms: SomeMs,
     /// Does the end of a channel count as the barrier that it didn't deliver?
     pub checkpoint_after_end: Pick<bool>,

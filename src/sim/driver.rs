@@ -228,22 +228,37 @@ impl Driver {
         }
     }
 
-    /// A source's partition is to be read when its pace allows.
+    /// Where a source's partition is: the job attempt's slots, and which of them.
     #[inline]
-    pub(super) fn read(&mut self, who: Incarnation, slot: u32, read_now: bool) {
-        let now = self.now;
-        let at = self.position(who.attempt);
-        let slots = &mut self.slots[at];
-        let heads = slots.heads.len() as u32;
+    fn read_slot(&mut self, who: Incarnation, slot: u32) -> (usize, usize) {
+        let slots = self.position(who.attempt);
+        let reads = &self.slots[slots].reads;
         let this = |read: &ReadSlot| read.who == who && read.slot == slot;
-        let at = match slots.reads.get(self.last_read) {
-            Some(read) if this(read) => self.last_read,
-            _ => slots.reads.iter().position(this).expect("a source has a slot for every partition"),
-        };
+        match reads.get(self.last_read) {
+            Some(read) if this(read) => (slots, self.last_read),
+            _ => (slots, reads.iter().position(this).expect("a source has a slot for every partition")),
+        }
+    }
+
+    /// How many records are left of the batch that a source is reading: at least 1.
+    pub(super) fn left_of_batch(&mut self, who: Incarnation, slot: u32) -> u32 {
+        let (slots, at) = self.read_slot(who, slot);
+        let read = &self.slots[slots].reads[at];
+        self.plan.pace[read.partition.index()].batch.saturating_sub(read.in_batch).max(1)
+    }
+
+    /// A source's partition is to be read when its pace allows.
+    /// `taken`: how many records of its batch were read just now.
+    #[inline]
+    pub(super) fn read(&mut self, who: Incarnation, slot: u32, taken: u32) {
+        let now = self.now;
+        let (slots, at) = self.read_slot(who, slot);
+        let slots = &mut self.slots[slots];
+        let heads = slots.heads.len() as u32;
         let read = &mut slots.reads[at];
-        if read_now {
+        if taken > 0 {
             let pace = self.plan.pace[read.partition.index()];
-            read.in_batch += 1;
+            read.in_batch += taken;
             if read.in_batch >= pace.batch {
                 read.in_batch = 0;
                 read.next = now + pace.pause.0;
@@ -343,7 +358,7 @@ impl Driver {
 }
 
 /// The protocol event that a line is, and its checkpoint.
-fn point(kind: &Kind) -> Option<(PointKind, Option<CheckpointId>)> {
+pub(super) fn point(kind: &Kind) -> Option<(PointKind, Option<CheckpointId>)> {
     Some(match kind {
         Kind::Trigger { checkpoint, .. } => (PointKind::Trigger, Some(*checkpoint)),
         Kind::BarIn { checkpoint, .. } => (PointKind::BarIn, Some(*checkpoint)),
@@ -418,6 +433,26 @@ impl Observer for Driver {
             self.visible_sum = self.visible_sum.wrapping_add(value as u64);
         }
         self.keep(|| at.visible(shown, record));
+    }
+
+    fn records_visible(&mut self, at: Spot, shown: &Shown, records: &[Record]) {
+        self.digest.visible_all(at, shown, records);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.visible_all(at, shown, records);
+        }
+        for record in records {
+            if let Datum::Int(value) = record.value {
+                self.visible_sum = self.visible_sum.wrapping_add(value as u64);
+            }
+        }
+        if let Some(events) = &mut self.capture {
+            events.extend(Shown::lines(at, shown, records).map(|(at, shown, record)| at.visible(&shown, record)));
+        }
+    }
+
+    #[inline]
+    fn again(&mut self, due: u64) -> bool {
+        due <= self.now && self.untouched() && self.queue.quiet()
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 
 pub mod driver;
 pub mod follow;
+pub mod moments;
 pub mod queue;
 pub mod run;
 pub mod schedule;

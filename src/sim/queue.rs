@@ -15,6 +15,8 @@ pub struct Queue {
     line: VecDeque<u32>,
     /// The top was taken and is still in its place: the next push goes there, which spares a climb.
     hole: bool,
+    /// When the earliest entry of the heap is due that wasn't taken, if that is known.
+    earliest: Option<u64>,
 }
 
 impl Queue {
@@ -32,6 +34,7 @@ impl Queue {
     fn climb(&mut self, due: u64, payload: u32) {
         let key = (due as u128) << 64 | (self.sequence as u128) << 32 | payload as u128;
         self.sequence = self.sequence.wrapping_add(1);
+        self.earliest = None;
         if self.hole {
             self.hole = false;
             return self.sink(key);
@@ -52,25 +55,42 @@ impl Queue {
     /// Takes the earliest entry: when, and what.
     #[inline]
     pub fn pop(&mut self) -> Option<(u64, u32)> {
-        if !self.line.is_empty() && self.earliest().is_none_or(|due| due > self.now) {
+        if !self.line.is_empty() && self.earliest() > self.now {
             return self.line.pop_front().map(|payload| (self.now, payload));
         }
         if self.hole {
             self.fill();
         }
+        self.earliest = None;
         let top = *self.heap.first()?;
         self.hole = true;
         self.now = self.now.max((top >> 64) as u64);
         Some(((top >> 64) as u64, top as u32))
     }
 
-    /// When the earliest entry of the heap is due.
-    #[inline]
-    fn earliest(&mut self) -> Option<u64> {
-        if self.hole {
-            self.fill();
+    /// Is nothing due by the time that it is now?
+    #[inline(always)]
+    pub fn quiet(&mut self) -> bool {
+        self.line.is_empty() && self.earliest() > self.now
+    }
+
+    /// When the earliest entry of the heap is due that wasn't taken; the end of time if there is none.
+    #[inline(always)]
+    fn earliest(&mut self) -> u64 {
+        match self.earliest {
+            Some(due) => due,
+            None => self.look(),
         }
-        self.heap.first().map(|top| (top >> 64) as u64)
+    }
+
+    /// The same, found out. With a hole at the top it is one of the four below.
+    #[inline(never)]
+    fn look(&mut self) -> u64 {
+        let first = self.hole as usize;
+        let candidates = self.heap.iter().skip(first).take(1 + 3 * first);
+        let due = candidates.map(|key| (key >> 64) as u64).min().unwrap_or(u64::MAX);
+        self.earliest = Some(due);
+        due
     }
 
     /// Closes the hole at the top.
@@ -148,6 +168,9 @@ mod tests {
             queue.push(due, i);
             model.insert((due, i));
             for _ in 0..(word >> 40) & 1 {
+                if word >> 41 & 1 == 0 {
+                    assert_eq!(queue.quiet(), model.first().is_none_or(|(due, _)| *due > now));
+                }
                 let popped = queue.pop();
                 assert_eq!(popped, model.pop_first());
                 now = popped.map_or(now, |(due, _)| due.max(now));

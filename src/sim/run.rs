@@ -155,8 +155,8 @@ impl Sim {
     fn run_out(&mut self, until: Option<u64>) {
         while let Some(due) = self.driver.next() {
             match due {
-                Due::Head(job, channel) => self.head(job, channel),
-                Due::Read(who, slot) => self.read(who, slot),
+                Due::Head(job, channel) => self.head(job, channel, self.most(until)),
+                Due::Read(who, slot) => self.read(who, slot, self.most(until)),
                 Due::Rare(rare) => {
                     let before = self.driver.digest.events();
                     self.rare(rare);
@@ -174,6 +174,12 @@ impl Sim {
             }
         }
         self.note(Move::Quiesce, Kind::Quiesce);
+    }
+
+    /// So many steps may be taken before somebody looks whether to go on.
+    #[inline]
+    fn most(&self, until: Option<u64>) -> u32 {
+        if until.is_some() { 1 } else { 0x100 - (self.steps & 0xff) as u32 }
     }
 
     fn note(&mut self, note: Move, kind: Kind) {
@@ -204,10 +210,10 @@ impl Sim {
     }
 
     #[inline]
-    fn head(&mut self, job: Attempt, channel: ChannelId) {
+    fn head(&mut self, job: Attempt, channel: ChannelId, most: u32) {
         if self.smooth {
-            if let Offered::Taken(next) = self.world.offer(job, channel, &mut self.driver) {
-                self.steps += 1;
+            if let Offered::Taken(taken, next) = self.world.offer(job, channel, most, &mut self.driver) {
+                self.steps += taken as u64;
                 if let Some(due) = next {
                     self.driver.head(job, channel, due);
                 }
@@ -232,11 +238,13 @@ impl Sim {
     }
 
     #[inline]
-    fn read(&mut self, who: Incarnation, slot: u32) {
+    fn read(&mut self, who: Incarnation, slot: u32, most: u32) {
         if self.smooth {
-            if self.world.offer_read(who, slot, &mut self.driver) {
-                self.steps += 1;
-                self.driver.read(who, slot, true);
+            let most = most.min(self.driver.left_of_batch(who, slot));
+            let taken = self.world.offer_read(who, slot, most, &mut self.driver);
+            if taken > 0 {
+                self.steps += taken as u64;
+                self.driver.read(who, slot, taken);
                 self.touched();
             }
             return;
@@ -249,7 +257,7 @@ impl Sim {
             return self.driver.later(until, Rare::Choice(choice));
         }
         self.make(choice);
-        self.driver.read(who, slot, true);
+        self.driver.read(who, slot, 1);
         self.touched();
     }
 
@@ -334,7 +342,7 @@ impl Sim {
         if life.full == 0 {
             for slot in 0..subtask.partitions.len() as u32 {
                 if self.world.enabled(Choice::Read(who, slot)) {
-                    self.driver.read(who, slot, false);
+                    self.driver.read(who, slot, 0);
                 }
             }
         }
@@ -389,7 +397,7 @@ impl Sim {
         match choice {
             Choice::Tell(from, to) => self.tell(from, to),
             Choice::Apply(ask) => self.serve(ask),
-            Choice::Read(who, slot) => self.read(who, slot),
+            Choice::Read(who, slot) => self.read(who, slot, 1),
             Choice::Overtake(_, channel) => {
                 let to = self.setup.topology.channels[channel.index()].to;
                 match self.paused(to) {

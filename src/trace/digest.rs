@@ -70,6 +70,11 @@ impl TraceDigest {
         self.word(at, record_word(line, record));
     }
 
+    /// Adds the events that records became visible, one after another: `at` and `shown` are the first one's.
+    pub fn visible_all(&mut self, at: Spot, shown: &Shown, records: &[Record]) {
+        Shown::lines(at, shown, records).for_each(|(at, shown, record)| self.visible(at, &shown, record));
+    }
+
     #[inline(always)]
     fn word(&mut self, at: Spot, word: u64) {
         self.overall = chain(self.overall, word);

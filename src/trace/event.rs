@@ -121,6 +121,23 @@ pub struct Shown {
     pub txn: Option<Txn>,
 }
 
+impl Shown {
+    /// Lines of records that became visible one after another: `at` and `shown` are the first one's.
+    #[inline(always)]
+    pub fn lines<'a>(
+        at: Spot,
+        shown: &Shown,
+        records: &'a [Record],
+    ) -> impl Iterator<Item = (Spot, Shown, &'a Record)> + use<'a> {
+        let first = *shown;
+        let line = move |(i, record)| {
+            let shown = Shown { position: first.position + i as u64, ..first };
+            (Spot { n: at.n + i as u32, ..at }, shown, record)
+        };
+        records.iter().enumerate().map(line)
+    }
+}
+
 /// How a request to the store or a ledger went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {

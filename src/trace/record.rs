@@ -78,11 +78,12 @@ impl Recorder {
     }
 }
 
-/// Where the next event is of a process that has one life only: the store, a ledger, the environment. `n` counts its events.
+/// Where the next events are of a process that has one life only: the store, a ledger, the environment. The first of
+/// so many; `n` counts its events.
 #[inline]
-pub fn service(process: TaskId, n: &mut u32, time: Nanos) -> Spot {
+pub fn service(process: TaskId, n: &mut u32, events: u32, time: Nanos) -> Spot {
     let spot = Spot { process, attempt: Attempt(1), n: *n, time };
-    *n += 1;
+    *n += events;
     spot
 }
 

@@ -46,9 +46,28 @@ impl Balance {
         }
     }
 
-    /// The same for integers.
-    #[inline]
+    /// The same for integers. Nearly always an entry is at home, and isn't over after this.
+    #[inline(always)]
     pub fn integers(&mut self, key: i64, value: i64, times: i32) -> i64 {
+        let (group, member) = (value >> NEIGHBOURS.ilog2(), value as usize % NEIGHBOURS);
+        let at = place(key, group) & self.entries.len().wrapping_sub(1);
+        if let Some(entry) = self.entries.get_mut(at)
+            && entry.key == key
+            && entry.group == group
+        {
+            let before = entry.times[member];
+            let left = before as i32 + times;
+            let live = entry.live + (left != 0) as u32 - (before != 0) as u32;
+            if entry.live > 0 && live > 0 && left as i16 as i32 == left && self.large.is_empty() {
+                (entry.live, entry.times[member]) = (live, left as i16);
+                return left as i64;
+            }
+        }
+        self.probe(key, value, times)
+    }
+
+    #[inline(never)]
+    fn probe(&mut self, key: i64, value: i64, times: i32) -> i64 {
         if !self.large.is_empty()
             && let Some(left) = self.add_large(key, value, times)
         {
@@ -104,7 +123,7 @@ impl Balance {
     #[inline(never)]
     fn make_room(&mut self, key: i64, value: i64, times: i32) -> i64 {
         self.grow();
-        self.integers(key, value, times)
+        self.probe(key, value, times)
     }
 
     /// The place `gap` has become free: whoever can't be found past a gap moves into it.

@@ -11,7 +11,7 @@ use super::reference::{Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
-use crate::trace::event::{Event, Guarantee, Kind, Outcome, Spot};
+use crate::trace::event::{Event, Guarantee, Kind, Outcome, Shown, Spot};
 use crate::trace::{Datum, Record, StoreKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +39,9 @@ struct Sink {
     last: BTreeMap<Datum, [Option<Datum>; 2]>,
 }
 
+/// So many records are put through the reference run at once.
+const TOGETHER: usize = 256;
+
 /// The fold.
 #[derive(Clone, Debug)]
 pub struct ExactlyOnce {
@@ -47,6 +50,10 @@ pub struct ExactlyOnce {
     depth: Depth,
     reference: Reference,
     next: Vec<u64>,
+    /// Keys and values that were read and are still to go through the reference run, in single file, all along the
+    /// same vertices: those of the partition at hand.
+    waiting: Vec<(i64, i64)>,
+    waiting_from: PartitionId,
     sent_expected: Vec<Tally>,
     sinks: Vec<Option<Sink>>,
     saved: Saved<Tally>,
@@ -78,6 +85,8 @@ impl ExactlyOnce {
             depth,
             reference: Reference::new(topology),
             next: vec![0; topology.partitions as usize],
+            waiting: Vec::with_capacity(TOGETHER),
+            waiting_from: PartitionId(0),
             sent_expected: vec![Tally::default(); vertices.len()],
             sinks: vertices.iter().map(|v| &v.role).enumerate().map(sink).collect(),
             saved: Saved::new(topology.len()),
@@ -99,33 +108,55 @@ impl ExactlyOnce {
             return; // read before, in an abandoned history
         }
         *next = record.id.offset.0.saturating_add(1);
-        let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
         if let (Datum::Int(key), Datum::Int(value)) = (&record.key, &record.value)
-            && let Some((line, chains)) = self.reference.line(partition, *key)
+            && self.reference.in_file(partition, *key)
         {
-            let mut value = *value;
-            for v in line {
-                match chains[*v].integers(*key, value) {
-                    Some(emitted) => value = emitted,
-                    None => return,
-                }
-                match &mut sinks[*v] {
-                    None => sent[*v].integers(*key, value),
-                    Some(sink) if full && sink.kind != SinkKind::Upsert => _ = sink.balance.integers(*key, value, 1),
-                    Some(sink) => sink.expect(&Datum::Int(*key), &Datum::Int(value), full),
-                }
+            if self.waiting.len() == TOGETHER || !self.reference.together(self.waiting_from, partition) {
+                self.settle();
             }
+            self.waiting_from = partition;
+            self.waiting.push((*key, *value));
             return;
         }
+        self.settle();
+        let (sent, sinks, full) = (&mut self.sent_expected, &mut self.sinks, self.depth == Depth::Full);
         self.reference.read(partition, record, &mut |v, key, value| match &mut sinks[v] {
             None => sent[v].add(key, value),
             Some(sink) => sink.expect(key, value, full),
         });
     }
 
+    /// What waits goes through the reference run: all through one vertex, then all through the next.
+    #[inline(never)]
+    fn settle(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let (waiting, full) = (&mut self.waiting, self.depth == Depth::Full);
+        let (line, chains) = self.reference.line(self.waiting_from);
+        for v in line {
+            chains[*v].integers(waiting);
+            match &mut self.sinks[*v] {
+                None => {
+                    let tally = &mut self.sent_expected[*v];
+                    waiting.iter().for_each(|(key, value)| tally.integers(*key, *value));
+                }
+                Some(sink) if full && sink.kind != SinkKind::Upsert => {
+                    waiting.iter().for_each(|(key, value)| _ = sink.balance.integers(*key, *value, 1));
+                }
+                Some(sink) => {
+                    let expect = |(key, value): &(i64, i64)| sink.expect(&Datum::Int(*key), &Datum::Int(*value), full);
+                    waiting.iter().for_each(expect);
+                }
+            }
+        }
+        waiting.clear();
+    }
+
     /// A line of a ledger that shows a record.
     #[inline(always)]
     pub(super) fn visible(&mut self, at: Spot, record: &Record) -> Seen {
+        self.settle();
         let v = at.process.index().wrapping_sub(self.topology.len() + 2);
         let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
         if sink.kind == SinkKind::Upsert {
@@ -146,6 +177,31 @@ impl ExactlyOnce {
         self.once_more(at, record)
     }
 
+    /// Does it count each record that this ledger shows, and nothing else?
+    pub(super) fn counts(&self, ledger: TaskId) -> bool {
+        let sink = self.sinks.get(ledger.index().wrapping_sub(self.topology.len() + 2)).and_then(|sink| sink.as_ref());
+        self.depth == Depth::Full && self.output.is_none() && sink.is_some_and(|sink| sink.kind != SinkKind::Upsert)
+    }
+
+    /// Lines of a ledger that it counts.
+    pub(super) fn visible_all<'a>(
+        &mut self,
+        ledger: TaskId,
+        lines: impl Iterator<Item = (Spot, Shown, &'a Record)>,
+    ) -> Seen {
+        self.settle();
+        let v = ledger.index().wrapping_sub(self.topology.len() + 2);
+        let Some(Some(sink)) = self.sinks.get_mut(v) else { return Ok(()) };
+        let repeats = self.guarantee == Guarantee::AtLeastOnce;
+        for (at, _, record) in lines {
+            let left = sink.balance.add(&record.key, &record.value, -1);
+            if left < 0 && !repeats {
+                return self.once_more(at, record);
+            }
+        }
+        Ok(())
+    }
+
     #[cold]
     fn once_more(&mut self, at: Spot, record: &Record) -> Seen {
         let what = format!(
@@ -161,6 +217,7 @@ impl ExactlyOnce {
 
     /// The next line, unless it is one of a record. What was sent is counted beside the cuts.
     pub fn observe(&mut self, event: &Event, cut: &mut Cut) -> Seen {
+        self.settle();
         match &event.kind {
             Kind::Begin { job, base, outcome: Outcome::Ok, .. } => self.begun.add(*job, *base),
             Kind::Snap { checkpoint, .. } => {

@@ -106,7 +106,7 @@ impl Verifier {
     #[inline(always)]
     pub fn read(&mut self, at: Spot, partition: PartitionId, record: &Record) -> bool {
         self.events += 1;
-        if !self.wellformed.reads(at.process, partition, record.id) {
+        if !self.wellformed.reads(at.process, partition, &record.id) {
             let undefined = self.wellformed.undefined(at);
             return self.undefined(undefined);
         }
@@ -154,6 +154,31 @@ impl Verifier {
             return self.note(output) || new;
         }
         self.replayed(|| at.visible(shown, record)) || new
+    }
+
+    /// Records become visible, one line after another: `at` and `shown` are the first one's. What the lines have in
+    /// common is looked at once, if it is what is expected.
+    pub fn visible_all(&mut self, at: Spot, shown: &Shown, records: &[Record]) {
+        let count = records.len() as u64;
+        let lines = Shown::lines(at, shown, records);
+        match &mut self.output {
+            Output::Reference(fold)
+                if fold.counts(at.process)
+                    && self.wellformed.shows(at.process, shown.from, &shown.txn)
+                    && self.wellformed.expects(at, count)
+                    && self.visible.expects(at, shown.position, count)
+                    && self.transactions.expects(at, shown, count) =>
+            {
+                self.events += count;
+                self.seen[0] = true;
+                self.wellformed.pass(at.process, count);
+                self.visible.pass(at.process, count);
+                self.transactions.pass(at.process, count);
+                let output = fold.visible_all(at.process, lines);
+                self.note(output);
+            }
+            _ => lines.for_each(|(at, shown, record)| _ = self.visible(at, &shown, record)),
+        }
     }
 
     /// Where output is judged by replay, the line is needed as an event.

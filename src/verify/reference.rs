@@ -70,18 +70,22 @@ impl Operator {
         n
     }
 
-    /// What a record of integers becomes; nothing: it is dropped. Only for kinds that `plain` names, and keys that
-    /// have their counter in the table.
-    #[inline(always)]
-    fn integers(&mut self, key: i64, value: i64) -> Option<i64> {
-        match &self.kind {
-            OperatorKind::Map { add } => Some(value.wrapping_add(*add)),
+    /// What records of integers become, keys and values, one after another. Only for kinds that `plain` names, and
+    /// keys that have their counter in the table.
+    fn integers(&mut self, records: &mut Vec<(i64, i64)>) {
+        match self.kind {
+            OperatorKind::Map { add } => records.iter_mut().for_each(|(_, value)| *value = value.wrapping_add(add)),
             OperatorKind::Filter { drop_multiples_of } => {
-                (key.checked_rem(*drop_multiples_of).unwrap_or(0) != 0).then_some(value)
+                records.retain(|(key, _)| key.checked_rem(drop_multiples_of).unwrap_or(0) != 0);
             }
-            OperatorKind::KeyedCount => Some(self.dense_count(key as usize)),
-            OperatorKind::Distinct => (self.dense_count(key as usize) == 1).then_some(1),
-            _ => Some(value),
+            OperatorKind::KeyedCount => {
+                records.iter_mut().for_each(|(key, value)| *value = self.dense_count(*key as usize));
+            }
+            OperatorKind::Distinct => {
+                records.retain(|(key, _)| self.dense_count(*key as usize) == 1);
+                records.iter_mut().for_each(|(_, value)| *value = 1);
+            }
+            _ => {}
         }
     }
 
@@ -217,13 +221,10 @@ impl Chain {
         Chain { operators, side: 0, stack: Vec::new(), choices: VecDeque::new() }
     }
 
-    /// What a record of integers becomes, if all operators are plain; nothing: it is dropped.
-    #[inline(always)]
-    pub fn integers(&mut self, key: i64, mut value: i64) -> Option<i64> {
-        for operator in &mut self.operators {
-            value = operator.integers(key, value)?;
-        }
-        Some(value)
+    /// What records of integers become, keys and values, if all operators are plain. All go through one operator
+    /// before any goes through the next, which makes no difference to what comes out.
+    pub fn integers(&mut self, records: &mut Vec<(i64, i64)>) {
+        self.operators.iter_mut().for_each(|operator| operator.integers(records));
     }
 
     /// Takes a record and gives what comes out. What still waits for a choice of an earlier record is gone.
@@ -389,13 +390,22 @@ impl Reference {
         Reference { chains, edges, sources, lines, work: Vec::new() }
     }
 
-    /// If records of this partition with this key go in single file, as integers: the vertices that they pass, one
-    /// after another, and the chains of all vertices.
+    /// Do records of this partition with this key go in single file, as integers?
     #[inline(always)]
-    pub fn line(&mut self, partition: PartitionId, key: i64) -> Option<(&[usize], &mut [Chain])> {
-        let line = &self.lines[partition.index()];
-        let plain = (key as u64) < DENSE_KEYS as u64 && !line.is_empty();
-        plain.then_some((line, &mut self.chains))
+    pub fn in_file(&self, partition: PartitionId, key: i64) -> bool {
+        (key as u64) < DENSE_KEYS as u64 && !self.lines[partition.index()].is_empty()
+    }
+
+    /// Do records of these partitions go the same way?
+    #[inline(always)]
+    pub fn together(&self, one: PartitionId, other: PartitionId) -> bool {
+        self.sources[one.index()] == self.sources[other.index()]
+    }
+
+    /// The vertices that records of a partition pass one after another, where they go in single file, and the chains
+    /// of all vertices.
+    pub fn line(&mut self, partition: PartitionId) -> (&[usize], &mut [Chain]) {
+        (&self.lines[partition.index()], &mut self.chains)
     }
 
     /// A record is read. `out` gets key and value of everything that any vertex emits because of it.

@@ -128,6 +128,22 @@ impl Transactions {
         }
     }
 
+    /// Are so many records of this transaction to be shown next?
+    pub(super) fn expects(&self, at: Spot, shown: &Shown, count: u64) -> bool {
+        let showing = &self.showing[at.process.index()];
+        self.two_phase[at.process.index()]
+            && showing.is_some_and(|showing| {
+                shown.txn == Some(showing.txn) && showing.left >= count && shown.from.task == showing.txn.task
+            })
+    }
+
+    /// Counts records that were expected.
+    pub(super) fn pass(&mut self, ledger: TaskId, count: u64) {
+        if let Some(showing) = &mut self.showing[ledger.index()] {
+            showing.left -= count;
+        }
+    }
+
     fn change(&mut self, event: &Event, op: TxnOp, txn: Txn, records: u64, outcome: Outcome) -> Seen {
         let vertex = self.topology.subtasks[txn.task.index()].vertex;
         if outcome == Outcome::Ok && self.topology.ledger(vertex) != event.process {

@@ -41,6 +41,17 @@ impl Visible {
         Ok(())
     }
 
+    /// Is this the next position, with room for so many, where nothing but positions is looked at?
+    pub(super) fn expects(&self, at: Spot, position: u64, count: u64) -> bool {
+        let process = at.process.index();
+        self.next[process] == position && position.checked_add(count).is_some() && !self.upsert[process]
+    }
+
+    /// Counts positions that were expected.
+    pub(super) fn pass(&mut self, ledger: TaskId, count: u64) {
+        self.next[ledger.index()] += count;
+    }
+
     fn upsert(&mut self, ledger: TaskId, key: &Datum, id: RecordId) {
         match self.newest.get_mut(&(ledger, key.clone())) {
             Some(last) => {

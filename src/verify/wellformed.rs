@@ -49,7 +49,7 @@ impl WellFormed {
             && match &event.kind {
                 Kind::Send { channel, .. } => self.owns(event.process, *channel, true),
                 Kind::Apply { channel, .. } => self.owns(event.process, *channel, false),
-                Kind::Read { partition, record } => self.reads(event.process, *partition, record.id),
+                Kind::Read { partition, record } => self.reads(event.process, *partition, &record.id),
                 Kind::Visible { from, txn, .. } => self.shows(event.process, *from, txn),
                 _ => self.defined_rare(event),
             }
@@ -62,7 +62,7 @@ impl WellFormed {
 
     /// Does this subtask read this partition, and is the record one of it?
     #[inline(always)]
-    pub(super) fn reads(&self, task: TaskId, partition: PartitionId, id: RecordId) -> bool {
+    pub(super) fn reads(&self, task: TaskId, partition: PartitionId, id: &RecordId) -> bool {
         id.partition == partition && self.readers.get(partition.index()) == Some(&task)
     }
 
@@ -137,6 +137,17 @@ impl WellFormed {
         let next = cursor.attempt == at.attempt && cursor.next == at.n;
         cursor.next = cursor.next.wrapping_add(next as u32);
         next
+    }
+
+    /// Is the line the next one of the life that was heard of last, with room for so many?
+    pub(super) fn expects(&self, at: Spot, count: u64) -> bool {
+        let cursor = self.last[at.process.index()];
+        cursor.attempt == at.attempt && cursor.next == at.n && (at.n as u64 + count) < u32::MAX as u64
+    }
+
+    /// Counts lines that were expected.
+    pub(super) fn pass(&mut self, process: TaskId, count: u64) {
+        self.last[process.index()].next += count as u32;
     }
 
     /// Is the line the next one of its life?

@@ -248,12 +248,9 @@ impl World {
             self.service_line(process, kind, observer);
         }
         self.lines = lines;
-        if let Some(Showing { mut first, records }) = showing {
-            for record in records.iter() {
-                let at = self.service_spot(process, observer.now());
-                observer.record_visible(at, &first, record);
-                first.position += 1;
-            }
+        if let Some(Showing { first, records }) = showing {
+            let at = self.service_spots(process, records.len() as u32, observer.now());
+            observer.records_visible(at, &first, &records);
         }
         if let (Request::Begin(txn), Service::Ledger(vertex)) = (request, service) {
             observer.opened(vertex, *txn);

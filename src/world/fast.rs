@@ -16,71 +16,94 @@ use crate::topology;
 pub enum Offered {
     /// Nothing: there is none, or it can't be taken now.
     Refused,
-    /// It was taken; the stamp of the next one, if there is one.
-    Taken(Option<u64>),
+    /// So many were taken, one after another; the stamp of the next one, if there is one.
+    Taken(u32, Option<u64>),
 }
 
 impl World {
-    /// Delivers the head of a channel, if that is enabled: `Choice::Deliver`.
+    /// Delivers the head of a channel, if that is enabled: `Choice::Deliver`. And what is behind it, as long as these
+    /// are records, the observer says that nothing comes in between ([`Observer::again`]), and no more than `most`.
     #[inline]
-    pub fn offer(&mut self, job: Attempt, channel: ChannelId, observer: &mut impl Observer) -> Offered {
+    pub fn offer(&mut self, job: Attempt, channel: ChannelId, most: u32, observer: &mut impl Observer) -> Offered {
         let table = &self.tables[channel.index()];
         let Some(g) = self.position(job) else { return Offered::Refused };
         let Generation { places, channels, .. } = &mut self.generations[g];
+        let (places, channels) = (places.as_mut_slice(), channels.as_mut_slice());
         let Place::Alive(life) = &mut places[table.to.index()] else { return Offered::Refused };
         let open = life.full == 0 && !life.choosing && (life.flowing || !life.process.blocked(table.input));
-        let queue = &mut channels[channel.index()];
-        if !open || queue.is_empty() {
+        if !open || channels[channel.index()].is_empty() {
             return Offered::Refused;
         }
-        if !queue.record_first() || !life.flowing {
+        let mut taken = 0;
+        while channels[channel.index()].record_first() && life.flowing {
+            let queue = &mut channels[channel.index()];
+            let mut record = queue.pop_record();
+            taken += 1;
+            let (next, has_room_again) = (queue.due(), queue.len() + 1 == table.capacity as usize);
+            let at = life.recorder.spot(observer.now());
+            observer.record_applied(at, channel, life.recorder.apply(table.input));
+            match life.process.pass(Way::Input(table.input), &mut record) {
+                Passed::Into(channel) => put(&self.tables, life, channels, channel, record, observer),
+                Passed::Kept => record.discard(),
+                Passed::Not => {
+                    let who = life.who;
+                    if has_room_again {
+                        made_room(places, table.from, observer);
+                    }
+                    self.step(who, Input::Element(table.input, Element::Record(record)), None, observer);
+                    return Offered::Taken(taken, next);
+                }
+            }
+            if has_room_again {
+                made_room(places, table.from, observer);
+                return Offered::Taken(taken, next);
+            }
+            match next {
+                Some(due) if taken < most && life.full == 0 && observer.again(due) => {}
+                _ => return Offered::Taken(taken, next),
+            }
+        }
+        if taken == 0 {
             self.perform(Step::from(Choice::Deliver(job, channel)), observer);
-            return Offered::Taken(self.channel(job, channel).and_then(|queue| queue.due()));
+            taken = 1;
         }
-        let mut record = queue.pop_record();
-        let (next, has_room_again) = (queue.due(), queue.len() + 1 == table.capacity as usize);
-        let at = life.recorder.spot(observer.now());
-        observer.record_applied(at, channel, life.recorder.apply(table.input));
-        let passed = life.process.pass(Way::Input(table.input), &mut record);
-        if let Passed::Into(channel) = passed {
-            put(&self.tables, life, channels, channel, record, observer);
-            if has_room_again {
-                made_room(places, table.from, observer);
-            }
-        } else {
-            let who = life.who;
-            if has_room_again {
-                made_room(places, table.from, observer);
-            }
-            if passed == Passed::Not {
-                self.step(who, Input::Element(table.input, Element::Record(record)), None, observer);
-            }
-        }
-        Offered::Taken(next)
+        Offered::Taken(taken, self.channel(job, channel).and_then(|queue| queue.due()))
     }
 
-    /// Reads the next record of a source's partition, if that is enabled: `Choice::Read`. False if it isn't.
+    /// Reads the next record of a source's partition, if that is enabled: `Choice::Read`. And those behind it, as long
+    /// as the observer says that nothing comes in between, and no more than `most`. How many were read.
     #[inline]
-    pub fn offer_read(&mut self, who: Incarnation, slot: u32, observer: &mut impl Observer) -> bool {
-        let Some(g) = self.position(who.attempt) else { return false };
+    pub fn offer_read(&mut self, who: Incarnation, slot: u32, most: u32, observer: &mut impl Observer) -> u32 {
+        let Some(g) = self.position(who.attempt) else { return 0 };
         let Generation { places, channels, .. } = &mut self.generations[g];
-        let Place::Alive(life) = &mut places[who.task.index()] else { return false };
-        if life.full > 0 || life.choosing {
-            return false;
+        let (places, channels) = (places.as_mut_slice(), channels.as_mut_slice());
+        let Place::Alive(life) = &mut places[who.task.index()] else { return 0 };
+        if life.choosing {
+            return 0;
         }
-        let Some((partition, offset)) = life.process.wants(slot as usize) else { return false };
-        let Some(mut record) = self.setup.logs[partition.index()].get(partition, offset) else {
-            self.perform(Step::from(Choice::Read(who, slot)), observer);
-            return true; // the end, or a socket, which leaves the offset open
-        };
-        let at = life.recorder.spot(observer.now());
-        observer.record_read(at, partition, &record);
-        match life.process.pass(Way::Partition, &mut record) {
-            Passed::Into(channel) => put(&self.tables, life, channels, channel, record, observer),
-            Passed::Kept => {}
-            Passed::Not => self.step(who, Input::Read { partition, offset, record: Some(record) }, None, observer),
+        let mut taken = 0;
+        while life.full == 0 {
+            let Some((partition, offset)) = life.process.wants(slot as usize) else { break };
+            let Some(mut record) = self.setup.logs[partition.index()].get(partition, offset) else {
+                self.perform(Step::from(Choice::Read(who, slot)), observer);
+                return taken + 1; // the end, or a socket, which leaves the offset open
+            };
+            let at = life.recorder.spot(observer.now());
+            observer.record_read(at, partition, &record);
+            taken += 1;
+            match life.process.pass(Way::Partition, &mut record) {
+                Passed::Into(channel) => put(&self.tables, life, channels, channel, record, observer),
+                Passed::Kept => record.discard(),
+                Passed::Not => {
+                    self.step(who, Input::Read { partition, offset, record: Some(record) }, None, observer);
+                    break;
+                }
+            }
+            if taken == most || !observer.again(0) {
+                break;
+            }
         }
-        true
+        taken
     }
 }
 

@@ -204,14 +204,13 @@ impl World {
     }
 
     fn service_line(&mut self, process: TaskId, kind: Kind, observer: &mut impl Observer) {
-        let at = self.service_spot(process, observer.now());
+        let at = self.service_spots(process, 1, observer.now());
         observer.event(at.event(kind));
     }
 
-    #[inline]
-    fn service_spot(&mut self, process: TaskId, now: Nanos) -> Spot {
+    fn service_spots(&mut self, process: TaskId, events: u32, now: Nanos) -> Spot {
         let count = &mut self.counts[process.index() - self.setup.topology.store().index()];
-        record::service(process, count, now)
+        record::service(process, count, events, now)
     }
 
     /// Is anything left that could still happen by itself: messages, requests, records?

@@ -36,6 +36,18 @@ pub trait Observer {
         self.event(at.visible(shown, record));
     }
 
+    /// Records became visible, one line after another: `at` and `shown` are the first one's.
+    #[inline]
+    fn records_visible(&mut self, at: Spot, shown: &Shown, records: &[Record]) {
+        Shown::lines(at, shown, records).for_each(|(at, shown, record)| self.record_visible(at, &shown, record));
+    }
+
+    /// May what has this stamp happen right behind what has just happened, because nothing else is to come first?
+    #[inline]
+    fn again(&mut self, _due: u64) -> bool {
+        false
+    }
+
     /// The time that events are stamped with.
     fn now(&self) -> Nanos {
         Nanos(0)

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// A scenario with a protocol.
 pub struct Job {
-    loaded: Loaded,
+    pub loaded: Loaded,
     protocol: &'static str,
 }
 

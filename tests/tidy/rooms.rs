@@ -53,12 +53,14 @@ pub static TABLE: &[Row] = &[
             "world",
         ],
     ),
+    row("shrink", &["scenario"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
     row("report", &["digest", "scenario", "verify"]),
     row(
         "cli",
         &[
             "ids",
+            "dice::STREAM_VERSION",
             "digest",
             "topology",
             "engine::message",
@@ -73,6 +75,7 @@ pub static TABLE: &[Row] = &[
             "sim",
             "explore",
             "runtime",
+            "shrink",
             "report",
         ],
     ),

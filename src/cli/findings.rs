@@ -1,0 +1,128 @@
+//! `.cutline/findings/<id>/`: everything about a finding in one folder, so that it can be looked at after the sweep.
+
+use super::exit::Ending;
+use super::judge::Entry;
+use super::output;
+use super::parse::quoted;
+use super::seed;
+use super::shrink::{Bounds, Small, small, summary};
+use super::signals::Signals;
+use super::verify;
+use crate::report::{Finding, Kind, seed as shown};
+use crate::scenario::{Loaded, print};
+use crate::sim::run::{Keep, meta};
+use crate::sim::schedule;
+use crate::topology::Topology;
+use crate::trace::event::{Event, Kind as Line};
+use crate::trace::{json, text};
+use crate::verify::{Invariant, Report};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// At the end of a sweep, so many findings are made small,
+const FINDINGS: usize = 8;
+/// each with so many runs at most,
+const RUNS: u64 = 4000;
+/// and all of them together in this time.
+const TIME: Duration = Duration::from_secs(30);
+/// A story with more lines leaves out what happens to single records.
+const LONG: usize = 80;
+
+/// Makes the findings of a sweep small, as far as there is time, and keeps them in folders under `dir`. What can't be
+/// written is only warned of: the sweep has its verdict already.
+pub fn keep(dir: &Path, entries: &[Entry], findings: &mut [Finding], signals: &Signals) {
+    let deadline = Some(Instant::now() + TIME);
+    let fails = |kind: &Kind| matches!(kind, Kind::Violation(..) | Kind::Panic | Kind::Stuck | Kind::JobFailed);
+    for finding in findings.iter_mut().filter(|finding| fails(&finding.kind)).take(FINDINGS) {
+        let entry = entries.iter().find(|entry| entry.path == finding.path);
+        let (Some(entry), Some(seed)) = (entry, finding.seed) else { continue };
+        let bounds = Bounds { runs: RUNS, deadline, signals: signals.clone() };
+        let small = match seed::aside(|| small(&entry.loaded, seed, Some(&finding.kind), bounds)) {
+            Ok(Ok(Some(small))) => small,
+            Ok(Ok(None)) => continue, // it doesn't fail again: that is a finding of its own
+            Ok(Err(problem)) | Err(problem) => {
+                output::warn(&problem);
+                continue;
+            }
+        };
+        let folder = dir.join(finding.id());
+        match folder_of(&folder, &entry.loaded, seed, finding, &small) {
+            Ok(()) => finding.shrunk = Some(said(&folder, &small)),
+            Err(problem) => output::warn(&problem),
+        }
+    }
+}
+
+fn said(folder: &Path, small: &Small) -> String {
+    let some = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let (steps, (faults, orderings)) = (some(small.to.0, "step"), small.depth);
+    let path = folder.join("shrunk.json");
+    let cut = if small.minimal { "" } else { " (cut short)" };
+    format!("{steps}, {}, {}{cut}: {}", some(faults, "fault"), some(orderings, "ordering"), path.display())
+}
+
+fn folder_of(folder: &Path, loaded: &Loaded, seed: u64, finding: &Finding, small: &Small) -> Result<(), String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let file = |name: &str, text: &str| output::file(&folder.join(name), text.as_bytes());
+    let plan = seed::plan(loaded, seed)?.plan;
+    let plan = serde_json::to_value(loaded.inlined(&plan)).map_err(|error| error.to_string())?;
+    file("scenario.json", &print::print(&plan))?;
+    file("shrunk.json", &small.text)?;
+    let needed = small.needs.unwrap_or(0);
+    let keep = Keep { trace: true, schedule: true, ..Keep::default() };
+    let (planned, run) = seed::aside(|| seed::simulate(&small.loaded, needed, keep)).and_then(|result| result)?;
+    let topology = &planned.setup.topology;
+    let about = format!("{} seed {}", small.loaded.name, shown(needed));
+    file("schedule.txt", &schedule::print(topology, &about, run.schedule.as_deref().unwrap_or_default()))?;
+    let events = run.trace.as_deref().unwrap_or_default();
+    let meta = meta(&planned.setup, Some(needed));
+    let problem = |error: std::io::Error| format!("cannot make the trace: {error}");
+    let mut writer = json::Writer::new(Vec::new(), &meta).map_err(problem)?;
+    events.iter().try_for_each(|event| writer.event(event)).map_err(problem)?;
+    output::file(&folder.join("trace.jsonl"), &writer.finish().map_err(problem)?)?;
+    let again = folder.join("shrunk.json").display().to_string();
+    let again = format!("cutline replay {} --seed {}", quoted(&again), shown(needed));
+    file("reproduce.txt", &format!("{}\n{again}\n", finding.reproduce))?;
+    let mut told = format!("{}: {}\n{}\n\n", finding.scenario, finding.kind.title(), finding.message);
+    told.push_str(&summary(small));
+    if let Some(report) = &run.report {
+        told.push_str(&story(topology, &meta, events, report));
+    }
+    let _ = write!(told, "\nreproduce: {again}\n");
+    file("explanation.txt", &told)
+}
+
+/// What happens, step by step, and what is wrong with it.
+pub fn story(topology: &Topology, meta: &crate::trace::event::Meta, events: &[Event], report: &Report) -> String {
+    let mut out = String::from("\nstep by step");
+    let record = |event: &Event| {
+        matches!(event.kind, Line::Send { .. } | Line::Apply { .. } | Line::Read { .. } | Line::Visible { .. })
+    };
+    let lines: Vec<Event> = match events.len() > LONG {
+        true => events.iter().filter(|event| !record(event)).cloned().collect(),
+        false => events.to_vec(),
+    };
+    out.push_str(if lines.len() < events.len() { ", without the lines of single records:\n" } else { ":\n" });
+    out.push_str(&text::page(topology, &lines[..lines.len().min(4 * LONG)]));
+    if lines.len() > 4 * LONG {
+        let _ = writeln!(out, "... and {} more", lines.len() - 4 * LONG);
+    }
+    out.push('\n');
+    verify::verdicts(&mut out, meta, events, report, &|_: &Invariant| false);
+    out
+}
+
+/// `cutline explain` of a folder of a finding, or of a trace.
+pub fn explain(path: &Path) -> Result<Ending, String> {
+    let file: PathBuf = if path.is_dir() { path.join("explanation.txt") } else { path.to_path_buf() };
+    let shown = file.display();
+    if path.is_dir() {
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("cannot read {shown}: {error}"))?;
+        return Ok(super::printed(output::print(&text), Ending::good()));
+    }
+    let (meta, events, report) = verify::read(&file)?;
+    let topology = Topology::build(meta.graph.clone());
+    let text = story(&topology, &meta, &events, &report);
+    Ok(super::printed(output::print(text.trim_start()), Ending::good()))
+}
