@@ -226,7 +226,7 @@ impl Chaos<'_> {
         let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let mut command = Command::new(program);
         command.arg("exec").arg(&self.args.scenario).arg("--dir").arg(dir);
-        command.args(["--store", &self.args.store, "--sink", &self.args.sink, "--points", "--quiet"]);
+        command.args(["--store", &self.store(), "--sink", &self.args.sink, "--points", "--quiet"]);
         command.args(["--silence-ms", &SILENCE_MS.to_string()]);
         if let Some(interval) = self.args.interval_ms {
             command.args(["--interval-ms", &interval.to_string()]);
@@ -245,6 +245,14 @@ impl Chaos<'_> {
         let read = move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| sender.send(line));
         reader.spawn(read).map_err(|error| format!("cannot begin a thread: {error}"))?;
         Ok((child, points))
+    }
+
+    /// The store of this job: a bucket is shared by all of them, a folder is its own.
+    fn store(&self) -> String {
+        match self.args.store.strip_prefix("s3://") {
+            Some(bucket) => format!("s3://{}/job-{}", bucket.trim_end_matches('/'), self.rounds),
+            None => self.args.store.clone(),
+        }
     }
 
     /// A thread of the next child that fails, now and then.
@@ -274,9 +282,14 @@ impl Chaos<'_> {
         });
         let (kind, name) = sink.expect("a job has a sink");
         let folder: PathBuf = crate::runtime::place::sink_folder(dir, name);
-        let batches = sinks::open(&self.args.sink, &folder, kind)?.consumer()?.look()?;
+        let sink = sinks::open(&self.args.sink, &folder, kind)?;
+        let batches = sink.consumer()?.look()?;
         self.records += batches.iter().map(|batch| batch.records.len() as u64).sum::<u64>();
-        Ok(count::compare(&self.expected, &count::seen(kind, &batches)).map(|difference| difference.words()))
+        let difference = count::compare(&self.expected, &count::seen(kind, &batches));
+        if difference.is_none() {
+            sink.remove()?;
+        }
+        Ok(difference.map(|difference| difference.words()))
     }
 
     fn words(&self, took: Duration) -> String {

@@ -20,6 +20,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// So long a killed process may take to be gone.
+const DYING: Duration = Duration::from_secs(3);
 
 /// See the module.
 pub struct Place {
@@ -38,12 +42,8 @@ impl Place {
         let problem = |error: std::io::Error| format!("cannot use the folder {}: {error}", root.display());
         fs::create_dir_all(root).map_err(problem)?;
         let lock = File::options().create(true).truncate(false).write(true).open(root.join("lock")).map_err(problem)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(format!("another process runs the job of the folder {}", root.display()));
-            }
-            Err(TryLockError::Error(error)) => return Err(problem(error)),
+        if !alone(&lock).map_err(problem)? {
+            return Err(format!("another process runs the job of the folder {}", root.display()));
         }
         let keeper = storage::open(store, &root.join("store"), topology, &Options::default())?;
         let mut sinks = BTreeMap::new();
@@ -62,6 +62,20 @@ impl Place {
 
     fn sink(&self, vertex: VertexId) -> &dyn Sink {
         self.sinks.get(&vertex).expect("a sink has a place").as_ref()
+    }
+}
+
+/// Takes the lock; false: somebody has it and keeps it. A process that was killed has it until the system has cleaned up
+/// after it, which may be a moment after whoever killed it heard of its end.
+fn alone(lock: &File) -> std::io::Result<bool> {
+    let until = Instant::now() + DYING;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(DYING / 300),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 

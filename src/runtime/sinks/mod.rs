@@ -4,6 +4,8 @@
 //! know what is visible has a [`Consumer`].
 
 mod appended;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod published;
 mod staged;
 mod turnstile;
@@ -28,10 +30,21 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// In words, if the place can't be used.
     fn consumer(&self) -> Result<Box<dyn Consumer>, String>;
+
+    /// Removes what isn't in the job's folder: for a job that was only a trial.
+    ///
+    /// # Errors
+    /// In words.
+    fn remove(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// The kinds of places, as a command line names them.
-pub const KINDS: &[(&str, &str)] = &[("files", "files of a folder")];
+pub const KINDS: &[(&str, &str)] = &[
+    ("files", "files of a folder"),
+    ("postgres://user@host/database", "tables of a schema in PostgreSQL, for two-phase sinks"),
+];
 
 /// Opens the place of one sink. `place` is one of [`KINDS`]; files are under `folder`, which belongs to this sink alone.
 ///
@@ -40,8 +53,16 @@ pub const KINDS: &[(&str, &str)] = &[("files", "files of a folder")];
 pub fn open(place: &str, folder: &Path, kind: SinkKind) -> Result<Box<dyn Sink>, String> {
     match place {
         "files" => Ok(Box::new(Folder::open(folder, kind)?)),
+        #[cfg(feature = "postgres")]
+        url if is_postgres(url) => Ok(Box::new(postgres::Postgres::open(url, folder, kind)?)),
+        #[cfg(not(feature = "postgres"))]
+        url if is_postgres(url) => Err(super::not_built("sink", "postgres://", "postgres")),
         other => Err(super::unknown("sink", other, KINDS)),
     }
+}
+
+fn is_postgres(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
 }
 
 /// A sink whose place is a folder.

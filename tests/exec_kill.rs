@@ -1,0 +1,88 @@
+//! `cutline exec`, killed with SIGKILL at random and at points of the protocol: nothing is lost, and nothing is there
+//! twice, by a count that knows nothing of the engine. The full numbers are in reports/exec.md.
+
+#[path = "support/killed.rs"]
+mod killed;
+
+use cutline::runtime::sinks;
+use cutline::topology::SinkKind;
+use killed::*;
+use std::collections::BTreeMap;
+
+#[test]
+fn files_hold_every_word_once_after_kills() {
+    let job = Job::new(4000, "two_phase", &[]);
+    let kills = job.killed(12, 1);
+    assert!(kills > 6, "the job was killed {kills} times only: it is too short");
+    assert_eq!(job.wrong(&job.published()), None);
+    // Once more: nothing is left to do, and nothing is done.
+    let output = job.command().output().unwrap();
+    good(&output);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("had ended before"));
+    assert_eq!(job.wrong(&job.published()), None);
+}
+
+#[test]
+fn an_embedded_database_as_the_store() {
+    let job = Job::new(2000, "two_phase", &["--store", "embedded"]);
+    assert!(job.killed(6, 2) > 2);
+    assert_eq!(job.wrong(&job.published()), None);
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn an_object_store_in_a_folder_as_the_store() {
+    let job = Job::new(2000, "two_phase", &["--store", "objects"]);
+    assert!(job.killed(6, 3) > 2);
+    assert_eq!(job.wrong(&job.published()), None);
+}
+
+#[test]
+fn a_sink_that_overwrites_ends_with_the_right_counts() {
+    let job = Job::new(2000, "upsert", &[]);
+    assert!(job.killed(6, 4) > 2);
+    let sink = sinks::open("files", &job.dir().join("sinks/out"), SinkKind::Upsert).unwrap();
+    let batches = sink.consumer().unwrap().look().unwrap();
+    let newest: BTreeMap<String, String> = batches
+        .iter()
+        .flat_map(|batch| &batch.records)
+        .map(|record| (format!("{:?}", record.key), format!("{:?}", record.value)))
+        .collect();
+    let expected =
+        job.words.iter().map(|(word, total)| (format!("Text({word:?})"), format!("Int({total})"))).collect();
+    assert_eq!(newest, expected);
+}
+
+/// The trace goes on over the kills, and the verifiers find nothing in it.
+#[test]
+fn the_trace_of_a_killed_job_is_judged() {
+    let mut job = Job::new(300, "two_phase", &[]);
+    let trace = job.folder.path().join("trace.jsonl");
+    job.args.extend(["--trace".to_string(), trace.display().to_string()]);
+    assert!(job.killed(5, 5) > 2);
+    assert_eq!(job.wrong(&job.published()), None);
+    let verified = job.verify(&trace);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let text = std::fs::read_to_string(&trace).unwrap();
+    assert!(text.contains(r#""k":"crash""#) && text.contains(r#""k":"quiesce""#), "deaths and the end are told");
+}
+
+/// What these tests are worth: with a planted defect the count is wrong, and so is the trace.
+#[test]
+fn a_commit_before_the_checkpoint_is_complete_is_seen() {
+    let args = ["--protocol", "commit-on-prepare", "--interval-ms", "30"];
+    let mut job = Job::new(2000, "two_phase", &args);
+    for _ in 0..3 {
+        assert!(job.life(Kill::At("staged", 2)).is_none(), "it was to be killed");
+    }
+    job.killed(0, 6);
+    let wrong = job.wrong(&job.published()).expect("records are there twice");
+    assert!(wrong.contains("but counted"), "{wrong}");
+    job = Job::new(300, "two_phase", &args);
+    let trace = job.folder.path().join("trace.jsonl");
+    job.args.extend(["--trace".to_string(), trace.display().to_string()]);
+    job.killed(0, 6);
+    let verified = job.verify(&trace);
+    let said = String::from_utf8_lossy(&verified.stdout).to_string();
+    assert!(verified.status.code() == Some(1) && said.contains("I11"), "{said}");
+}
