@@ -164,7 +164,8 @@ fn told(args: &args::Exec, planned: &Planned, end: &End, hub: &Hub, teller: &Tel
 fn ending(end: &End) -> Ending {
     match end {
         End::Ended { complete: true, .. } | End::Suspended(_) => Ending::good(),
-        End::Ended { complete: false, .. } | End::Deposed | End::Failed(_) => Ending::bad(Why::Violated),
+        End::Ended { complete: false, .. } | End::Deposed => Ending::bad(Why::Violated),
+        End::Failed(_) => Ending::bad(Why::BadInput),
     }
 }
 

@@ -39,6 +39,12 @@ pub fn for_store(hub: &Arc<Hub>, who: Incarnation, mailbox: &Arc<Mailbox>) -> De
         for errand in errands {
             let served = store(&at, who, &errand);
             at.tally.served(&errand.request, &served);
+            if let (Reply::Missing, Some(trouble)) = (&served.reply, &served.trouble)
+                && at.newest(who.attempt)
+            {
+                // What the newest attempt restores is what there is. It doesn't come back.
+                at.give_up(format!("cannot restore: {trouble}"));
+            }
             answer(&at, &mailbox, &errand, served);
         }
     });

@@ -167,6 +167,11 @@ impl Hub {
         new
     }
 
+    /// Has no attempt after this one begun?
+    pub(super) fn newest(&self, attempt: Attempt) -> bool {
+        lock(&self.wires).last_key_value().is_none_or(|(newest, _)| *newest <= attempt)
+    }
+
     /// Leaves a letter. A deployment makes the life that it is for; to whoever has no mailbox nothing is said.
     pub(super) fn post(self: &Arc<Self>, to: Incarnation, letter: Letter) {
         let known = lock(&self.mailboxes).get(&to).cloned();

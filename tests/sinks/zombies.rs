@@ -10,25 +10,25 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-const TASK: TaskId = TaskId(4);
+pub const TASK: TaskId = TaskId(4);
 
-fn by(attempt: u32) -> Incarnation {
+pub fn by(attempt: u32) -> Incarnation {
     Incarnation { task: TASK, attempt: Attempt(attempt) }
 }
 
-fn txn(attempt: u32, number: u64) -> Txn {
+pub fn txn(attempt: u32, number: u64) -> Txn {
     Txn { attempt: Attempt(attempt), task: TASK, number }
 }
 
-fn fence(attempt: u32, keep: &[Txn]) -> Request {
+pub fn fence(attempt: u32, keep: &[Txn]) -> Request {
     Request::Fence { attempt: Attempt(attempt), keep: keep.into() }
 }
 
-fn stage(txn: Txn, records: u64) -> Request {
+pub fn stage(txn: Txn, records: u64) -> Request {
     Request::Stage(txn, (0..records).map(record).collect())
 }
 
-fn ask(ledger: &mut Box<dyn Ledger>, attempt: u32, request: Request) -> Reply {
+pub fn ask(ledger: &mut Box<dyn Ledger>, attempt: u32, request: Request) -> Reply {
     let served = ledger.serve(by(attempt), &request);
     if served.reply == Reply::Failed {
         assert!(served.trouble.is_some(), "trouble has a reason");
@@ -36,7 +36,7 @@ fn ask(ledger: &mut Box<dyn Ledger>, attempt: u32, request: Request) -> Reply {
     served.reply
 }
 
-fn count(consumer: &mut dyn Consumer) -> usize {
+pub fn count(consumer: &mut dyn Consumer) -> usize {
     consumer.look().unwrap().iter().map(|batch| batch.records.len()).sum()
 }
 

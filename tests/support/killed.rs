@@ -33,6 +33,8 @@ pub struct Job {
     pub words: BTreeMap<String, u64>,
     /// What follows `cutline exec SCENARIO --dir DIR` in each life.
     pub args: Vec<String>,
+    /// What it finds in its environment.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// How many times a key had each count.
@@ -62,7 +64,8 @@ impl Job {
             "checkpoints": {{ "interval_ms": 15, "retry_ms": 200, "restart": {{ "fixed": {{ "attempts": 1000, "delay_ms": 1 }} }} }} }}"#
         );
         fs::write(folder.path().join("job.json"), scenario).expect("a file for a test");
-        Job { folder, words, args: args.iter().map(|arg| arg.to_string()).collect() }
+        let args = args.iter().map(|arg| arg.to_string()).collect();
+        Job { folder, words, args, environment: Vec::new() }
     }
 
     /// The folder that the job keeps its things in.
@@ -73,7 +76,7 @@ impl Job {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutline"));
         command.arg("exec").arg(self.folder.path().join("job.json")).arg("--dir").arg(self.dir()).args(&self.args);
-        command.stdin(Stdio::null());
+        command.envs(self.environment.iter().cloned()).stdin(Stdio::null());
         command
     }
 
@@ -114,8 +117,8 @@ impl Job {
         for n in 0..kills {
             let dice = mix(seed << 16 | n);
             let kill = match dice % 2 {
-                0 => Kill::After(Duration::from_micros(dice / 16 % 150_000)),
-                _ => Kill::At(POINTS[(dice / 2 % 5) as usize], 1 + dice / 16 % 3),
+                0 => Kill::After(Duration::from_micros(dice / 16 % 100_000)),
+                _ => Kill::At(POINTS[(dice / 2 % 5) as usize], 1 + dice / 16 % 2),
             };
             if let Some(output) = self.life(kill) {
                 good(&output);
