@@ -70,24 +70,29 @@ fn the_trace_of_a_killed_job_is_judged() {
     assert!(text.contains(r#""k":"crash""#) && text.contains(r#""k":"quiesce""#), "deaths and the end are told");
 }
 
-/// What these tests are worth: with a planted defect the count is wrong, and so is the trace.
+/// What the count is worth: with a planted defect it is wrong.
 #[test]
 fn a_commit_before_the_checkpoint_is_complete_is_seen() {
-    let args = ["--protocol", "commit-on-prepare", "--interval-ms", "30"];
-    let mut job = Job::new(5000, "two_phase", &args);
-    for _ in 0..3 {
+    let job = Job::new(5000, "two_phase", &["--protocol", "commit-on-prepare", "--interval-ms", "30"]);
+    for _ in 0..5 {
         assert!(job.life(Kill::At("staged", 2)).is_none(), "it was to be killed");
     }
     job.killed(0, 6);
     let wrong = job.wrong(&job.published()).expect("records are there twice");
     assert!(wrong.contains("but counted"), "{wrong}");
-    job = Job::new(1000, "two_phase", &args);
+}
+
+/// What the verdict on the trace is worth.
+#[test]
+fn a_lost_record_is_seen_in_the_trace() {
+    let mut job = Job::new(300, "two_phase", &["--protocol", "drops-one"]);
     let trace = job.folder.path().join("trace.jsonl");
     job.args.extend(["--trace".to_string(), trace.display().to_string()]);
-    job.killed(0, 6);
+    job.killed(1, 9);
+    assert!(job.wrong(&job.published()).is_some());
     let verified = job.verify(&trace);
     let said = String::from_utf8_lossy(&verified.stdout).to_string();
-    assert!(verified.status.code() == Some(1) && said.contains("I11"), "{said}");
+    assert!(verified.status.code() == Some(1) && said.contains("I9"), "{said}");
 }
 
 #[cfg(all(feature = "postgres", feature = "s3"))]

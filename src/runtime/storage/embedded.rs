@@ -1,7 +1,7 @@
 //! Objects in an embedded database: one file, one process at a time.
 
 use super::blobs::{Blobs, Created};
-use super::files::{make_folder, parent};
+use super::files::{cannot, make_folder, parent, sync_folder};
 use redb::{Database, DatabaseError, ReadableTable, Table, TableDefinition};
 use std::path::{Path, PathBuf};
 
@@ -21,13 +21,24 @@ impl Embedded {
     /// In words, if it can't be made, is no database, is damaged, or is used by another process.
     pub fn open(path: &Path) -> Result<Self, String> {
         make_folder(parent(path))?;
-        let database = Database::create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => format!("{} is used by another process", path.display()),
-            other => format!("cannot open {}: {other}", path.display()),
-        })?;
+        if !path.exists() {
+            Self::make(path)?;
+        }
+        let database = create(path)?;
         let embedded = Embedded { database, path: path.to_path_buf() };
         embedded.write(|_| Ok(()))?; // the table is there from now on
         Ok(embedded)
+    }
+
+    /// Makes an empty one, whole or not at all: the crate's own first steps aren't one.
+    fn make(path: &Path) -> Result<(), String> {
+        let part = path.with_extension("part");
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot("delete", &part, &error)),
+            _ => drop(create(&part)?),
+        }
+        std::fs::rename(&part, path).map_err(|error| cannot("rename", &part, &error))?;
+        sync_folder(parent(path))
     }
 
     fn wrong(&self, error: impl std::fmt::Display) -> String {
@@ -47,6 +58,13 @@ impl Embedded {
         transaction.commit().map_err(|error| self.wrong(error))?;
         Ok(done)
     }
+}
+
+fn create(path: &Path) -> Result<Database, String> {
+    Database::create(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => format!("{} is used by another process", path.display()),
+        other => format!("cannot open {}: {other}", path.display()),
+    })
 }
 
 impl Blobs for Embedded {
