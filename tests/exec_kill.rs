@@ -51,8 +51,7 @@ fn a_sink_that_overwrites_ends_with_the_right_counts() {
         .flat_map(|batch| &batch.records)
         .map(|record| (format!("{:?}", record.key), format!("{:?}", record.value)))
         .collect();
-    let expected =
-        job.words.iter().map(|(word, total)| (format!("Text({word:?})"), format!("Int({total})"))).collect();
+    let expected = job.words.iter().map(|(word, total)| (format!("Text({word:?})"), format!("Int({total})"))).collect();
     assert_eq!(newest, expected);
 }
 
@@ -68,6 +67,46 @@ fn the_trace_of_a_killed_job_is_judged() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     let text = std::fs::read_to_string(&trace).unwrap();
     assert!(text.contains(r#""k":"crash""#) && text.contains(r#""k":"quiesce""#), "deaths and the end are told");
+}
+
+/// SIGTERM: a savepoint, what is committed is committed, and the same command goes on from there.
+#[test]
+fn a_job_that_is_stopped_goes_on_from_its_savepoint() {
+    const LINES: u64 = 40_000;
+    let job = Job::new(LINES, "two_phase", &["--format", "json"]);
+    let stopped = job.stopped("-TERM");
+    good(&stopped);
+    let summary: serde_json::Value = serde_json::from_slice(&stopped.stdout).unwrap();
+    assert_eq!((&summary["end"], &summary["signal"]), (&"stopped".into(), &"SIGTERM".into()));
+    let read = summary["records"]["read"].as_u64().unwrap();
+    assert!(read < 2 * LINES, "{read}: it was to be stopped in the middle");
+    let output: u64 = job.published().values().flat_map(|counts| counts.values()).sum();
+    assert_eq!(output, read * 6, "all that was read is visible");
+    let ended = job.command().output().unwrap();
+    good(&ended);
+    let summary: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(summary["records"]["read"].as_u64(), Some(2 * LINES - read), "nothing is read again");
+    assert_eq!(job.wrong(&job.published()), None);
+}
+
+/// A thread of a counting subtask panics; in another job one of the sink hangs, is declared dead, and comes back with its
+/// open files or its connection.
+fn fail(sink: &[&str], mut published: impl FnMut(&Job) -> Counts) {
+    for (failure, told) in [("panic:4:3000", "lost: count/0 a1 panicked"), ("hang:6:500", "lost: out/0 a1 was silent")]
+    {
+        let mut job = Job::new(6000, "two_phase", sink);
+        job.args.extend(["--fail", failure, "--silence-ms", "300"].map(str::to_string));
+        let ended = job.command().output().unwrap();
+        good(&ended);
+        let said = String::from_utf8_lossy(&ended.stderr).to_string();
+        assert!(said.contains(told), "{said}");
+        assert_eq!(job.wrong(&published(&job)), None);
+    }
+}
+
+#[test]
+fn a_thread_that_panics_and_a_zombie_do_no_harm() {
+    fail(&[], Job::published);
 }
 
 /// What the count is worth: with a planted defect it is wrong.
@@ -102,15 +141,25 @@ fn a_database_holds_every_word_once_after_kills() {
     let job = Job::new(4000, "two_phase", &["--sink", &format!("{}#words", cluster.address())]);
     assert!(job.killed(8, 7) > 2);
     let mut client = cluster.client();
-    let mut counts = Counts::new();
-    for row in client.query("SELECT record FROM words.output", &[]).unwrap() {
-        add(&mut counts, row.get(0));
-    }
-    assert_eq!(job.wrong(&counts), None);
+    assert_eq!(job.wrong(&rows(&mut client, "words")), None);
     let left: i64 = client.query_one("SELECT count(*) FROM pg_prepared_xacts", &[]).unwrap().get(0);
     assert_eq!(left, 0, "no transaction is left prepared");
     let readable: i64 = client.query_one("SELECT count(*) FROM words.readable", &[]).unwrap().get(0);
     assert_eq!(readable as u64, job.words.values().sum::<u64>());
+    fail(&["--sink", &cluster.address()], |_| {
+        let schema = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'cutline%' ORDER BY oid DESC LIMIT 1";
+        let schema: String = client.query_one(schema, &[]).unwrap().get(0);
+        rows(&mut client, &schema)
+    });
+}
+
+#[cfg(all(feature = "postgres", feature = "s3"))]
+fn rows(client: &mut postgres::Client, schema: &str) -> Counts {
+    let mut counts = Counts::new();
+    for row in client.query(&format!("SELECT record FROM {schema}.output"), &[]).unwrap() {
+        add(&mut counts, row.get(0));
+    }
+    counts
 }
 
 #[cfg(all(feature = "postgres", feature = "s3"))]

@@ -125,8 +125,21 @@ pub struct Continued {
     pub counts: Vec<u32>,
     /// Records that became visible so far, by vertex.
     pub shown: Vec<u64>,
-    /// Transactions that were prepared.
+    /// Transactions that were opened, as far as the log says.
+    pub begun: BTreeSet<Txn>,
+    /// Transactions that were prepared, as far as the log says.
     pub prepared: BTreeSet<Txn>,
+}
+
+impl Continued {
+    /// Notes what a line says of a transaction.
+    pub fn note(&mut self, kind: &Kind) {
+        match kind {
+            Kind::Txn { op: TxnOp::Begin, txn, outcome: Outcome::Ok, .. } => _ = self.begun.insert(*txn),
+            Kind::Txn { op: TxnOp::Prepare, txn, outcome: Outcome::Ok, .. } => _ = self.prepared.insert(*txn),
+            _ => {}
+        }
+    }
 }
 
 /// A request whose reply hasn't been handed over, as a world counts it.
@@ -171,18 +184,23 @@ impl Log {
 
     /// Writes a line of the store, a ledger or the environment.
     pub fn line(&mut self, process: TaskId, kind: Kind) {
-        if let Kind::Txn { op: TxnOp::Commit, txn, records, outcome: Outcome::Ok } = kind
-            && !self.continued.prepared.contains(&txn)
-        {
-            // It can't have been committed otherwise: the line was lost with the process that was to write it.
-            self.line(process, Kind::Txn { op: TxnOp::Prepare, txn, records, outcome: Outcome::Ok });
-        }
-        if let Kind::Txn { op: TxnOp::Prepare, txn, outcome: Outcome::Ok, .. } = kind {
-            self.continued.prepared.insert(txn);
-        }
+        self.unsaid(process, &kind);
+        self.continued.note(&kind);
         let count = &mut self.continued.counts[process.index() - self.topology.store().index()];
         let at = service(process, count, 1, Nanos(0));
         self.event(&at.event(kind));
+    }
+
+    /// Writes what must have come before this line and isn't in the log: it was lost with the process that was to write
+    /// it. What is aborted with records was prepared, what is committed too, and all of these were opened.
+    pub fn unsaid(&mut self, process: TaskId, kind: &Kind) {
+        let Kind::Txn { op, txn, records, outcome: Outcome::Ok } = *kind else { return };
+        let prepared = op == TxnOp::Commit || op == TxnOp::Abort && records > 0;
+        if prepared && !self.continued.prepared.contains(&txn) {
+            self.line(process, Kind::Txn { op: TxnOp::Prepare, txn, records, outcome: Outcome::Ok });
+        } else if op != TxnOp::Begin && !self.continued.begun.contains(&txn) {
+            self.line(process, Kind::Txn { op: TxnOp::Begin, txn, records: 0, outcome: Outcome::Ok });
+        }
     }
 
     /// Writes that records became visible.

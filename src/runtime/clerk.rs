@@ -116,8 +116,9 @@ fn at_ledger(hub: &Hub, who: Incarnation, vertex: VertexId, ledger: &mut dyn Led
     let mut book = lock(&hub.book);
     if let Some(log) = book.log() {
         log.applied(who, errand.n, served.trouble.is_some());
-        let lines = served.lines.iter().cloned();
-        lines.for_each(|kind| log.line(hub.topology.ledger(vertex), kind));
+        let process = hub.topology.ledger(vertex);
+        served.lines.iter().for_each(|kind| log.unsaid(process, kind)); // before a fence is told of
+        served.lines.iter().cloned().for_each(|kind| log.line(process, kind));
         seen.iter().for_each(|batch| log.visible(vertex, batch));
     }
     served

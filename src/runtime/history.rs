@@ -75,14 +75,12 @@ impl History {
             return;
         }
         self.continued.counts[event.process.index() - topology.store().index()] = event.n + 1;
+        self.continued.note(&event.kind);
         match event.kind {
             Kind::Visible { from, txn, .. } => {
                 let vertex = topology.subtasks[from.task.index()].vertex;
                 self.continued.shown[vertex.index()] += 1;
                 *self.seen.entry((vertex, from, txn)).or_default() += 1;
-            }
-            Kind::Txn { op: TxnOp::Prepare, txn, outcome: Outcome::Ok, .. } => {
-                self.continued.prepared.insert(txn);
             }
             Kind::Txn { op: TxnOp::Commit, txn, outcome: Outcome::Ok, .. } => self.committed.push(txn),
             Kind::Quiesce => self.quiet = true,

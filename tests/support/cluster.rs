@@ -136,7 +136,8 @@ impl Moto {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it has one").port();
         let mut server = Command::new(&python);
         server.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
-        let server = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let server =
+            server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         let moto = Moto { server, port };
         let until = Instant::now() + PATIENCE;
         while !moto.make(bucket) {

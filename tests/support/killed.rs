@@ -83,7 +83,7 @@ impl Job {
     /// One life; none: it was killed.
     pub fn life(&self, kill: Kill) -> Option<Output> {
         let mut command = self.command();
-        command.arg("--points").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["--points", "--quiet"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         let (sender, points) = channel();
@@ -110,6 +110,18 @@ impl Job {
                 return None;
             }
         }
+    }
+
+    /// One life that is asked to stop when its first checkpoint is complete.
+    pub fn stopped(&self, signal: &str) -> Output {
+        let mut command = self.command();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut said = BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+        assert!(said.any(|line| line.starts_with("checkpoint 1: ")), "no checkpoint");
+        let asked = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(asked.expect("kill starts").success());
+        said.for_each(drop);
+        child.wait_with_output().expect("it has ended")
     }
 
     /// Kills it so often, at random and at points, as the seed decides; then it runs to its end. How often it was killed.

@@ -43,16 +43,6 @@ impl Memory {
         let (store, ledgers, shown) = (Mutex::default(), Mutex::new(ledgers), Mutex::default());
         Arc::new(Memory { setup: setup.clone(), store, ledgers, shown, delay })
     }
-
-    /// All that a reader of the sinks sees.
-    pub fn seen(&self) -> Vec<Batch> {
-        self.shown.lock().expect("nobody panics here").values().flatten().cloned().collect()
-    }
-
-    /// The newest checkpoint that was completed.
-    pub fn newest(&self) -> CheckpointId {
-        self.store.lock().expect("nobody panics here").newest()
-    }
 }
 
 fn served(reply: Reply, lines: Vec<Kind>) -> Served {

@@ -38,9 +38,8 @@ impl Reader {
         let mut new: Vec<(Attempt, Txn)> = rows.iter().map(row).filter(|(_, txn)| !self.seen.contains(txn)).collect();
         // What was restored was committed by an attempt before it committed anything of its own.
         new.sort_by_key(|(by, txn)| (*by, txn.attempt, txn.number, txn.task));
-        let read = format!(
-            "SELECT record FROM {name}.output WHERE task = $1 AND attempt = $2 AND number = $3 ORDER BY n"
-        );
+        let read =
+            format!("SELECT record FROM {name}.output WHERE task = $1 AND attempt = $2 AND number = $3 ORDER BY n");
         let read = client.prepare(&read).map_err(words)?;
         let batch = |(by, txn): (Attempt, Txn)| {
             let key = [i64::from(txn.task.0), i64::from(txn.attempt.0), txn.number as i64];

@@ -60,9 +60,7 @@ impl Transactions {
         let served = match request {
             Request::Fence { attempt, keep } => holding.fence(asker, *attempt, keep)?,
             Request::Begin(txn) => holding.change(TxnOp::Begin, asker, txn, |me| me.begin(txn))?,
-            Request::Stage(txn, records) => {
-                holding.change(TxnOp::Prepare, asker, txn, |me| me.stage(txn, records))?
-            }
+            Request::Stage(txn, records) => holding.change(TxnOp::Prepare, asker, txn, |me| me.stage(txn, records))?,
             Request::Commit(txn) => holding.change(TxnOp::Commit, asker, txn, |me| me.commit(asker.attempt, txn))?,
             _ => trouble("a sink with two phases writes nothing at once".to_string()),
         };
