@@ -155,7 +155,7 @@ impl FileFeed {
         }
         let marks = self.index.as_deref().map_or(Vec::new(), |index| read_index(index, &self.log.path));
         self.noted = marks.last().map_or(0, |mark| mark.record);
-        let from = marks.into_iter().filter(|mark| mark.record <= record).next_back().unwrap_or_default();
+        let from = marks.into_iter().rfind(|mark| mark.record <= record).unwrap_or_default();
         let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
         reader.seek(SeekFrom::Start(from.byte)).map_err(problem)?;
         self.reader = Some(reader);

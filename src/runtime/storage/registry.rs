@@ -47,6 +47,9 @@ pub struct Registry {
     pub blind: bool,
 }
 
+/// What of a pack a snapshot could use: bytes, and the chunks with their places.
+type Found = (u64, Vec<(Hash, u32)>);
+
 impl Registry {
     /// The snapshots that are entered.
     pub fn snapshots(&self) -> impl Iterator<Item = &StoreKey> {
@@ -97,7 +100,7 @@ impl Registry {
     /// Which of these chunks a snapshot needn't write: their places. It is entered as a user of those packs, so that
     /// they stay.
     pub fn reuse(&mut self, user: StoreKey, wanted: &BTreeSet<Hash>) -> BTreeMap<Hash, (Arc<str>, u32)> {
-        let mut found: BTreeMap<Arc<str>, (u64, Vec<(Hash, u32)>)> = BTreeMap::new();
+        let mut found: BTreeMap<Arc<str>, Found> = BTreeMap::new();
         for (hash, place) in wanted.iter().filter_map(|hash| self.places.get_key_value(hash)) {
             let own = self.packs.get(&place.pack).is_some_and(|pack| pack.attempt == user.attempt);
             if own || user.attempt == self.attempt && self.base.contains(&place.pack) {
@@ -114,7 +117,7 @@ impl Registry {
         for (name, _) in &packs {
             self.pack(name, user.attempt, user);
         }
-        let place = |(name, (_, chunks)): (Arc<str>, (u64, Vec<(Hash, u32)>))| {
+        let place = |(name, (_, chunks)): (Arc<str>, Found)| {
             chunks.into_iter().map(move |(hash, index)| (hash, (name.clone(), index)))
         };
         packs.into_iter().flat_map(place).collect()

@@ -69,6 +69,9 @@ fn attempt_of(pack: &str) -> Option<Attempt> {
     attempt.parse().ok().map(Attempt)
 }
 
+/// Packs, where the chunks of each operator are in them, and bytes written.
+type Placed = (Vec<String>, Vec<Vec<Chunk>>, u64);
+
 impl Snapshots {
     /// `writer`: a number that no other writer has. `compress`: new files with lz4.
     pub fn new(blobs: Arc<dyn Blobs>, writer: u64, compress: bool) -> Self {
@@ -174,7 +177,7 @@ impl Snapshots {
     }
 
     /// Finds places for chunks, and writes those that have none: the packs, where each chunk is, the bytes written.
-    fn place(&self, key: &StoreKey, operators: Vec<Vec<Piece>>) -> Result<(Vec<String>, Vec<Vec<Chunk>>, u64), String> {
+    fn place(&self, key: &StoreKey, operators: Vec<Vec<Piece>>) -> Result<Placed, String> {
         let wanted = operators.iter().flatten().map(|piece| piece.hash).collect();
         let mut places = self.registry().reuse(*key, &wanted);
         let fresh: BTreeMap<Hash, &[u8]> = operators.iter().flatten().map(|p| (p.hash, p.bytes.as_slice())).collect();
