@@ -52,6 +52,8 @@ pub enum Command {
     Replay(Replay),
     /// Make a failing seed small: a scenario that stands alone and fails in the same way
     Shrink(Shrink),
+    /// How many seeds it takes to see each planted defect: a score of the harness
+    Mutants(Mutants),
     /// Explore every schedule and every bounded fault of small scenarios
     Check(Box<Check>),
     /// Run a job for real: on threads, with files, until it ends or is told to stop
@@ -289,6 +291,54 @@ pub struct Shrink {
     /// Stop after this time: 500ms, 60s, 1h30m
     #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
     pub budget: Option<Duration>,
+}
+
+/// How a score is written to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MutantsFormat {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// `cutline mutants`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Every planted defect of `cutline list --protocols` is run in place of the engine: a seed of each scenario in turn, until
+one fails. A base is another sequence of seeds, and another order of the scenarios. Counts depend on nothing but the
+bases; times are those of this machine. Exits with 1 if a defect is missed from some base, or the honest engine fails.
+
+Examples:
+  cutline mutants
+  cutline mutants --mutant no-hold --mutant offset-late --bases 25
+  cutline mutants scenarios/diamond.json --no-shrink --format json"
+)]
+pub struct Mutants {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// Only this defect (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Vec<String>,
+    /// From so many bases of seeds
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub bases: u64,
+    /// The first base
+    #[arg(long, value_name = "SEED", value_parser = parse::seed)]
+    pub seed_base: Option<u64>,
+    /// A defect that so many seeds don't show is missed
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_seeds: u64,
+    /// Don't make what was found small
+    #[arg(long)]
+    pub no_shrink: bool,
+    /// How many threads [default: as many as this process may use]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// How the score is written
+    #[arg(long, value_enum, default_value_t = MutantsFormat::Human)]
+    pub format: MutantsFormat,
 }
 
 /// `cutline check`.

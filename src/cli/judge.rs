@@ -108,6 +108,9 @@ fn judged(invariant: Invariant, entry: &Entry, tally: &Tally, terms: &Terms) -> 
         Cell::NotClaimed
     } else if fails {
         Cell::Violated
+    } else if counts.undecided > 0 && entry.allowed.violations.contains(&invariant) {
+        // Where it may be violated, nothing is claimed of what ends too early to be decided.
+        Cell::NotClaimed
     } else if counts.undecided > 0 {
         Cell::Undecided
     } else {

@@ -17,6 +17,7 @@ pub mod gate;
 pub mod judge;
 pub mod lint;
 pub mod list;
+pub mod mutants;
 pub mod output;
 pub mod parse;
 pub mod plan;
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
+        Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),

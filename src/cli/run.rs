@@ -172,11 +172,12 @@ fn head(args: &args::Run, entries: &[Entry], terms: &Terms, base: Option<u64>) -
         command += &format!(" --partition {partition}");
     }
     let id = format!("{:08x}", digest.finish64() as u32);
-    Head { id, command, plan, partition, seed_base: base, jobs: jobs(args) }
+    Head { id, command, plan, partition, seed_base: base, jobs: threads(args.jobs) }
 }
 
-fn jobs(args: &args::Run) -> usize {
-    match args.jobs {
+/// How many threads: those that are asked for, or as many as this process may use.
+pub fn threads(jobs: Option<u16>) -> usize {
+    match jobs {
         Some(jobs) => usize::from(jobs),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     }

@@ -161,7 +161,7 @@ pub fn small(loaded: &Loaded, seed: u64, kind: Option<&Kind>, bounds: Bounds) ->
         took: began.elapsed(),
         minimal: shrunk.minimal,
         needs: (!standalone).then_some(seed),
-        kind: judge.kind.clone(),
+        kind: judge.kind,
         loaded: Loaded::new(scenario, &loaded.name, BTreeMap::new()),
     };
     Ok(Some(small))

@@ -208,5 +208,5 @@ fn least(known: &mut BTreeMap<Invariant, (u64, String)>, invariant: Invariant, w
 /// The verifiers' name for an invariant that a scenario names.
 pub fn invariant(named: crate::scenario::spec::Invariant) -> Option<Invariant> {
     let name = format!("{named:?}");
-    Invariant::ALL.into_iter().find(|invariant| invariant.name() == name)
+    Invariant::ALL.into_iter().find(|invariant| invariant.name() == name || format!("{invariant:?}") == name)
 }

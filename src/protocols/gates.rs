@@ -26,7 +26,8 @@ enum Defect {
 struct Wrong {
     honest: Gate<Record>,
     defect: Defect,
-    inputs: u32,
+    /// Inputs that haven't ended.
+    open: InputSet,
     newest: CheckpointId,
 }
 
@@ -41,7 +42,7 @@ impl BarrierGate<Record> for Wrong {
         match self.defect {
             Defect::FirstBarrier if barrier.id > self.newest => {
                 // As if the barrier had come on every channel.
-                (0..self.inputs).for_each(|i| self.honest.barrier(InputIndex(i), barrier, out));
+                self.open.iter().for_each(|input| self.honest.barrier(input, barrier, out));
             }
             Defect::LateCounts if barrier.id < self.newest => {
                 barrier.id = self.newest;
@@ -75,6 +76,7 @@ impl BarrierGate<Record> for Wrong {
     }
 
     fn end(&mut self, input: InputIndex, out: &mut Effects) {
+        self.open.remove(input);
         self.honest.end(input, out);
     }
 
@@ -120,7 +122,7 @@ fn spawn(defect: Defect, topology: &Arc<Topology>, config: &Arc<Config>, who: In
     }
     let inputs = topology.subtasks[who.task.index()].inputs.len();
     let honest = Gate::new(config.mode, inputs, config.checkpoint_after_end, &InputSet::new());
-    let gate = Wrong { honest, defect, inputs: inputs as u32, newest: CheckpointId(0) };
+    let gate = Wrong { honest, defect, open: InputSet::all(inputs), newest: CheckpointId(0) };
     Box::new(Subtask::new(topology, config, who, gate))
 }
 

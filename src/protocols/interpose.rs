@@ -19,6 +19,17 @@ pub trait Mischief: Clone + std::fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// What an input becomes: usually what the two above make of it.
+    fn all(&mut self, input: Input) -> Vec<Input> {
+        let again = self.again(&input);
+        [self.input(input), again].into_iter().flatten().collect()
+    }
+
+    /// Is nothing read for the time being?
+    fn pauses(&self) -> bool {
+        false
+    }
+
     /// Changes the effects of a step.
     fn effects(&mut self, _effects: &mut Vec<Effect>) {}
 }
@@ -38,11 +49,12 @@ impl<M: Mischief> Interposed<M> {
 
 impl<M: Mischief> Process for Interposed<M> {
     fn step(&mut self, input: Input, out: &mut Outbox) {
-        let again = self.mischief.again(&input);
-        for input in [self.mischief.input(input), again].into_iter().flatten() {
+        let paused = self.mischief.pauses();
+        for input in self.mischief.all(input) {
             self.inner.step(input, out);
         }
         self.mischief.effects(&mut out.effects);
+        out.gate_changed |= self.mischief.pauses() != paused;
     }
 
     fn blocked(&self, input: InputIndex) -> bool {
@@ -66,7 +78,7 @@ impl<M: Mischief> Process for Interposed<M> {
     }
 
     fn wants(&self, slot: usize) -> Option<(PartitionId, Offset)> {
-        self.inner.wants(slot)
+        if self.mischief.pauses() { None } else { self.inner.wants(slot) }
     }
 
     fn chooses(&self) -> bool {

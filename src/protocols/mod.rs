@@ -5,10 +5,13 @@
 //! ships. Every defect names the invariant that must catch it; `tests/protocols.rs` runs the whole table.
 
 pub mod anchor;
+mod bugs;
 pub mod chandy_lamport;
 mod gates;
 mod interpose;
+mod plant;
 mod processes;
+mod retold;
 
 use crate::engine;
 use crate::engine::process::Spawn;
@@ -34,7 +37,7 @@ macro_rules! row {
     };
 }
 
-/// All protocols, the honest one first.
+/// All protocols, the engine first.
 pub static PROTOCOLS: &[Protocol] = &[
     Protocol {
         name: "engine",
@@ -42,6 +45,13 @@ pub static PROTOCOLS: &[Protocol] = &[
         breaks: None,
         scenario: "diamond",
         spawn: engine::spawn,
+    },
+    Protocol {
+        name: "stop-the-world",
+        about: "nothing is read from a barrier on until its checkpoint has ended: right, and slow",
+        breaks: None,
+        scenario: "diamond",
+        spawn: retold::stands_still,
     },
     row!("no-hold", "I1", "diamond", gates::no_hold, "a channel whose barrier came is read on"),
     row!("first-barrier", "I2", "diamond", gates::first_barrier, "the first barrier completes the alignment"),
@@ -130,6 +140,91 @@ pub static PROTOCOLS: &[Protocol] = &[
         "the periodic trigger is armed once (B09)"
     ),
     row!("finish-unsaid", "I12", "diamond", processes::finish_unsaid, "a finished subtask declines for ever (B05)"),
+    row!(
+        "one-poll-late",
+        "I1",
+        "deep_chain",
+        bugs::one_poll_late,
+        "one more record is taken before a barrier (FLINK-17568)"
+    ),
+    row!("no-deadline", "I12", "windows", bugs::no_deadline, "a lost trigger is waited for for ever (JET-1435)"),
+    row!("never-asks-again", "I12", "store_trouble", bugs::never_asks_again, "a lost reply is waited for for ever"),
+    row!("notices-once", "I12", "zombie", bugs::notices_once, "a lost completion notice is never repeated"),
+    row!(
+        "refills-twice",
+        "I8",
+        "unaligned_progress",
+        bugs::refills_twice,
+        "records in flight are put back twice (FLINK-20654)"
+    ),
+    row!("refills-nothing", "I8", "unaligned_progress", bugs::refills_nothing, "records in flight are not put back"),
+    row!("starts-fresh", "I6", "idle_stream", bugs::starts_fresh, "keyed state is empty after a restore (FLINK-34518)"),
+    row!(
+        "resumes-ahead",
+        "I8",
+        "idle_stream",
+        bugs::resumes_ahead,
+        "a source resumes one record late (RisingWave #5192)"
+    ),
+    row!("stores-half", "I8", "idle_stream", bugs::stores_half, "a key is missing from what is stored"),
+    row!(
+        "forgets-prepared",
+        "I12",
+        "idle_stream",
+        bugs::forgets_prepared,
+        "what a restored checkpoint prepared is never committed"
+    ),
+    row!(
+        "one-restores-older",
+        "I6",
+        "unaligned_progress",
+        bugs::one_restores_older,
+        "one subtask goes back further than the others (RisingWave #21094)"
+    ),
+    row!(
+        "deletes-the-newest",
+        "I6",
+        "unaligned_progress",
+        bugs::deletes_the_newest,
+        "retention deletes the wrong one (FLINK-21351)"
+    ),
+    row!(
+        "barrier-jumps",
+        "I2",
+        "deep_chain",
+        bugs::barrier_jumps,
+        "barriers overtake in a job that aligns (denormalized)"
+    ),
+    row!(
+        "no-fence",
+        "I11",
+        "unaligned_progress",
+        bugs::no_fence,
+        "a restore leaves older transactions alone (FLINK-23854)"
+    ),
+    row!(
+        "out-of-band",
+        "I1",
+        "diamond",
+        retold::out_of_band,
+        "everybody snapshots when the coordinator says so, not at a barrier (denormalized)"
+    ),
+    row!(
+        "never-stops-recording",
+        "I2",
+        "unaligned",
+        retold::never_stops_recording,
+        "what comes after the cut is kept as if it had been in flight at it"
+    ),
+    row!("put-then-add", "I8", "skew_backpressure", retold::put_then_add, "a sum overwrites what it is to add to"),
+    row!("local-disk", "I12", "diamond", retold::local_disk, "snapshots are kept where they are lost with their host"),
+    row!(
+        "counts-records",
+        "I12",
+        "idle_stream",
+        retold::counts_records,
+        "a checkpoint is taken every 10,000 records, which never come"
+    ),
 ];
 
 /// The protocol of this name.

@@ -1,70 +1,15 @@
-//! Honest processes, tampered with.
+//! Honest processes, tampered with: one small defect each.
 
-use super::interpose::{Interposed, Mischief};
+use super::interpose::Mischief;
+use super::plant::{Effects, Inputs, plant};
 use crate::engine;
 use crate::engine::config::Config;
 use crate::engine::message::*;
 use crate::engine::process::Process;
 use crate::engine::snapshot::Snapshot;
 use crate::ids::*;
-use crate::topology::{Role, SinkKind, Topology};
+use crate::topology::Topology;
 use std::sync::Arc;
-
-/// Whom a defect is planted in.
-enum Whom {
-    Coordinator,
-    Sources,
-    Inner,
-    Sinks,
-    Writers,
-    Subtasks,
-}
-
-fn is(whom: &Whom, topology: &Topology, task: TaskId) -> bool {
-    if task == topology.coordinator() {
-        return matches!(whom, Whom::Coordinator);
-    }
-    let role = &topology.vertex(task).role;
-    match whom {
-        Whom::Coordinator => false,
-        Whom::Sources => matches!(role, Role::Source { .. }),
-        Whom::Inner => matches!(role, Role::Inner),
-        Whom::Sinks => matches!(role, Role::Sink(SinkKind::TwoPhase)),
-        Whom::Writers => matches!(role, Role::Sink(SinkKind::Upsert | SinkKind::Print)),
-        Whom::Subtasks => true,
-    }
-}
-
-/// A spawn function that plants `mischief` in some processes of an honest job.
-macro_rules! plant {
-    ($name:ident, $whom:ident, $mischief:expr) => {
-        pub(super) fn $name(t: &Arc<Topology>, c: &Arc<Config>, who: Incarnation) -> Box<dyn Process> {
-            let honest = engine::spawn(t, c, who);
-            if is(&Whom::$whom, t, who.task) {
-                let _config: &Config = c;
-                let make: fn(&Topology, Incarnation) -> _ = $mischief;
-                return Interposed::boxed(honest, make(t, who));
-            }
-            honest
-        }
-    };
-}
-
-/// Tampers with effects, by a function without memory.
-#[derive(Clone)]
-struct Effects(fn(&mut Vec<Effect>));
-
-impl std::fmt::Debug for Effects {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Effects") // a function's address is nobody's state
-    }
-}
-
-impl Mischief for Effects {
-    fn effects(&mut self, effects: &mut Vec<Effect>) {
-        (self.0)(effects);
-    }
-}
 
 // Acknowledges as soon as the snapshot is taken.
 #[derive(Clone, Debug, Default)]
@@ -214,23 +159,6 @@ impl Mischief for NotifyEarly {
 }
 
 plant!(notify_early, Coordinator, |t, _| NotifyEarly { tasks: t.len() as u32 });
-
-/// Tampers with inputs, by a function without memory.
-#[derive(Clone)]
-struct Inputs(fn(&mut Input));
-
-impl std::fmt::Debug for Inputs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Inputs") // a function's address is nobody's state
-    }
-}
-
-impl Mischief for Inputs {
-    fn input(&mut self, mut input: Input) -> Option<Input> {
-        (self.0)(&mut input);
-        Some(input)
-    }
-}
 
 plant!(restore_older, Coordinator, |_, _| Inputs(|input| {
     if let Input::Reply(_, Reply::Began { completed, .. }) = input {

@@ -49,6 +49,7 @@ pub enum Invariant {
     I17,
     I18,
     I19,
+    WellFormed,
 }
 
 /// What a run can reach.

@@ -71,8 +71,11 @@ impl Search<'_> {
     }
 }
 
+/// Where a number of a description of data stands, if it has it.
+type Number = fn(&mut Data) -> Option<&mut u64>;
+
 /// The numbers of a source's data, and how small each may become: records, keys, values, skew, salt.
-const NUMBERS: [(u64, fn(&mut Data) -> Option<&mut u64>); 5] = [
+const NUMBERS: [(u64, Number); 5] = [
     (0, |data| if let Data::Numbers { records, .. } = data { slot(records) } else { None }),
     (1, |data| if let Data::Numbers { keys, .. } = data { slot(keys) } else { None }),
     (1, |data| if let Data::Numbers { values, .. } = data { slot(values) } else { None }),

@@ -1,0 +1,374 @@
+//! `cutline mutants`: how many seeds it takes to see each planted defect. A score of the harness, not of the engine.
+
+use super::args::{self, MutantsFormat};
+use super::exit::{Ending, Why};
+use super::judge::{Terms, allowed, reproduce};
+use super::output::{self, complain, warn};
+use super::parse::Partition;
+use super::plan::{BASE, seed_at};
+use super::seed::{self, THREAD, simulate};
+use super::shrink::{Bounds, small};
+use super::signals::Signals;
+use super::tally::{Allowed, Tally};
+use super::{find, run};
+use crate::digest::mix;
+use crate::protocols::{PROTOCOLS, Protocol};
+use crate::report::{Kind, grouped, seed as shown};
+use crate::scenario::{Loaded, load};
+use crate::sim::run::Keep;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A detected defect is made small with so many runs at most.
+const RUNS: u64 = 4000;
+/// The honest engine gets so many times the seeds that the worst defect took.
+const HONEST: u64 = 2;
+
+/// A scenario of the sweep.
+struct Entry {
+    path: String,
+    loaded: Loaded,
+    allowed: Allowed,
+}
+
+/// A search for a defect, from one base of seeds.
+#[derive(Clone, Debug, Default)]
+struct Hunt {
+    /// Seeds that were run.
+    seeds: u64,
+    /// Thread time.
+    took: Duration,
+    /// Where it ended: scenario and seed, and every kind of failure there. None: nothing was found.
+    caught: Option<(usize, u64, Vec<Kind>)>,
+}
+
+/// What came of all hunts for one defect.
+struct Score {
+    name: &'static str,
+    hunts: Vec<Hunt>,
+    /// What the shrunk scenario says beside its job, in lines, and whether nothing can be taken away from it.
+    shrunk: Option<(usize, bool)>,
+}
+
+impl Score {
+    fn caught(&self) -> bool {
+        self.hunts.iter().all(|hunt| hunt.caught.is_some())
+    }
+
+    fn seeds(&self) -> Vec<u64> {
+        sorted(self.hunts.iter().map(|hunt| hunt.seeds))
+    }
+
+    fn micros(&self) -> Vec<u64> {
+        sorted(self.hunts.iter().map(|hunt| hunt.took.as_micros() as u64))
+    }
+
+    /// The names of what caught it, from any base.
+    fn by(&self) -> Vec<String> {
+        let kinds = self.hunts.iter().filter_map(|hunt| hunt.caught.as_ref()).flat_map(|(_, _, kinds)| kinds);
+        let names = kinds.map(|kind| match kind {
+            Kind::Violation(invariant, _) => (*kind, invariant.name().to_string()),
+            other => (*other, other.word().to_string()),
+        });
+        let mut names: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().map(|(_, name)| name).collect();
+        names.dedup();
+        names
+    }
+}
+
+fn sorted(values: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable();
+    values
+}
+
+fn median(sorted: &[u64]) -> u64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+}
+
+fn worst(sorted: &[u64]) -> u64 {
+    sorted.last().copied().unwrap_or(0)
+}
+
+/// For the last line of a table only: no verdict depends on it.
+fn geometric(values: impl Iterator<Item = u64>) -> f64 {
+    let logs: Vec<f64> = values.map(|value| (value.max(1) as f64).ln()).collect();
+    (logs.iter().sum::<f64>() / logs.len().max(1) as f64).exp()
+}
+
+/// Everything that hunts share.
+struct Field<'a> {
+    entries: Vec<Entry>,
+    bases: Vec<u64>,
+    most: u64,
+    jobs: usize,
+    signals: &'a Signals,
+}
+
+/// Hunts.
+pub fn mutants(args: args::Mutants) -> Ending {
+    let wanted = |row: &&'static Protocol| args.mutant.is_empty() || args.mutant.iter().any(|name| name == row.name);
+    for name in &args.mutant {
+        if !PROTOCOLS.iter().any(|row| row.name == name && row.breaks.is_some()) {
+            complain(&match crate::protocols::find(name) {
+                Some(_) => format!("`{name}` has no defect: there is nothing to catch"),
+                None => super::unknown_protocol(name),
+            });
+            return Ending::bad(Why::BadInput);
+        }
+    }
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("cannot listen to signals: {error}"));
+            return Ending::bad(Why::Internal);
+        }
+    };
+    let entries = match entries(&args) {
+        Ok(entries) => entries,
+        Err(ending) => return ending,
+    };
+    seed::hush();
+    let first = args.seed_base.unwrap_or(BASE);
+    let bases = (0..args.bases).map(|i| if i == 0 { first } else { mix(first.wrapping_add(i)) }).collect();
+    let field = Field { entries, bases, most: args.max_seeds, jobs: run::threads(args.jobs), signals: &signals };
+    let rows: Vec<&'static Protocol> = PROTOCOLS.iter().filter(|row| row.breaks.is_some()).filter(wanted).collect();
+    match field.all(&rows, args.no_shrink) {
+        Ok((scores, honest)) => field.told(&args, &scores, &honest),
+        Err(problem) => {
+            complain(&problem);
+            Ending::bad(Why::Internal)
+        }
+    }
+}
+
+fn entries(args: &args::Mutants) -> Result<Vec<Entry>, Ending> {
+    let read = find::scenarios(&args.paths).map_err(|problem| {
+        complain(&problem);
+        Ending::bad(Why::BadInput)
+    })?;
+    let (mut entries, mut bad) = (Vec::new(), false);
+    for (path, loaded) in read {
+        match loaded {
+            // A scenario with a protocol of its own may not be a job that the engine can run.
+            Ok(loaded) if loaded.scenario.protocol == PROTOCOLS[0].name => {
+                let allowed = allowed(&loaded.scenario);
+                entries.push(Entry { path: path.display().to_string(), loaded, allowed });
+            }
+            Ok(_) => {}
+            Err(found) => {
+                output::say(&format!("{}\n\n", load::render(&found, true)));
+                bad = true;
+            }
+        }
+    }
+    if bad {
+        return Err(Ending::bad(Why::BadInput));
+    }
+    if entries.is_empty() {
+        complain("no scenario was found that runs the engine");
+        return Err(Ending::bad(Why::NothingToRun));
+    }
+    Ok(entries)
+}
+
+impl Field<'_> {
+    /// The scenarios in an order of this base's own, for whichever came first would make its defects look easy.
+    fn order(&self, base: u64) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        order.sort_by_key(|at| seed_at(!base, &self.entries[*at].loaded.name, 0));
+        order
+    }
+
+    /// One seed of each scenario after the other, again and again, until a seed fails.
+    fn hunt(&self, protocol: &str, base: u64, most: u64) -> Result<Hunt, String> {
+        let order = self.order(base);
+        let with = |entry: &Entry| {
+            let mut loaded = entry.loaded.clone();
+            loaded.scenario.protocol = protocol.to_string();
+            loaded
+        };
+        let loaded: Vec<Loaded> = self.entries.iter().map(with).collect();
+        let began = Instant::now();
+        let mut hunt = Hunt::default();
+        while hunt.caught.is_none() && hunt.seeds < most && self.signals.end().is_none() {
+            let at = order[(hunt.seeds % order.len() as u64) as usize];
+            let seed = seed_at(base, &loaded[at].name, hunt.seeds / order.len() as u64);
+            let (_, run) = simulate(&loaded[at], seed, Keep::default())?;
+            hunt.seeds += 1;
+            let failures = Tally::failures(&run, seed, &self.entries[at].allowed);
+            if !failures.is_empty() {
+                hunt.caught = Some((at, seed, failures));
+            }
+        }
+        hunt.took = began.elapsed();
+        Ok(hunt)
+    }
+
+    /// Does things side by side; the results are in the order of the things.
+    fn each<T: Send>(&self, count: usize, thing: impl Fn(usize) -> Result<T, String> + Sync) -> Result<Vec<T>, String> {
+        let next = AtomicUsize::new(0);
+        let done: Vec<Mutex<Option<Result<T, String>>>> = (0..count).map(|_| Mutex::new(None)).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.min(count) {
+                let work = || {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(slot) = done.get(at) else { return };
+                        *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(thing(at));
+                    }
+                };
+                let thread = std::thread::Builder::new().name(THREAD.to_string());
+                thread.spawn_scoped(scope, work).map_err(|error| format!("cannot start a thread: {error}"))?;
+            }
+            Ok::<_, String>(())
+        })?;
+        let taken = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        done.into_iter().map(|slot| taken(slot).unwrap_or_else(|| Err("a thread panicked".to_string()))).collect()
+    }
+
+    fn all(&self, rows: &[&'static Protocol], no_shrink: bool) -> Result<(Vec<Score>, Vec<Hunt>), String> {
+        let bases = self.bases.len();
+        let hunts =
+            self.each(rows.len() * bases, |at| self.hunt(rows[at / bases].name, self.bases[at % bases], self.most))?;
+        let most = hunts.iter().filter(|hunt| hunt.caught.is_some()).map(|hunt| hunt.seeds).max().unwrap_or(0);
+        let most = (most * HONEST).max(self.entries.len() as u64);
+        let honest = self.each(bases, |at| self.hunt(PROTOCOLS[0].name, self.bases[at], most))?;
+        let shrunk = self.each(rows.len(), |at| match &hunts[at * bases].caught {
+            Some(caught) if !no_shrink => self.shrink(rows[at].name, caught),
+            _ => Ok(None),
+        })?;
+        let of = |at: usize| hunts[at * bases..(at + 1) * bases].to_vec();
+        let score = |(at, shrunk): (usize, _)| Score { name: rows[at].name, hunts: of(at), shrunk };
+        Ok((shrunk.into_iter().enumerate().map(score).collect(), honest))
+    }
+
+    fn shrink(&self, protocol: &str, caught: &(usize, u64, Vec<Kind>)) -> Result<Option<(usize, bool)>, String> {
+        let (at, seed, kinds) = caught;
+        let mut loaded = self.entries[*at].loaded.clone();
+        loaded.scenario.protocol = protocol.to_string();
+        let bounds = Bounds { runs: RUNS, deadline: None, signals: self.signals.clone() };
+        let small = small(&loaded, *seed, kinds.first(), bounds)?;
+        Ok(small.map(|small| (small.decisions.len(), small.minimal)))
+    }
+
+    fn told(&self, args: &args::Mutants, scores: &[Score], honest: &[Hunt]) -> Ending {
+        let text = match args.format {
+            MutantsFormat::Human => self.human(scores, honest),
+            MutantsFormat::Json => self.machine(scores, honest),
+        };
+        let mut ending = Ending::good();
+        if let Some((why, name)) = self.signals.end() {
+            warn(&format!("{name}: hunts that had not found anything by then count as missed"));
+            ending.add(why);
+        }
+        if scores.iter().any(|score| !score.caught()) || honest.iter().any(|hunt| hunt.caught.is_some()) {
+            ending.add(Why::Violated);
+        }
+        super::printed(output::print(&text), ending)
+    }
+
+    fn again(&self, protocol: &str, caught: &(usize, u64, Vec<Kind>)) -> String {
+        let terms = Terms { partition: Partition::WHOLE, protocol: Some(protocol.to_string()), flags: String::new() };
+        reproduce(&self.entries[caught.0].path, caught.1, &terms)
+    }
+
+    fn human(&self, scores: &[Score], honest: &[Hunt]) -> String {
+        let mut out = format!(
+            "{} defects, {} scenarios in turn, {} bases from {}, at most {} seeds each\n\n",
+            scores.len(),
+            self.entries.len(),
+            self.bases.len(),
+            shown(self.bases[0]),
+            grouped(self.most)
+        );
+        let width = scores.iter().map(|score| score.name.len()).max().unwrap_or(0).max("defect".len());
+        let _ = writeln!(
+            out,
+            "{:width$}  {:>6}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  by",
+            "defect", "caught", "seeds", "worst", "ms", "worst", "lines"
+        );
+        for score in scores {
+            let (seeds, micros) = (score.seeds(), score.micros());
+            let found = score.hunts.iter().filter(|hunt| hunt.caught.is_some()).count();
+            let lines = match score.shrunk {
+                None => "-".to_string(),
+                Some((lines, minimal)) => format!("{lines}{}", if minimal { "" } else { "+" }),
+            };
+            let _ = writeln!(
+                out,
+                "{:width$}  {:>6}  {:>7}  {:>7}  {:>9}  {:>9}  {lines:>6}  {}",
+                score.name,
+                format!("{found}/{}", score.hunts.len()),
+                grouped(median(&seeds)),
+                grouped(worst(&seeds)),
+                millis(median(&micros)),
+                millis(worst(&micros)),
+                score.by().join(" ")
+            );
+        }
+        self.sums(&mut out, scores, honest);
+        out
+    }
+
+    fn sums(&self, out: &mut String, scores: &[Score], honest: &[Hunt]) {
+        let caught = scores.iter().filter(|score| score.caught()).count();
+        let lines = sorted(scores.iter().filter_map(|score| score.shrunk).map(|(lines, _)| lines as u64));
+        let _ = writeln!(out, "\ncaught from every base: {caught} of {}", scores.len());
+        let _ = writeln!(
+            out,
+            "geometric mean of the medians: {:.1} seeds, {:.2} ms",
+            geometric(scores.iter().map(|score| median(&score.seeds()))),
+            geometric(scores.iter().map(|score| median(&score.micros()))) / 1000.0
+        );
+        let _ =
+            writeln!(out, "shrunk, lines beside the job: {} at the median, {} at most", median(&lines), worst(&lines));
+        let seeds: u64 = honest.iter().map(|hunt| hunt.seeds).sum();
+        let _ = match honest.iter().find_map(|hunt| hunt.caught.as_ref()) {
+            None => writeln!(out, "the honest engine: {} seeds, never caught", grouped(seeds)),
+            Some(caught) => {
+                writeln!(out, "the honest engine FAILS\n  reproduce: {}", self.again(PROTOCOLS[0].name, caught))
+            }
+        };
+        for score in scores.iter().filter(|score| !score.caught()) {
+            let _ = writeln!(out, "MISSED: {}", score.name);
+        }
+    }
+
+    fn machine(&self, scores: &[Score], honest: &[Hunt]) -> String {
+        let hunt = |protocol: &str, hunt: &Hunt| {
+            json!({
+                "seeds": hunt.seeds,
+                "micros": hunt.took.as_micros() as u64,
+                "reproduce": hunt.caught.as_ref().map(|caught| self.again(protocol, caught)),
+            })
+        };
+        let score = |score: &Score| {
+            json!({
+                "name": score.name,
+                "caught": score.caught(),
+                "by": score.by(),
+                "hunts": score.hunts.iter().map(|one| hunt(score.name, one)).collect::<Vec<_>>(),
+                "lines": score.shrunk.map(|(lines, _)| lines),
+                "minimal": score.shrunk.map(|(_, minimal)| minimal),
+            })
+        };
+        let honest: Vec<_> = honest.iter().map(|one| hunt(PROTOCOLS[0].name, one)).collect();
+        let value = json!({
+            "bases": self.bases.iter().map(|base| shown(*base)).collect::<Vec<_>>(),
+            "scenarios": self.entries.len(),
+            "max_seeds": self.most,
+            "defects": scores.iter().map(score).collect::<Vec<_>>(),
+            "honest": honest,
+        });
+        format!("{value:#}\n")
+    }
+}
+
+fn millis(micros: u64) -> String {
+    format!("{}.{:02}", grouped(micros / 1000), micros % 1000 / 10)
+}
