@@ -4,6 +4,7 @@
 //! of the sources a CPU-second and a second, checkpoints, the median of their durations, and bytes of snapshots.
 //! `--n RECORDS` of all sources, `--keys K`, `--rounds R`: of several rounds the one with the least CPU time counts.
 
+#[allow(dead_code)] // its weather is the simulator's
 mod common;
 
 use common::{argument, cpu_seconds};
@@ -55,7 +56,8 @@ struct Measured {
 
 fn measure(records: u64, keys: u64, parallelism: u32, interval: Option<u64>) -> Measured {
     let vertex = |name: &str, role, chain| Vertex { name: name.into(), role, chain, parallelism };
-    let edge = |from, to| Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Hash, capacity: 4096 };
+    let edge =
+        |from, to| Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Hash, capacity: 4096 };
     let topology = Arc::new(Topology::build(JobGraph {
         vertices: vec![
             vertex("source", Role::Source { kind: SourceKind::Log, partitions: parallelism }, vec![]),

@@ -87,7 +87,8 @@ impl Job {
         let mut child = command.spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         let (sender, points) = channel();
-        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let read = move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line));
+        std::thread::Builder::new().name("points".to_string()).spawn(read).expect("a thread");
         let begun = Instant::now();
         let (until, mut left) = match kill {
             Kill::After(time) => (begun + time, u64::MAX),
