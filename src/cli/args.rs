@@ -425,9 +425,9 @@ checkpoint, lets the sinks commit, and stops; the same command goes on from ther
 the scenario leaves open gets a value for real runs; its pace, latencies and faults are the simulator's.
 
 Examples:
-  cutline exec scenarios/word_count.json --dir /tmp/words
-  cutline exec scenarios/word_count.json --dir /tmp/words --trace trace.jsonl && cutline verify trace.jsonl
-  cutline exec scenarios/word_count.json --dir /tmp/words --chaos kills=20,seed=1"
+  cutline exec scenarios/word_count.json --dir words
+  cutline exec scenarios/word_count.json --dir words --trace trace.jsonl && cutline verify trace.jsonl
+  cutline exec scenarios/word_count.json --dir words --chaos kills=20,seed=1"
 )]
 pub struct Exec {
     /// The scenario file
