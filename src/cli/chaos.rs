@@ -302,7 +302,7 @@ impl Chaos<'_> {
              of output, {} s\n",
             self.planned.setup.name,
             self.args.store,
-            self.args.sink,
+            self.args.sink.split(':').next().unwrap_or_default(), // the address of a database may hold a password
             self.planned.plan.protocol,
             grouped(kills),
             of(&["at a time"]),
