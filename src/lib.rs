@@ -7,6 +7,7 @@ pub mod dice;
 pub mod digest;
 pub mod engine;
 pub mod explore;
+pub mod folklore;
 pub mod ids;
 pub mod lines;
 pub mod protocols;

@@ -462,3 +462,45 @@ fn findings_are_kept_made_small_and_run_first_from_then_on() {
     assert_eq!(list(&[]), ["regressions/kept.json", "scenarios/calm.json"]);
     assert_eq!(list(&["--no-regressions"]), ["scenarios/calm.json"]);
 }
+
+#[test]
+fn defects_are_hunted_and_the_score_says_how_that_went() {
+    let place = Place::calm();
+    let words = ["mutants", "--mutant", "drops-one", "--bases", "2", "--format", "json"];
+    let (one, two) =
+        (place.run(&[&words[..], &["--jobs", "1"]].concat()), place.run(&[&words[..], &["--jobs", "2"]].concat()));
+    assert_eq!(one.status.code(), Some(0));
+    let timeless = |output: &Output| {
+        let mut score: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let honest = score["honest"].as_array_mut().unwrap().iter_mut();
+        honest.for_each(|hunt| _ = hunt["micros"].take());
+        let hunts = score["defects"][0]["hunts"].as_array_mut().unwrap().iter_mut();
+        hunts.for_each(|hunt| _ = hunt["micros"].take());
+        score
+    };
+    let score = timeless(&one);
+    assert_eq!(score, timeless(&two), "threads change nothing but times");
+    assert_eq!((&score["defects"][0]["name"], &score["defects"][0]["caught"]), (&"drops-one".into(), &true.into()));
+    assert!(score["defects"][0]["by"].as_array().unwrap().iter().any(|by| by == "I9"), "{score}");
+    let again = score["defects"][0]["hunts"][0]["reproduce"].as_str().unwrap();
+    let again: Vec<&str> = again.split(' ').skip(1).collect();
+    assert_eq!(place.code(&again), 1, "the line that shows it again does");
+    // Without a fault nothing is restored: this defect can't be seen here, and the score says so.
+    assert_eq!(place.code(&["mutants", "--mutant", "restore-older", "--bases", "1", "--max-seeds", "30"]), 1);
+    assert_eq!(place.code(&["mutants", "--mutant", "drops-on"]), 2);
+    assert_eq!(place.code(&["mutants", "--mutant", "engine"]), 2);
+    assert_eq!(place.code(&["mutants", "nowhere"]), 2);
+}
+
+#[test]
+fn claims_are_decided_one_by_one() {
+    let place = Place::calm();
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/folklore");
+    let told = place.run(&["folklore", "x7", "X15", "--dir", dir, "--format", "json"]);
+    assert_eq!(told.status.code(), Some(0));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let ids: Vec<&str> = told["claims"].as_array().unwrap().iter().map(|claim| claim["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["X7", "X15"]);
+    assert_eq!(place.code(&["folklore", "X24"]), 2);
+    assert_eq!(place.code(&["folklore", "X1", "--dir", "nowhere"]), 2);
+}

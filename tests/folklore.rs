@@ -12,8 +12,11 @@ use cutline::explore::path::legs;
 use cutline::explore::rules::{Rules, Timers};
 use cutline::explore::search::{Found, Options, search};
 use cutline::explore::{anchor, chandy_lamport};
+use cutline::folklore::{CLAIMS, Claim, Lab, decide};
 use cutline::protocols::anchor::{self as joins, Bug};
 use cutline::protocols::chandy_lamport::{Initiators, Instance, Recording, Shape};
+use cutline::scenario::load;
+use cutline::scenario::spec::{Data, Open};
 use cutline::sim::run::meta;
 use cutline::trace::event::Event;
 use cutline::trace::text;
@@ -23,6 +26,51 @@ use cutline::world::choice::{Choice, Step};
 use cutline::world::observer::Observer;
 use cutline::world::setup::Setup;
 use std::sync::Arc;
+
+/// The claims of `cutline folklore`, and a lab for each.
+fn catalogue() -> impl Iterator<Item = (&'static Claim, Lab)> {
+    CLAIMS.iter().map(|claim| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/folklore/").to_string() + claim.scenario + ".json";
+        let loaded = load(std::path::Path::new(&path)).unwrap_or_else(|found| panic!("{}", found[0].render(false)));
+        let seeds = (0..loaded.scenario.seeds).collect();
+        (claim, Lab { loaded, seeds })
+    })
+}
+
+#[test]
+fn every_claim_comes_out_as_its_row_says() {
+    assert_eq!(CLAIMS.len(), 23);
+    for (i, (claim, lab)) in catalogue().enumerate() {
+        assert_eq!(claim.id, format!("X{}", i + 1));
+        let outcome = decide(claim, &lab).unwrap();
+        assert!(outcome.confirmed, "{}: {:#?}", claim.id, outcome.lines);
+    }
+}
+
+/// Nothing is decided by itself: with a scenario in which it can't show, a claim isn't.
+#[test]
+fn a_claim_that_does_not_show_is_not_decided() {
+    let mut undecided = Vec::new();
+    for (claim, mut lab) in catalogue() {
+        lab.seeds.truncate(3);
+        // No record, no fault, no second input: nothing can be seen.
+        for source in lab.loaded.scenario.job.vertices.iter_mut().filter_map(|vertex| vertex.source.as_mut()) {
+            if let Data::Numbers { records, .. } = &mut source.data {
+                *records = Open::Fixed(0);
+            }
+        }
+        lab.loaded.scenario.faults.count = Open::Fixed(0);
+        if !decide(claim, &lab).unwrap().confirmed {
+            undecided.push(claim.id);
+        }
+    }
+    // X14 is seen at the first snapshot, X17 at the first request, X16 is arithmetic where there is a checkpoint at all,
+    // and X22 at the end.
+    let exempt = ["X14", "X16", "X17", "X22"];
+    let missing: Vec<&str> =
+        CLAIMS.iter().map(|c| c.id).filter(|id| !undecided.contains(id) && !exempt.contains(id)).collect();
+    assert!(missing.is_empty(), "decided by nothing: {missing:?}");
+}
 
 /// Anything at any time, nothing fails. The start of the job is no step.
 fn rules() -> Rules {

@@ -52,6 +52,8 @@ pub enum Command {
     Replay(Replay),
     /// Make a failing seed small: a scenario that stands alone and fails in the same way
     Shrink(Shrink),
+    /// What articles say about checkpoints, and what is so, decided by running it
+    Folklore(Folklore),
     /// How many seeds it takes to see each planted defect: a score of the harness
     Mutants(Mutants),
     /// Explore every schedule and every bounded fault of small scenarios
@@ -295,11 +297,34 @@ pub struct Shrink {
 
 /// How a score is written to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MutantsFormat {
+pub enum ScoreFormat {
     /// For people.
     Human,
     /// One JSON document.
     Json,
+}
+
+/// `cutline folklore`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Each claim has a scenario in DIR. What is claimed is run as a protocol until a seed violates an invariant, and the engine
+over the same seeds; or figures are taken from traces. Exits with 1 if something comes out otherwise than expected.
+
+Examples:
+  cutline folklore
+  cutline folklore X4 X19
+  cutline folklore --format json"
+)]
+pub struct Folklore {
+    /// Only these: X1 to X23
+    #[arg(value_name = "CLAIM")]
+    pub claims: Vec<String>,
+    /// Where the scenarios are
+    #[arg(long, value_name = "DIR", default_value = "scenarios/folklore")]
+    pub dir: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ScoreFormat::Human)]
+    pub format: ScoreFormat,
 }
 
 /// `cutline mutants`.
@@ -337,8 +362,8 @@ pub struct Mutants {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// How the score is written
-    #[arg(long, value_enum, default_value_t = MutantsFormat::Human)]
-    pub format: MutantsFormat,
+    #[arg(long, value_enum, default_value_t = ScoreFormat::Human)]
+    pub format: ScoreFormat,
 }
 
 /// `cutline check`.

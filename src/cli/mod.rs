@@ -13,6 +13,7 @@ pub mod exec_watch;
 pub mod exit;
 pub mod find;
 pub mod findings;
+pub mod folklore;
 pub mod gate;
 pub mod judge;
 pub mod lint;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
+        Command::Folklore(args) => folklore::folklore(args),
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),

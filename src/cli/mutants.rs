@@ -1,6 +1,6 @@
 //! `cutline mutants`: how many seeds it takes to see each planted defect. A score of the harness, not of the engine.
 
-use super::args::{self, MutantsFormat};
+use super::args::{self, ScoreFormat};
 use super::exit::{Ending, Why};
 use super::judge::{Terms, allowed, reproduce};
 use super::output::{self, complain, warn};
@@ -258,8 +258,8 @@ impl Field<'_> {
 
     fn told(&self, args: &args::Mutants, scores: &[Score], honest: &[Hunt]) -> Ending {
         let text = match args.format {
-            MutantsFormat::Human => self.human(scores, honest),
-            MutantsFormat::Json => self.machine(scores, honest),
+            ScoreFormat::Human => self.human(scores, honest),
+            ScoreFormat::Json => self.machine(scores, honest),
         };
         let mut ending = Ending::good();
         if let Some((why, name)) = self.signals.end() {

@@ -54,6 +54,7 @@ pub static TABLE: &[Row] = &[
         ],
     ),
     row("shrink", &["scenario"]),
+    row("folklore", &["ids", "protocols", "trace::event", "world::setup", "sim::run", "scenario", "verify"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
     row("report", &["digest", "scenario", "verify"]),
     row(
@@ -74,6 +75,7 @@ pub static TABLE: &[Row] = &[
             "scenario",
             "sim",
             "explore",
+            "folklore",
             "runtime",
             "shrink",
             "report",
