@@ -17,11 +17,11 @@ struct TellsEverybody(Vec<TaskId>);
 
 impl Mischief for TellsEverybody {
     fn effects(&mut self, effects: &mut Vec<Effect>) {
-        let triggers = effects.iter().filter_map(|effect| match effect {
+        let mut triggers = effects.iter().filter_map(|effect| match effect {
             Effect::Tell(to, Control::Trigger(id)) => Some((to.attempt, *id)),
             _ => None,
         });
-        let Some((attempt, id)) = triggers.last() else { return };
+        let Some((attempt, id)) = triggers.next_back() else { return };
         let all = self.0.iter().map(|task| Incarnation { task: *task, attempt });
         effects.extend(all.map(|to| Effect::Tell(to, Control::Trigger(id))));
     }
