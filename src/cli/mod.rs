@@ -8,6 +8,7 @@ pub mod checked;
 pub mod count;
 pub mod counterexample;
 pub mod exec;
+pub mod exec_args;
 pub mod exec_plan;
 pub mod exec_watch;
 pub mod exit;
