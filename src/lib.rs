@@ -9,6 +9,7 @@ pub mod engine;
 pub mod explore;
 pub mod folklore;
 pub mod ids;
+pub mod lines;
 pub mod protocols;
 pub mod report;
 pub mod runtime;

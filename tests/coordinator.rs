@@ -15,3 +15,5 @@ mod settling;
 mod sinks;
 #[path = "coordinator/triggers.rs"]
 mod triggers;
+#[path = "coordinator/wishes.rs"]
+mod wishes;

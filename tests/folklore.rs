@@ -5,6 +5,7 @@
 //! one snapshot. Here a snapshot is also stored, acknowledged and completed; every length below is the model's plus
 //! exactly those steps.
 
+use cutline::cli::plan::{BASE, seed_at};
 use cutline::engine::message::Datum;
 use cutline::engine::snapshot::Part;
 use cutline::explore::judge::Property;
@@ -32,7 +33,7 @@ fn catalogue() -> impl Iterator<Item = (&'static Claim, Lab)> {
     CLAIMS.iter().map(|claim| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/folklore/").to_string() + claim.scenario + ".json";
         let loaded = load(std::path::Path::new(&path)).unwrap_or_else(|found| panic!("{}", found[0].render(false)));
-        let seeds = (0..loaded.scenario.seeds).collect();
+        let seeds = (0..loaded.scenario.seeds).map(|i| seed_at(BASE, &loaded.name, i)).collect();
         (claim, Lab { loaded, seeds })
     })
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub use super::exec_args::Exec;
 use super::parse::{self, Partition, Range};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ pub enum Command {
     Mutants(Mutants),
     /// Explore every schedule and every bounded fault of small scenarios
     Check(Box<Check>),
+    /// Run a job for real: on threads, with files, until it ends or is told to stop
+    Exec(Box<Exec>),
     /// Judge recorded traces
     Verify(Verify),
     /// Run gate vectors against the barrier gate

@@ -84,7 +84,8 @@ exit code  meaning
         0  everything that was asked for was done, and nothing was violated; `--for` that ran out is no failure;
            replay: the run violates nothing
         1  a property is violated, or a goal was never reached, or an expected violation wasn't found;
-           replay: the failure was reproduced; verify: the trace is not accepted; gate: the gate does something else
+           replay: the failure was reproduced; verify: the trace is not accepted; gate: the gate does something else;
+           exec: the job failed for good or can't go on, or output was lost or doubled under --chaos
         2  usage error or bad scenario, trace or vector; nothing was simulated
         3  incomplete: nothing is violated, but an invariant that the claimed guarantee needs is undecided
         4  nothing to run (see `run --no-tests`)

@@ -2,9 +2,15 @@
 //! import everything, and nothing imports it.
 
 pub mod args;
+pub mod chaos;
 pub mod check;
 pub mod checked;
+pub mod count;
 pub mod counterexample;
+pub mod exec;
+pub mod exec_args;
+pub mod exec_plan;
+pub mod exec_watch;
 pub mod exit;
 pub mod find;
 pub mod findings;
@@ -57,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),
+        Command::Exec(args) => exec::exec(*args),
         Command::Verify(args) => verify::verify(args),
         Command::Gate(args) => gate::gate(args),
         Command::Lint(args) => lint::lint(args),

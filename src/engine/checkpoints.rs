@@ -4,6 +4,7 @@
 use super::coordinator::{Coordinator, Lead, Purpose, TaskState, Wanted};
 use super::message::*;
 use super::snapshot::{Manifest, Part};
+use super::wishes::Stopping;
 use crate::digest::Digest;
 use crate::ids::*;
 use std::collections::BTreeSet;
@@ -65,6 +66,7 @@ impl Coordinator {
         }
         let id = self.next;
         self.next = id.next();
+        self.stopping.begun(id);
         self.pending.insert(id, Pending { stage: Stage::Opening, required: Arc::from([]), missing: BTreeSet::new() });
         let key = StoreKey { attempt: self.attempt, checkpoint: id, task: self.me.task };
         self.ask(Purpose::Open(id), Request::Open(key), out);
@@ -77,6 +79,9 @@ impl Coordinator {
         }
         if periodic && !self.scheduler_on {
             return Some((TriggerFailure::SchedulerStopped, false));
+        }
+        if matches!(self.stopping, Stopping::At(_) | Stopping::Settling(_)) {
+            return Some((TriggerFailure::Shutdown, false));
         }
         if !self.all_live() {
             return Some((TriggerFailure::NotAllRunning, false));
@@ -106,6 +111,7 @@ impl Coordinator {
         if !ok {
             self.pending.remove(&id);
             out.mark(Mark::TriggerFailed(TriggerFailure::StoreFailed));
+            self.savepoint_failed(id, out);
             self.count_failure(out);
             return self.make_up(out);
         }
@@ -116,7 +122,9 @@ impl Coordinator {
             let subtask = &self.topology.subtasks[task.index()];
             let mut upstream = subtask.inputs.iter().map(|c| self.topology.channels[c.index()].from);
             if !upstream.any(|from| running(&from)) {
-                out.tell(self.life(*task), Control::Trigger(id));
+                let last = self.stopping.is_at(id);
+                let trigger = if last { Control::TriggerLast(id) } else { Control::Trigger(id) };
+                out.tell(self.life(*task), trigger);
             }
         }
         out.arm(Timer::Timeout(id), self.config.timeout);
@@ -180,6 +188,10 @@ impl Coordinator {
         self.retain(out);
         self.healthy();
         self.announce(id, out);
+        if self.stopping.is_at(id) {
+            self.stopping = Stopping::Settling(id);
+            return self.stop_if_settled(out);
+        }
         if self.config.min_pause > Nanos(0) {
             self.pausing = true;
             out.arm(Timer::Pause, self.config.min_pause);
@@ -248,7 +260,7 @@ impl Coordinator {
         let Some(pending) = self.pending.remove(&id) else { return };
         out.disarm(Timer::Timeout(id));
         if pending.stage == Stage::Opening {
-            return; // nobody has heard of it
+            return self.savepoint_failed(id, out); // nobody has heard of it
         }
         out.mark(Mark::Aborted(id, reason));
         for (i, state) in self.tasks.iter().enumerate() {
@@ -260,6 +272,7 @@ impl Coordinator {
         if pending.stage != Stage::Publishing || reason == AbortReason::FinaliseFailed {
             self.ask(Purpose::Discard, Request::Discard(self.attempt, id), out);
         }
+        self.savepoint_failed(id, out);
     }
 
     /// Nothing pending survives a restart or the end of the job.

@@ -10,6 +10,7 @@ use super::config::{Config, RestartStrategy};
 use super::message::*;
 use super::process::Process;
 use super::snapshot::Manifest;
+use super::wishes::Stopping;
 use crate::digest::Digest;
 use crate::ids::*;
 use crate::topology::Topology;
@@ -97,6 +98,7 @@ pub struct Coordinator {
     pub(super) failures: u32,
     restarts: u32,
     delays: u32,
+    pub(super) stopping: Stopping,
     pub(super) asks: Asks<Purpose>,
 }
 
@@ -121,6 +123,7 @@ impl Coordinator {
             failures: 0,
             restarts: 0,
             delays: 0,
+            stopping: Stopping::No,
             asks: Asks::default(),
         }
     }
@@ -194,7 +197,7 @@ impl Coordinator {
     }
 
     /// The previous attempt may live on in tasks that were only suspected, or known to an older coordinator.
-    fn stop_attempt(&self, attempt: Attempt, out: &mut Outbox) {
+    pub(super) fn stop_attempt(&self, attempt: Attempt, out: &mut Outbox) {
         if attempt > Attempt(0) {
             self.each_task(|task| out.tell(Incarnation { task, attempt }, Control::Stop));
         }
@@ -234,6 +237,7 @@ impl Coordinator {
             Control::Noted(id) => {
                 if self.completed.last().is_some_and(|newest| id >= newest.checkpoint) {
                     self.unnoted.remove(&from.task);
+                    self.stop_if_settled(out);
                 }
             }
             Control::Failed => self.fail_job(out),
@@ -266,6 +270,7 @@ impl Coordinator {
         if self.tasks.iter().all(|state| *state == TaskState::Finished) {
             return self.end(out);
         }
+        self.stop_if_settled(out);
         // Only the last one to arrive starts the scheduler: one that was stopped later on stays so.
         if !complete && self.all_live() {
             self.start_scheduler(out);
@@ -279,6 +284,7 @@ impl Coordinator {
 
     fn end(&mut self, out: &mut Outbox) {
         self.stop_triggers(out);
+        self.stop_failed(out);
         self.drop_pending(AbortReason::Shutdown, out);
         out.disarm(Timer::Remind);
         self.lead = Lead::Ending;
@@ -302,6 +308,7 @@ impl Coordinator {
     /// The whole job goes back to the newest completed checkpoint, or fails for good.
     pub(super) fn fail_job(&mut self, out: &mut Outbox) {
         self.stop_triggers(out);
+        self.stop_failed(out);
         self.drop_pending(AbortReason::Failover, out);
         out.disarm(Timer::Remind);
         // The next attempt may use the same checkpoint ids: no late answer may be taken for one of its own.
@@ -441,6 +448,7 @@ impl Process for Coordinator {
             Input::Reply(ticket, reply) => self.on_reply(ticket, reply, out),
             Input::Timer(timer) => self.on_timer(timer, out),
             Input::Lost(lost) => self.on_lost(lost, out),
+            Input::Asked(wish) => self.on_asked(wish, out),
             other => unreachable!("a coordinator is never handed {other:?}"),
         }
     }
@@ -472,6 +480,7 @@ impl Process for Coordinator {
         ] {
             d.word(word);
         }
+        self.stopping.digest(d);
         self.tasks.iter().for_each(|state| d.word(*state as u64));
         d.word(self.next.0);
         d.word(self.unnoted.len() as u64);

@@ -47,6 +47,7 @@ impl Control {
             Control::Noted(id) => (9, id.0),
             Control::Finished => (10, 0),
             Control::Failed => (11, 0),
+            Control::TriggerLast(id) => (12, id.0),
         };
         d.word(tag);
         d.word(id);

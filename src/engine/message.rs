@@ -79,6 +79,8 @@ pub enum Control {
     Stop,
     /// To a subtask without running upstream: begin this checkpoint.
     Trigger(CheckpointId),
+    /// To a subtask without running upstream: begin this checkpoint, and read nothing behind it until it is given up.
+    TriggerLast(CheckpointId),
     /// To a subtask: this checkpoint is complete and durable.
     Complete(CheckpointId),
     /// To a subtask: this checkpoint was given up.
@@ -277,6 +279,18 @@ pub enum Input {
     Start,
     /// The failure detector suspects this life; it may be wrong.
     Lost(Incarnation),
+    /// Coordinators: an operator wants something.
+    Asked(Wish),
+}
+
+/// What an operator may want of a coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wish {
+    /// A checkpoint now, whatever interval and pause say.
+    Checkpoint,
+    /// A last checkpoint. When it is complete and everybody has acted upon that, the job stops, to go on from there
+    /// whenever somebody takes the lead again.
+    StopWithSavepoint,
 }
 
 /// Everything a process can ask for. The order matters: a crash keeps a prefix.
@@ -323,6 +337,11 @@ pub enum Mark {
     Restarting(Attempt, Option<CheckpointId>),
     /// Coordinator: the job has ended; true: all of it was processed, false: it failed for good.
     JobEnded(bool),
+    /// Coordinator: the job has stopped with this savepoint, as an operator wished.
+    Suspended(CheckpointId),
+    /// Coordinator: the wish to stop came to nothing, and the job goes on. The savepoint, if it was complete when
+    /// something else failed.
+    StopFailed(Option<CheckpointId>),
     /// An ack of another attempt was ignored.
     StaleAck(CheckpointId),
     /// An ack of a checkpoint that isn't pending was ignored.

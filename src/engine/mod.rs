@@ -22,6 +22,7 @@ pub mod source;
 pub mod subtask;
 pub mod subtask_control;
 mod tracker;
+mod wishes;
 
 use config::Config;
 use coordinator::Coordinator;

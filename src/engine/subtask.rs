@@ -82,6 +82,8 @@ pub struct Subtask<G> {
     pub(super) asks: Asks<Purpose>,
     /// The newest checkpoint that a source was told of.
     pub(super) newest: CheckpointId,
+    /// A source that reads nothing behind the cut of this checkpoint, unless that is given up.
+    pub(super) halted: Option<CheckpointId>,
     pub(super) ended: InputSet,
     sides: Vec<u32>,
     /// At most one record comes out of one, without a choice, and it goes one way.
@@ -126,6 +128,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             uploads: Vec::new(),
             asks: Asks::default(),
             newest: CheckpointId(0),
+            halted: None,
             ended: InputSet::new(),
             sides: subtask.inputs.iter().map(|c| topology.channels[c.index()].side).collect(),
             scratch: Vec::new(),
@@ -258,7 +261,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
                 out.mark(Mark::Chose(value));
                 self.run_chain(side, record, value, out);
             }
-            Input::Lost(_) | Input::Start => {} // only a coordinator acts on suspicions, or by itself
+            Input::Lost(_) | Input::Start | Input::Asked(_) => {} // only a coordinator acts on suspicions, wishes, or by itself
             Input::Element(..) | Input::Read { .. } => unreachable!("records take the fast path"),
         }
     }
@@ -367,6 +370,15 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         }
     }
 
+    /// The last checkpoint before the job is to stop: a source that took its cut reads nothing behind it.
+    pub(super) fn trigger_last(&mut self, checkpoint: CheckpointId, out: &mut Outbox) {
+        let newest = self.newest;
+        self.trigger(checkpoint, out);
+        if self.newest > newest {
+            self.halted = Some(checkpoint);
+        }
+    }
+
     pub(super) fn trigger(&mut self, checkpoint: CheckpointId, out: &mut Outbox) {
         match self.phase {
             Phase::Running | Phase::Draining => {}
@@ -383,6 +395,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             return out.mark(Mark::Late(checkpoint));
         }
         self.newest = checkpoint;
+        self.halted = None; // the job takes checkpoints again: it has not stopped
         self.cut(checkpoint, self.config.mode == Mode::Unaligned, out);
         self.captured(checkpoint, Vec::new(), out);
     }
@@ -485,6 +498,7 @@ impl<G: BarrierGate<Record> + Clone> Subtask<G> {
             uploads: self.uploads.clone(),
             asks: self.asks.clone(),
             newest: self.newest,
+            halted: self.halted,
             ended: self.ended.clone(),
             sides: self.sides.clone(),
             plain: self.plain,

@@ -20,9 +20,11 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             Control::Deploy { restore } => self.deploy(from, restore, out),
             Control::Stop => self.phase = Phase::Stopped,
             Control::Trigger(id) => self.trigger(id, out),
+            Control::TriggerLast(id) => self.trigger_last(id, out),
             Control::Complete(id) => self.on_complete(id, out),
             Control::Abort(id) => {
                 self.newest = self.newest.max(id);
+                self.halted = self.halted.filter(|halted| *halted > id);
                 self.uploads.retain(|upload| upload.checkpoint != id);
                 self.through_abort(id, out);
             }
@@ -164,7 +166,7 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
     }
 
     fn wants(&self, slot: usize) -> Option<(PartitionId, Offset)> {
-        let free = self.phase == Phase::Running && self.undecided.is_none();
+        let free = self.phase == Phase::Running && self.undecided.is_none() && self.halted.is_none();
         if free { self.reader.as_ref()?.wants(slot) } else { None }
     }
 
@@ -224,6 +226,7 @@ impl<G: BarrierGate<Record> + GateState> Subtask<G> {
         d.word(self.phase as u64);
         d.word(self.coordinator.map_or(0, |c| c.attempt.0 as u64));
         d.word(self.newest.0);
+        d.word(self.halted.map_or(0, |id| id.0));
         d.word(matches!(self.output, Output::Channels) as u64 | (self.written as u64) << 1);
         self.gate.digest_into(d);
         d.word(self.state().digest());

@@ -197,7 +197,7 @@ fn tell(control: &Control) -> u8 {
     match control {
         Control::Deploy { .. } => 0,
         Control::Stop => 1,
-        Control::Trigger(_) => 2,
+        Control::Trigger(_) | Control::TriggerLast(_) => 2, // no search makes a wish
         Control::Complete(_) => 3,
         Control::Abort(_) => 4,
         Control::Running => 5,

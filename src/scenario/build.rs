@@ -214,7 +214,10 @@ fn sources(closed: &Scenario, loaded: &Loaded) -> Result<(Vec<Log>, Vec<Pace>)> 
         let filled: Vec<u32> = (0..count).filter(|p| !source.empty.contains(p)).collect();
         for p in 0..count {
             let place = filled.iter().position(|f| *f == p);
-            logs.push(log(&source.data, place, filled.len(), loaded)?);
+            logs.push(match (&source.data, place) {
+                (Data::Files { files, json, .. }, Some(_)) => file(files, p, json, loaded)?,
+                (data, place) => log(data, place, filled.len(), loaded)?,
+            });
             let factor = match &source.slow {
                 Some(slow) if slow.partitions.contains(&p) => fixed(&slow.factor, "source.slow.factor")?,
                 _ => 1,
@@ -223,6 +226,12 @@ fn sources(closed: &Scenario, loaded: &Loaded) -> Result<(Vec<Log>, Vec<Pace>)> 
         }
     }
     Ok((logs, paces))
+}
+
+/// The content of a partition that is a file.
+fn file(files: &[String], partition: u32, json: &Option<JsonSpec>, loaded: &Loaded) -> Result<Log> {
+    let name = files.get(partition as usize).cloned().unwrap_or_default();
+    loaded.files.get(&(name.clone(), json.clone())).cloned().ok_or(BuildError::Text(name))
 }
 
 /// What the partition gets that has this place among those that aren't empty.
@@ -248,6 +257,7 @@ fn log(data: &Data, place: Option<usize>, of: usize, loaded: &Loaded) -> Result<
             // The text is a ring, so that every place to begin is as good as another.
             Ok(Log::Lines((place..take).step_by(of).map(|i| all[(skip % all.len() + i) % all.len()].clone()).collect()))
         }
+        Data::Files { .. } => Ok(Log::Lines(Arc::new([]))), // a partition that is to be empty
         Data::Inline { inline } => {
             let Some(place) = place else { return Ok(Log::Lines(Arc::new([]))) };
             Ok(Log::Lines(inline.iter().skip(place).step_by(of).map(|line| Line::from(line.as_str())).collect()))

@@ -95,7 +95,7 @@ pub(super) fn calm(s: &mut Scenario) {
             Data::Text { skip, .. } => {
                 skip.get_or_insert(Open::Fixed(0));
             }
-            Data::Inline { .. } => {}
+            Data::Files { .. } | Data::Inline { .. } => {}
         }
     }
 }

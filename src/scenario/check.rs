@@ -152,7 +152,15 @@ impl<'a> Check<'a> {
             }
         }
         if let Some(source) = &vertex.source {
-            let partitions = source.partitions.as_ref().map_or(vertex.parallelism.least(), |p| p.least());
+            let otherwise = source.data.files().unwrap_or(vertex.parallelism.least());
+            let partitions = source.partitions.as_ref().map_or(otherwise, |p| p.least());
+            if let (Some(files), Some(said)) = (source.data.files(), &source.partitions)
+                && said.fixed() != Some(files)
+            {
+                let at = format!("{pointer}/source/partitions");
+                let message = format!("`{id}` has {files} files, and a file is a partition");
+                self.value("S0224", &at, message).help = Some("leave `partitions` out".to_string());
+            }
             let slow = source.slow.iter().flat_map(|slow| &slow.partitions);
             let empty = source.empty.iter().enumerate().map(|(i, p)| (format!("{pointer}/source/empty/{i}"), *p));
             let slow = slow.enumerate().map(|(i, p)| (format!("{pointer}/source/slow/partitions/{i}"), *p));
@@ -345,9 +353,9 @@ impl<'a> Check<'a> {
                 sums[1] = sums[1].saturating_add(channels);
             }
             let Some(source) = &vertex.source else { continue };
-            let partitions = source.partitions.as_ref().map_or(wide, |p| p.most());
+            let partitions = source.partitions.as_ref().map_or(source.data.files().unwrap_or(wide), |p| p.most());
             sums[2] = sums[2].saturating_add(partitions);
-            let text = matches!(source.data, Data::Text { lines: None, .. });
+            let text = matches!(source.data, Data::Text { lines: None, .. } | Data::Files { .. });
             sums[3] = sums[3].saturating_add(if text { 0 } else { source.data.most_records() });
         }
         let limits = [limits::SUBTASKS, limits::CHANNELS, limits::PARTITIONS, limits::RECORDS];

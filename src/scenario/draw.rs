@@ -81,7 +81,8 @@ fn draw_job(s: &mut Scenario, dice: &mut Dice, style: Style) {
             }
         }
         let Some(source) = &mut vertex.source else { continue };
-        source.partitions.get_or_insert(Open::Fixed(parallelism)).close(dice, Lean::Anywhere);
+        let files = source.data.files();
+        source.partitions.get_or_insert(Open::Fixed(files.unwrap_or(parallelism))).close(dice, Lean::Anywhere);
         draw_data(&mut source.data, dice, style);
         let pace = source.pace.get_or_insert_with(|| s.sim.pace.clone());
         pace.batch.close(dice, Lean::Anywhere);
@@ -109,7 +110,7 @@ fn draw_data(data: &mut Data, dice: &mut Dice, style: Style) {
             let skip = skip.get_or_insert(if all { Open::Fixed(0) } else { Open::Between { min: 0, max: 999_999 } });
             skip.close(dice, Lean::Anywhere);
         }
-        Data::Inline { .. } => {}
+        Data::Files { .. } | Data::Inline { .. } => {}
     }
 }
 
@@ -212,11 +213,20 @@ fn settle_events(s: &Scenario) -> u64 {
 }
 
 impl Data {
+    /// How many files it is, if it is files: as many as partitions.
+    pub(super) fn files(&self) -> Option<u64> {
+        match self {
+            Data::Files { files, .. } => Some(files.len() as u64),
+            _ => None,
+        }
+    }
+
     /// How many records it has at most.
     pub(super) fn most_records(&self) -> u64 {
         match self {
             Data::Numbers { records, .. } => records.most(),
             Data::Text { lines, .. } => lines.as_ref().map_or(1_000_000, |lines| lines.most()),
+            Data::Files { records, .. } => records.unwrap_or(1_000_000),
             Data::Inline { inline } => inline.len() as u64,
         }
     }

@@ -100,6 +100,7 @@ pub const CODES: &[(&str, &str)] = &[
                checkpoints pending at once, short intervals can keep all of them from completing.",
     ),
     ("S0223", "`words` splits text, and no source of this job reads text."),
+    ("S0224", "Every file of a source is a partition: `partitions` can only be the number of files."),
 ];
 
 /// More about a kind of mistake.

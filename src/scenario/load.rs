@@ -6,8 +6,9 @@ use super::schema;
 use super::shape::{Shape, shortened};
 use super::spec::*;
 use super::tree::{self, Node};
+use crate::lines::Fields;
 use crate::topology::Topology;
-use crate::world::setup::Line;
+use crate::world::setup::{FileLog, Line, Log};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -30,6 +31,8 @@ pub struct Loaded {
     pub name: String,
     /// The texts, by the names that the scenario has for them.
     pub texts: BTreeMap<String, Lines>,
+    /// The files that are partitions, by their names and what is made of their lines.
+    pub files: BTreeMap<(String, Option<JsonSpec>), Log>,
     /// What looks odd in the file, but doesn't make it useless.
     pub warnings: Vec<Diagnostic>,
     pub(super) topology: OnceLock<Arc<Topology>>,
@@ -39,7 +42,8 @@ impl Loaded {
     /// A scenario whose texts are at hand. Nothing is checked.
     pub fn new(mut scenario: Scenario, name: &str, texts: BTreeMap<String, Lines>) -> Self {
         let name = scenario.name.get_or_insert_with(|| name.to_string()).clone();
-        Loaded { scenario, name, texts, warnings: Vec::new(), topology: OnceLock::new() }
+        let (files, warnings) = (BTreeMap::new(), Vec::new());
+        Loaded { scenario, name, texts, files, warnings, topology: OnceLock::new() }
     }
 
     /// The same closed scenario with its texts written into it, so that it stands alone, wherever it is saved.
@@ -66,6 +70,21 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Diagnostic>> {
 
 /// The same; the protocol must be one of these, unless there are none.
 pub fn load_knowing(path: &Path, protocols: &[&str]) -> Result<Loaded, Vec<Diagnostic>> {
+    load_with(path, protocols, &read_lines)
+}
+
+/// The same, but files that are partitions are left where they are: for a driver that reads them piece by piece.
+pub fn load_unread(path: &Path, protocols: &[&str]) -> Result<Loaded, Vec<Diagnostic>> {
+    let leave = |path: &Path, fields: Option<Fields>| {
+        Ok((Log::File(Arc::new(FileLog { path: path.display().to_string(), fields })), None))
+    };
+    load_with(path, protocols, &leave)
+}
+
+/// A file that is a partition, and how many records it has, if that is known.
+type ReadFile<'a> = &'a dyn Fn(&Path, Option<Fields>) -> Result<(Log, Option<u64>), String>;
+
+fn load_with(path: &Path, protocols: &[&str], file: ReadFile) -> Result<Loaded, Vec<Diagnostic>> {
     let shown = path.display().to_string();
     let bytes = read(path, FILE_BYTES).map_err(|problem| {
         let source = Arc::new(Source { path: shown.clone(), text: String::new() });
@@ -73,15 +92,18 @@ pub fn load_knowing(path: &Path, protocols: &[&str]) -> Result<Loaded, Vec<Diagn
     })?;
     let name = path.file_stem().map_or_else(|| "scenario".to_string(), |stem| stem.to_string_lossy().into_owned());
     let mut checked = check(&shown, &bytes, protocols);
-    let mut texts = BTreeMap::new();
+    let (mut texts, mut files) = (BTreeMap::new(), BTreeMap::new());
     if let (Some(scenario), Some(tree)) = (&mut checked.scenario, &checked.tree) {
         let dir = path.parent().unwrap_or(Path::new(""));
         read_texts(scenario, dir, tree, &checked.source, &mut texts, &mut checked.found);
+        read_files(scenario, dir, file, &mut files, &mut |pointer, name, problem| {
+            checked.found.push(unreadable(tree, &checked.source, pointer, name, problem));
+        });
     }
     sort(&mut checked.found);
     match checked.scenario {
         Some(scenario) if checked.found.iter().all(|d| d.severity == Severity::Warning) => {
-            Ok(Loaded { warnings: checked.found, ..Loaded::new(scenario, &name, texts) })
+            Ok(Loaded { warnings: checked.found, files, ..Loaded::new(scenario, &name, texts) })
         }
         _ => Err(checked.found),
     }
@@ -171,12 +193,7 @@ fn read_texts(
                 Ok(read) => drop(texts.insert(text.clone(), read)),
                 Err(problem) => {
                     let pointer = format!("/job/vertices/{v}/source/data/text");
-                    let span = tree.nearest(&pointer).1.span.clone();
-                    let message = format!("cannot read the text `{}`: {problem}", shortened(text));
-                    let mut diagnostic = Diagnostic::error("S0218", source, span, message);
-                    diagnostic.label = "relative to the scenario file".to_string();
-                    diagnostic.pointer = pointer;
-                    found.push(diagnostic);
+                    found.push(unreadable(tree, source, pointer, text, problem));
                 }
             }
         }
@@ -184,6 +201,58 @@ fn read_texts(
             *lines = Some(Open::Fixed(read.len() as u64));
         }
     }
+}
+
+fn unreadable(tree: &Node, source: &Arc<Source>, pointer: String, name: &str, problem: String) -> Diagnostic {
+    let span = tree.nearest(&pointer).1.span.clone();
+    let message = format!("cannot read the text `{}`: {problem}", shortened(name));
+    let mut diagnostic = Diagnostic::error("S0218", source, span, message);
+    diagnostic.label = "relative to the scenario file".to_string();
+    diagnostic.pointer = pointer;
+    diagnostic
+}
+
+/// Reads the files that are partitions, and counts their records.
+fn read_files(
+    scenario: &mut Scenario,
+    dir: &Path,
+    read: ReadFile,
+    known: &mut BTreeMap<(String, Option<JsonSpec>), Log>,
+    found: &mut dyn FnMut(String, &str, String),
+) {
+    for (v, vertex) in scenario.job.vertices.iter_mut().enumerate() {
+        let Some(SourceSpec { data: Data::Files { files, json, records }, .. }) = &mut vertex.source else { continue };
+        let mut sum = Some(0u64);
+        for (i, name) in files.iter().enumerate() {
+            let fields = json.as_ref().map(|json| Fields { key: json.key.clone(), value: json.value.clone() });
+            match read(&dir.join(name), fields) {
+                Ok((log, count)) => {
+                    sum = sum.zip(count).map(|(sum, count)| sum + count);
+                    known.insert((name.clone(), json.clone()), log);
+                }
+                Err(problem) => found(format!("/job/vertices/{v}/source/data/files/{i}"), name, problem),
+            }
+        }
+        *records = sum;
+    }
+}
+
+/// All records of a file.
+fn read_lines(path: &Path, fields: Option<Fields>) -> Result<(Log, Option<u64>), String> {
+    let text = String::from_utf8(read(path, TEXT_BYTES)?).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        format!("line {} is not UTF-8 text", 1 + good.iter().filter(|byte| **byte == b'\n').count())
+    })?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
+    let log = match fields {
+        None => Log::Lines(lines.map(|(_, line)| Line::from(line)).collect()),
+        Some(fields) => {
+            let pair = |(n, line): (usize, &str)| fields.of(line).map_err(|what| format!("line {}: {what}", n + 1));
+            Log::Pairs(lines.map(pair).collect::<Result<_, _>>()?)
+        }
+    };
+    let records = log.len();
+    Ok((log, Some(records)))
 }
 
 fn read_text(path: &Path) -> Result<Lines, String> {

@@ -213,6 +213,19 @@ pub enum Data {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skip: Option<Open<0, 1_000_000>>,
     },
+    /// Files, one for each partition. A record is a line that isn't blank.
+    Files {
+        /// The files, relative to the scenario file.
+        #[schemars(length(min = 1, max = 1024))]
+        files: Vec<String>,
+        /// The lines are JSON objects, and two of their fields make a record. Absent: they are text, and their number is
+        /// the key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        json: Option<JsonSpec>,
+        /// How many records they have together, once they were read.
+        #[serde(skip)]
+        records: Option<u64>,
+    },
     /// Lines of text, here in the file.
     Inline {
         /// The lines, dealt to the partitions in turn.
@@ -232,6 +245,16 @@ impl Data {
     fn skew_tenths() -> Open<0, 10> {
         Open::Fixed(0)
     }
+}
+
+/// The fields of a JSON object that make a record: texts or whole numbers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JsonSpec {
+    /// The field that is the key.
+    pub key: String,
+    /// The field that is the value.
+    pub value: String,
 }
 
 /// How fast a partition is read.

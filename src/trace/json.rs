@@ -8,9 +8,9 @@ mod read;
 mod schema;
 mod write;
 
-pub use read::{Error, Read, read};
+pub use read::{Error, Read, read, read_record};
 pub use schema::schema;
-pub use write::Writer;
+pub use write::{Writer, write_record};
 
 use crate::ids::*;
 use crate::topology::Topology;

@@ -37,6 +37,11 @@ impl Recorder {
         Recorder { life, n: 0, shadow: Shadow { sent: vec![0; outputs], taken: vec![0; inputs] } }
     }
 
+    /// A life of which so many events were recorded before, by a process that is gone.
+    pub fn after(topology: &Topology, life: Incarnation, n: u32) -> Self {
+        Recorder { n, ..Recorder::new(topology, life) }
+    }
+
     /// The next event of this life.
     #[inline]
     pub fn event(&mut self, time: Nanos, kind: Kind) -> Event {

@@ -2,6 +2,10 @@
 
 use crate::engine::message::{Timer, Txn};
 use crate::ids::*;
+use crate::topology::Topology;
+
+/// The first line of a schedule file begins with this.
+pub const FORMAT: &str = "cutline-schedule/1";
 
 /// A request on its way, named by who asked and a number that is the smallest free one of that asker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,5 +74,45 @@ pub struct Step {
 impl From<Choice> for Step {
     fn from(choice: Choice) -> Self {
         Step { choice, keep: None }
+    }
+}
+
+/// A choice in words.
+pub fn words(topology: &Topology, choice: Choice) -> String {
+    let life = |who: Incarnation| format!("{}:{}", topology.name(who.task), who.attempt);
+    let ask = |ask: AskId| format!("{} {}", life(ask.asker), ask.serial);
+    match choice {
+        Choice::Deliver(job, channel) => format!("deliver {job} {}", topology.channel_name(channel)),
+        Choice::Overtake(job, channel) => format!("overtake {job} {}", topology.channel_name(channel)),
+        Choice::Read(who, slot) => format!("read {} {slot}", life(who)),
+        Choice::Choose(who, value) => format!("choose {} {value}", life(who)),
+        Choice::Tell(from, to) => format!("tell {} {}", life(from), life(to)),
+        Choice::Apply(id) => format!("apply {}", ask(id)),
+        Choice::Answer(id) => format!("answer {}", ask(id)),
+        Choice::Fire(who, timer) => format!("fire {} {}", life(who), timer_words(timer)),
+        Choice::Detect(by, lost) => format!("detect {} {}", life(by), life(lost)),
+        Choice::Revive => "revive".to_string(),
+        Choice::Expire(vertex, txn) => {
+            let owner = Incarnation { task: txn.task, attempt: txn.attempt };
+            format!("expire {} {} {}", topology.graph.vertices[vertex.index()].name, life(owner), txn.number)
+        }
+        Choice::Fault(Fault::Crash(who)) => format!("crash {}", life(who)),
+        Choice::Fault(Fault::Failover) => "failover".to_string(),
+        Choice::Fault(Fault::Suspect(by, lost)) => format!("suspect {} {}", life(by), life(lost)),
+        Choice::Fault(Fault::LoseControl(from, to)) => format!("lose-control {} {}", life(from), life(to)),
+        Choice::Fault(Fault::FailRequest(id)) => format!("fail-request {}", ask(id)),
+        Choice::Fault(Fault::LoseReply(id)) => format!("lose-reply {}", ask(id)),
+    }
+}
+
+fn timer_words(timer: Timer) -> String {
+    match timer {
+        Timer::Interval => "interval".to_string(),
+        Timer::Pause => "pause".to_string(),
+        Timer::Timeout(id) => format!("timeout {id}"),
+        Timer::Restart => "restart".to_string(),
+        Timer::Retry => "retry".to_string(),
+        Timer::Remind => "remind".to_string(),
+        Timer::Alignment(id) => format!("align {id}"),
     }
 }

@@ -5,6 +5,7 @@ use crate::engine::message::{Datum, Record};
 use crate::engine::process::Spawn;
 use crate::engine::shared::Shared;
 use crate::ids::*;
+use crate::lines::Fields;
 use crate::topology::{JobGraph, Topology};
 use crate::trace::event::Guarantee;
 use std::sync::Arc;
@@ -30,10 +31,26 @@ pub enum Log {
     },
     /// Lines of a text; the key is the line's number.
     Lines(Arc<[Line]>),
+    /// Keys and values.
+    Pairs(Arc<[(Datum, Datum)]>),
+    /// A file that wasn't loaded: only a driver with files can read it.
+    File(Arc<FileLog>),
+}
+
+/// A partition that is a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileLog {
+    /// Where it is.
+    pub path: String,
+    /// Its lines are JSON objects with these fields. None: its lines are text.
+    pub fields: Option<Fields>,
 }
 
 impl Log {
     /// The record at an offset; none at and after the end.
+    ///
+    /// # Panics
+    /// If it is a file.
     #[inline(always)]
     pub fn get(&self, partition: PartitionId, offset: Offset) -> Option<Record> {
         let id = RecordId { partition, part: 0, offset };
@@ -52,14 +69,24 @@ impl Log {
                 key: Datum::Int(offset.0 as i64),
                 value: Datum::Text(line.clone()),
             }),
+            Log::Pairs(pairs) => {
+                let (key, value) = pairs.get(offset.0 as usize)?;
+                Some(Record { id, key: key.clone(), value: value.clone() })
+            }
+            Log::File(file) => unreachable!("no world reads files: {}", file.path),
         }
     }
 
     /// How many records there are.
+    ///
+    /// # Panics
+    /// If it is a file.
     pub fn len(&self) -> u64 {
         match self {
             Log::Numbers { records, .. } => *records,
             Log::Lines(lines) => lines.len() as u64,
+            Log::Pairs(pairs) => pairs.len() as u64,
+            Log::File(file) => unreachable!("nobody has counted the lines of {}", file.path),
         }
     }
 

@@ -36,6 +36,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The record of a line that [`super::write_record`] wrote. `line`: its number, for errors.
+///
+/// # Errors
+/// What is wrong with the line, and where.
+pub fn read_record(text: &str, line: u64) -> Result<crate::trace::Record, Error> {
+    let mut fields = Fields::parse(text, line)?;
+    let record = fields.record()?;
+    fields.end()?;
+    Ok(record)
+}
+
 /// A trace, line by line.
 #[derive(Debug)]
 pub struct Read<R> {

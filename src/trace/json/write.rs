@@ -54,6 +54,20 @@ impl<W: io::Write> Writer<W> {
         self.out.write_all(self.line.as_bytes())
     }
 
+    /// Goes on with a trace whose header and so many events are in `out` already.
+    pub fn append(out: W, meta: &Meta, lines: u64) -> Self {
+        let names = Names::new(&Topology::build(meta.graph.clone()));
+        Writer { out, names, line: String::new(), lines }
+    }
+
+    /// Hands everything over to the place that is written to.
+    ///
+    /// # Errors
+    /// If that can't take it.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Gives the place back that was written to.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
@@ -149,10 +163,8 @@ impl<'a> Line<'a> {
     }
 
     fn record(&mut self, record: &Record) {
-        let Record { id, key, value } = record;
-        let _ = write!(self.name("id"), "\"{id}\"");
-        datum(self.name("key"), key);
-        datum(self.name("value"), value);
+        self.text.push(',');
+        record_fields(&mut self.text, record);
     }
 
     fn ckpt(&mut self, checkpoint: CheckpointId) {
@@ -168,6 +180,20 @@ impl<'a> Line<'a> {
     fn result(&mut self, outcome: Outcome) {
         self.text("result", words::outcome(outcome));
     }
+}
+
+fn record_fields(out: &mut String, Record { id, key, value }: &Record) {
+    let _ = write!(out, "\"id\":\"{id}\",\"key\":");
+    datum(out, key);
+    out.push_str(",\"value\":");
+    datum(out, value);
+}
+
+/// Adds a record as a line of its own, as sinks write it: `id`, `key` and `value` as in traces.
+pub fn write_record(out: &mut String, record: &Record) {
+    out.push('{');
+    record_fields(out, record);
+    out.push_str("}\n");
 }
 
 fn number(out: &mut String, value: u64) {

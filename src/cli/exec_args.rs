@@ -1,0 +1,64 @@
+//! The arguments of `cutline exec`.
+
+use super::args::{ListFormat, Progress};
+use clap::Args;
+use std::path::PathBuf;
+
+/// `cutline exec`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "The folder holds all of the job: kill it at any moment, and the same command goes on. SIGINT or SIGTERM takes a last
+checkpoint, lets the sinks commit, and stops; the same command goes on from there. A second signal doesn't wait. What
+the scenario leaves open gets a value for real runs; its pace, latencies and faults are the simulator's.
+
+Examples:
+  cutline exec scenarios/word_count.json --dir words
+  cutline exec scenarios/word_count.json --dir words --trace trace.jsonl && cutline verify trace.jsonl
+  cutline exec scenarios/word_count.json --dir words --chaos kills=20,seed=1"
+)]
+pub struct Exec {
+    /// The scenario file
+    pub scenario: PathBuf,
+    /// The folder of the job
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Where snapshots are kept
+    #[arg(long, value_name = "KIND", default_value = "files")]
+    pub store: String,
+    /// Where output goes
+    #[arg(long, value_name = "KIND", default_value = "files")]
+    pub sink: String,
+    /// Time between two checkpoints, whatever the scenario says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub interval_ms: Option<u64>,
+    /// Run this protocol, whatever the scenario says
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// A thread that shows no sign of life for so long counts as dead
+    #[arg(long, value_name = "N", default_value = "30000", value_parser = clap::value_parser!(u64).range(200..=3_600_000))]
+    pub silence_ms: u64,
+    /// Write the trace to this file, as JSON lines, or go on with it
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Write the choices of this process to this file, one a line: DIR/plan.json does the same again under `replay`
+    #[arg(long, value_name = "FILE", requires = "trace")]
+    pub save_schedule: Option<PathBuf>,
+    /// Kill it again and again, and count the output: kills=N, and seed=S, panics=N, hangs=N if wanted
+    #[arg(long, value_name = "kills=N,...", value_parser = super::chaos::wanted, conflicts_with_all = ["trace", "save_schedule"])]
+    pub chaos: Option<super::chaos::Wanted>,
+    /// Subtasks whose threads fail: panic:TASK:RECORD or hang:TASK:RECORD, in the next attempt (for --chaos)
+    #[arg(long, value_name = "FAILURE", hide = true, value_parser = super::chaos::failure)]
+    pub fail: Vec<super::chaos::Failure>,
+    /// Say on stdout what point of the protocol was reached (for --chaos)
+    #[arg(long, hide = true)]
+    pub points: bool,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ListFormat,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value = "auto")]
+    pub progress: Progress,
+    /// Only the summary
+    #[arg(short, long)]
+    pub quiet: bool,
+}

@@ -1,0 +1,106 @@
+//! What a person sees of a running job, and what signals want of it.
+
+use super::args::Progress;
+use super::output;
+use super::signals::Signals;
+use crate::engine::message::Wish;
+use crate::report::grouped;
+use crate::runtime::drive::Watch;
+use crate::runtime::hub::Hub;
+use crate::runtime::tally::{Completed, Note};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// A wish that came to nothing is made again after so long.
+const AGAIN: Duration = Duration::from_millis(200);
+/// Without a checkpoint to tell of, a line is said every so often.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// Tells what happens on stderr, a line each, and passes signals on.
+pub struct Teller {
+    signals: Signals,
+    quiet: bool,
+    wished: Option<Instant>,
+    told: Instant,
+    /// The checkpoints that were completed.
+    pub checkpoints: Vec<Completed>,
+    /// Checkpoints that were given up.
+    pub aborted: u64,
+}
+
+impl Teller {
+    /// Nothing told yet.
+    pub fn new(signals: Signals, progress: Progress, quiet: bool) -> Self {
+        let quiet = quiet || progress == Progress::None;
+        Teller { signals, quiet, wished: None, told: Instant::now(), checkpoints: Vec::new(), aborted: 0 }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.told = Instant::now();
+        if !self.quiet {
+            output::say(&format!("{text}\n"));
+        }
+    }
+
+    /// The signal that asked for an end, if one did.
+    pub fn signal(&self) -> Option<&'static str> {
+        self.signals.end().map(|(_, name)| name)
+    }
+}
+
+impl Watch for Teller {
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Attempt(attempt, None) => self.say(&format!("attempt {} begins from the start", attempt.0)),
+            Note::Attempt(attempt, Some(base)) => {
+                self.say(&format!("attempt {} begins from checkpoint {}", attempt.0, base.0));
+            }
+            Note::Complete(done) => {
+                self.say(&line(&done));
+                self.checkpoints.push(done);
+            }
+            Note::Aborted(id, why) => {
+                self.aborted += 1;
+                self.say(&format!("checkpoint {} given up: {why:?}", id.0));
+            }
+            Note::Lost(what) => self.say(&format!("lost: {what}")),
+            Note::Trouble(what) => {
+                self.told = Instant::now();
+                output::warn(&what);
+            }
+            Note::StopFailed(savepoint) => {
+                let but = savepoint.map_or(String::new(), |id| format!(", but savepoint {} is complete", id.0));
+                self.say(&format!("could not stop yet{but}: trying again"));
+                self.wished = Some(Instant::now());
+            }
+        }
+    }
+
+    fn wish(&mut self, hub: &Hub) -> Option<Wish> {
+        if self.signals.asked() || self.told.elapsed() > HEARTBEAT {
+            let (read, written) = (hub.tally.read.load(Relaxed), hub.tally.written.load(Relaxed));
+            self.say(&format!("{} records read, {} written", grouped(read), grouped(written)));
+        }
+        let (_, name) = self.signals.end()?;
+        match self.wished {
+            None => self.say(&format!("{name}: taking a savepoint, then stopping (a second signal doesn't wait)")),
+            Some(at) if at.elapsed() < AGAIN => return None,
+            Some(_) => {}
+        }
+        // Made again and again: a coordinator that has the wish already takes it once.
+        self.wished = Some(Instant::now());
+        Some(Wish::StopWithSavepoint)
+    }
+}
+
+fn line(done: &Completed) -> String {
+    let Completed { id, took, aligned, bytes, read } = done;
+    format!(
+        "checkpoint {}: {} ms, aligned {} ms, {} bytes, {} records read",
+        id.0,
+        took.as_millis(),
+        aligned.as_millis(),
+        grouped(*bytes),
+        grouped(*read)
+    )
+}

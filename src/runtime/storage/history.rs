@@ -1,0 +1,46 @@
+//! What is durable, told as the lines that once said so.
+
+use super::keeper::completion;
+use super::log::State;
+use crate::engine::message::StoreKey;
+use crate::engine::snapshot::Part;
+use crate::ids::*;
+use crate::trace::event::{Kind, Outcome};
+use std::collections::BTreeSet;
+
+/// The lines of the states of a log, oldest first, with the snapshots in between: a snapshot that a completion record
+/// names comes right before it, the others last. Of what was before the first state, only what it still says is told.
+pub fn lines(states: &[State], stored: &BTreeSet<StoreKey>, put: impl Fn(&StoreKey) -> Option<Kind>) -> Vec<Kind> {
+    let mut lines = Vec::new();
+    let mut left = stored.clone();
+    let mut before = State::default();
+    for state in states {
+        // Completions of earlier attempts, which a first state may tell of, were before its attempt began.
+        let new = || state.completed.iter().filter(|(id, _)| !before.completed.contains_key(id)).map(|(_, kept)| kept);
+        let old = |attempt: Attempt| attempt < state.attempt;
+        let tell = |lines: &mut Vec<Kind>, left: &mut BTreeSet<StoreKey>, earlier: bool| {
+            for kept in new().filter(|kept| old(kept.manifest.attempt) == earlier) {
+                for part in &kept.manifest.parts {
+                    if let Part::Stored(key) = part
+                        && left.remove(key)
+                    {
+                        lines.extend(put(key));
+                    }
+                }
+                lines.push(completion(kept, Outcome::Ok));
+            }
+        };
+        tell(&mut lines, &mut left, true);
+        if state.leader != before.leader {
+            lines.push(Kind::Lead { token: state.leader, outcome: Outcome::Ok });
+        }
+        if state.attempt != before.attempt {
+            let (job, token, base) = (state.attempt, state.begun_by, state.base);
+            lines.push(Kind::Begin { job, token, base, outcome: Outcome::Ok });
+        }
+        tell(&mut lines, &mut left, false);
+        before = state.clone();
+    }
+    lines.extend(left.iter().filter_map(put));
+    lines
+}

@@ -1,0 +1,77 @@
+//! What `cutline exec` says to what it can't do: a reason, exit code 2, and no panic.
+
+#[path = "support/killed.rs"]
+mod killed;
+
+use killed::*;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Asserts that it was refused with these words.
+fn refused(output: &Output, words: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(words) && !said.contains("panicked"), "{said}");
+}
+
+fn exec(scenario: &Path, dir: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cutline"));
+    command.arg("exec").arg(scenario).arg("--dir").arg(dir).args(more).output().expect("the program starts")
+}
+
+#[test]
+fn what_cannot_be_run_is_refused() {
+    let job = Job::new(10, "two_phase", &[]);
+    let scenario = job.folder.path().join("job.json");
+    refused(&exec(&scenario, &scenario, &[]), "cannot use the folder");
+    refused(&exec(&scenario, Path::new("/proc/nowhere/dir"), &[]), "cannot use the folder");
+    refused(&exec(&job.folder.path().join("none.json"), &job.dir(), &[]), "there is no such file");
+    refused(&exec(&scenario, &job.dir(), &["--store", "fils"]), "did you mean `files`?");
+    refused(&exec(&scenario, &job.dir(), &["--sink", "kafka"]), "there is no sink `kafka`");
+    refused(&exec(&scenario, &job.dir(), &["--protocol", "hope"]), "hope");
+    let socket = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/socket_source.json");
+    refused(&exec(&socket, &job.dir(), &[]), "reads a socket");
+    fs::remove_file(job.folder.path().join("1.txt")).unwrap();
+    refused(&exec(&scenario, &job.dir(), &[]), "1.txt");
+}
+
+#[test]
+fn a_folder_belongs_to_one_job_and_one_process() {
+    let job = Job::new(60_000, "two_phase", &[]);
+    let mut first = job.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !job.dir().join("sinks/out").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let second = job.command().output().unwrap();
+    first.kill().and_then(|()| first.wait()).unwrap();
+    refused(&second, "another process runs the job");
+}
+
+/// What of the store is done to, and what is said then.
+fn damaged(folder: &str, what: impl Fn(&Path), words: &str) {
+    let job = Job::new(20_000, "two_phase", &[]);
+    assert!(job.life(Kill::At("published", 2)).is_none());
+    for file in fs::read_dir(job.dir().join("store").join(folder)).unwrap() {
+        what(&file.unwrap().path());
+    }
+    let before = job.published();
+    let output = job.command().output().unwrap();
+    refused(&output, words);
+    refused(&output, &format!("store/{folder}/"));
+    assert_eq!(job.published(), before, "nothing was written");
+}
+
+#[test]
+fn damage_is_named_and_never_loaded() {
+    let shorten = |path: &Path| fs::File::options().write(true).open(path).unwrap().set_len(30).unwrap();
+    let flip = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        *bytes.last_mut().unwrap() ^= 4;
+        fs::write(path, bytes).unwrap();
+    };
+    damaged("snapshots", shorten, "is torn");
+    damaged("snapshots", flip, "is damaged: its checksum is wrong");
+    damaged("packs", |path| fs::remove_file(path).unwrap(), "is not there");
+    damaged("log", flip, "is damaged: its checksum is wrong");
+}

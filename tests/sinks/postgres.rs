@@ -1,0 +1,81 @@
+//! The sink in PostgreSQL, with a server of the test's own.
+
+use crate::cluster::Cluster;
+use crate::zombies::*;
+use cutline::engine::message::{Reply, Request};
+use cutline::runtime::sinks::{self, Sink};
+use cutline::topology::SinkKind;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+fn sink(cluster: &Cluster, folder: &Path, schema: &str) -> Result<Box<dyn Sink>, String> {
+    sinks::open(&format!("{}#{schema}", cluster.address()), folder, SinkKind::TwoPhase)
+}
+
+#[test]
+fn a_zombie_with_a_connection_commits_nothing() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    zombies_with_transactions(&*sink(&cluster, folder.path(), "zombies").unwrap());
+    prepared_transactions_outlive_the_server(&mut cluster);
+    a_connection_that_holds_the_lock_is_ended(&cluster);
+    a_schema_belongs_to_one_job(&cluster);
+}
+
+fn prepared_transactions_outlive_the_server(cluster: &mut Cluster) {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = sink(cluster, folder.path(), "durable").unwrap();
+    let mut ledger = sink.ledger(TASK).unwrap();
+    assert_eq!(ask(&mut ledger, 1, fence(1, &[])), Reply::Done);
+    assert_eq!(ask(&mut ledger, 1, stage(txn(1, 0), 7)), Reply::Done);
+    assert_eq!(ask(&mut ledger, 1, stage(txn(1, 1), 9)), Reply::Done);
+    cluster.crash();
+    assert_eq!(ask(&mut ledger, 1, Request::Commit(txn(1, 0))), Reply::Failed, "the connection is gone");
+    assert_eq!(ask(&mut ledger, 1, Request::Commit(txn(1, 0))), Reply::Done);
+    assert_eq!(ask(&mut ledger, 2, fence(2, &[txn(1, 0)])), Reply::Done);
+    assert_eq!(ask(&mut ledger, 2, Request::Commit(txn(1, 1))), Reply::Expired, "it was rolled back");
+    assert_eq!(count(&mut *sink.consumer().unwrap()), 7);
+    let left = cluster.client().query_one("SELECT count(*) FROM pg_prepared_xacts", &[]).unwrap();
+    assert_eq!(left.get::<_, i64>(0), 0);
+    sink.remove().unwrap();
+    assert!(sink.consumer().unwrap().look().is_err(), "it is removed");
+}
+
+/// A zombie that stands still between its look at the fence and its commit.
+fn a_connection_that_holds_the_lock_is_ended(cluster: &Cluster) {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = sink(cluster, folder.path(), "held").unwrap();
+    let mut zombie = cluster.client();
+    zombie.batch_execute(&format!("SELECT pg_advisory_lock(hashtext('held'), {})", TASK.0)).unwrap();
+    let mut ledger = sink.ledger(TASK).unwrap();
+    let begun = Instant::now();
+    assert_eq!(ask(&mut ledger, 2, fence(2, &[])), Reply::Done);
+    assert!(begun.elapsed() < Duration::from_secs(8));
+    assert!(zombie.batch_execute("SELECT 1").is_err(), "its connection is ended");
+}
+
+fn a_schema_belongs_to_one_job(cluster: &Cluster) {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    sink(cluster, one.path(), "owned").unwrap();
+    sink(cluster, one.path(), "owned").unwrap();
+    let refused = sink(cluster, other.path(), "owned").map(drop).unwrap_err();
+    assert!(refused.ends_with("schema owned: it holds the output of another job"), "{refused}");
+    let refused = sink(cluster, other.path(), "Not; a name").map(drop).unwrap_err();
+    assert!(refused.contains("no name for a schema"), "{refused}");
+}
+
+#[test]
+fn a_password_is_never_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for address in [
+        "postgres://me:hush@127.0.0.1:1/db",
+        "postgres://me:hush@127.0.0.1:notaport/db",
+        "postgres://me:hush@nowhere.invalid/db?connect_timeout=1",
+        "postgres://me:hush@127.0.0.1/db?sslmode=hush",
+    ] {
+        let refused = sinks::open(address, folder.path(), SinkKind::TwoPhase).map(drop).unwrap_err();
+        assert!(!refused.contains("hush"), "{refused}");
+    }
+    let refused = sinks::open("postgres://me@127.0.0.1/db", folder.path(), SinkKind::Upsert).map(drop).unwrap_err();
+    assert!(refused.contains("two_phase"), "{refused}");
+}
