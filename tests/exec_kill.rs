@@ -94,7 +94,7 @@ fn a_job_that_is_stopped_goes_on_from_its_savepoint() {
 fn fail(sink: &[&str], mut published: impl FnMut(&Job) -> Counts) {
     // Who prints a backtrace, or waits for a busy machine, is silent for a while as well: that mustn't count.
     let cases =
-        [("panic:4:3000", "60000", "lost: count/0 a1 panicked"), ("hang:6:500", "1500", "lost: out/0 a1 was silent")];
+        [("panic:4:3000", "60000", "lost: count/0 a1 panicked"), ("hang:6:500", "1000", "lost: out/0 a1 was silent")];
     for (failure, silence, told) in cases {
         let mut job = Job::new(6000, "two_phase", sink);
         job.args.extend(["--fail", failure, "--silence-ms", silence].map(str::to_string));

@@ -63,7 +63,7 @@ pub struct Failure {
 }
 
 /// So long a thread hangs, and so many records it is deaf afterwards.
-const HANG: Failing = Failing::Hang(Duration::from_millis(900), 50);
+const HANG: Failing = Failing::Hang(Duration::from_secs(2), 50);
 /// In the child, a thread that is silent for so long counts as dead.
 const SILENCE_MS: u64 = 400;
 
