@@ -120,7 +120,8 @@ fn row_60_without_a_claim_the_first_checkpoint_is_full() {
     let third = keeper(&blobs, false);
     begin(&third, 3);
     let bytes = checkpoint(&third, 3, 2, counting(KEYS, 0, 1));
-    assert_eq!(bytes, full, "nothing is used of what belongs to somebody else");
+    // Names of packs have a part that nobody chooses, and are a byte longer or shorter.
+    assert!(bytes.abs_diff(full) < 100, "{bytes}, {full}: nothing is used of what belongs to somebody else");
     let bytes = checkpoint(&third, 3, 3, counting(KEYS, 0, 1));
     assert!(bytes < full / 10, "{bytes}: but what is ours is");
     blobs.delete(&packs(&blobs).into_iter().filter(|pack| pack.starts_with("packs/a1-")).collect::<Vec<_>>()).unwrap();
