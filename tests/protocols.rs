@@ -47,9 +47,9 @@ fn over_the_same_seeds_the_honest_engine_violates_nothing() {
 }
 
 /// A defect, and a scenario in which nothing but one invariant tells of it.
-const ALONE: [(&str, &str, &str); 13] = [
+const ALONE: [(&str, &str, &str); 12] = [
     ("I1", "no-hold", "choices"),
-    ("I2", "first-barrier", "diamond"),
+    ("I2", "never-stops-recording", "folklore/x02_recording_never_closed"),
     ("I3", "offset-early", "deep_chain"),
     ("I4", "quorum-of-one", "diamond"),
     ("I5", "notify-before-complete", "slow_upsert"),
@@ -60,7 +60,6 @@ const ALONE: [(&str, &str, &str); 13] = [
     ("I12", "finish-unsaid", "diamond"),
     ("I14", "forged-token", "coordinator_failover"),
     ("I15", "ids-start-over", "deep_chain"),
-    ("I2", "never-stops-recording", "folklore/x02_recording_never_closed"),
 ];
 
 /// Without any one of the verifiers some defect would go unseen. I10 has no defect that a process could have, see below;
@@ -70,7 +69,7 @@ fn every_invariant_has_a_defect_that_only_it_catches() {
     for (invariant, protocol, scenario) in ALONE {
         let job = Job::of(scenario, protocol);
         let mut caught = 0;
-        for seed in 0..SEEDS / 4 {
+        for seed in 0..SEEDS / 10 {
             let seen = job.run(seed);
             assert_eq!(seen.run.panic, None, "{protocol} in {scenario} {seed}");
             for other in seen.violated() {
