@@ -4,6 +4,7 @@
 mod support;
 
 use cutline::protocols::PROTOCOLS;
+use cutline::protocols::known::{KNOWN, Planted};
 use cutline::sim::run::{Keep, meta};
 use cutline::trace::event::{Event, Kind};
 use cutline::verify::{Invariant, Verdict, verify};
@@ -47,7 +48,7 @@ fn over_the_same_seeds_the_honest_engine_violates_nothing() {
 }
 
 /// A defect, and a scenario in which nothing but one invariant tells of it.
-const ALONE: [(&str, &str, &str); 12] = [
+const ALONE: [(&str, &str, &str); 13] = [
     ("I1", "no-hold", "choices"),
     ("I2", "never-stops-recording", "folklore/x02_recording_never_closed"),
     ("I3", "offset-early", "deep_chain"),
@@ -58,6 +59,7 @@ const ALONE: [(&str, &str, &str); 12] = [
     ("I9", "ack-before-flush", "slow_upsert"),
     ("I11", "commit-on-prepare", "diamond"),
     ("I12", "finish-unsaid", "diamond"),
+    ("I13", "discards-the-repeated", "store_trouble"),
     ("I14", "forged-token", "coordinator_failover"),
     ("I15", "ids-start-over", "deep_chain"),
 ];
@@ -87,6 +89,25 @@ fn names_are_unique_and_found() {
         assert!(cutline::protocols::find(row.name).is_some());
         assert!(PROTOCOLS[..i].iter().all(|other| other.name != row.name), "{}", row.name);
         assert!(!row.about.is_empty());
+    }
+}
+
+/// What became of the defects of real engines: each row is there, and each wrong gate is among those that the vectors
+/// are tried on.
+#[test]
+fn every_known_defect_is_planted_or_said_to_be_left_out() {
+    let twists = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gate/twists.rs")).unwrap();
+    let numbers = (1..=48).map(|n| format!("B{n:02}"));
+    assert!(numbers.eq(KNOWN[..48].iter().map(|known| known.id)), "all of the zoo, in order");
+    for known in KNOWN {
+        match known.planted {
+            Planted::Row(name) => {
+                let row = PROTOCOLS.iter().find(|row| row.name == name);
+                assert!(row.is_some_and(|row| row.breaks.is_some()), "{}: {name}", known.id);
+            }
+            Planted::Gate => assert!(twists.contains(known.id), "{}", known.id),
+            Planted::No(why) => assert!(why.len() > 20, "{}", known.id),
+        }
     }
 }
 

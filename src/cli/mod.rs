@@ -17,6 +17,7 @@ pub mod findings;
 pub mod folklore;
 pub mod gate;
 pub mod judge;
+mod known;
 pub mod lint;
 pub mod list;
 pub mod mutants;
