@@ -56,7 +56,7 @@ pub static TABLE: &[Row] = &[
     row("shrink", &["scenario"]),
     row("folklore", &["ids", "protocols", "trace::event", "world::setup", "sim::run", "scenario", "verify"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
-    row("report", &["digest", "scenario", "verify"]),
+    row("report", &["digest", "scenario", "verify", "sim::matrix"]),
     row(
         "cli",
         &[
