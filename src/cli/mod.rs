@@ -7,6 +7,7 @@ pub mod check;
 pub mod checked;
 pub mod count;
 pub mod counterexample;
+mod cpu;
 pub mod exec;
 pub mod exec_args;
 pub mod exec_plan;

@@ -1,6 +1,7 @@
 //! `cutline mutants`: how many seeds it takes to see each planted defect. A score of the harness, not of the engine.
 
 use super::args::{self, ScoreFormat};
+use super::cpu::Stopwatch;
 use super::exit::{Ending, Why};
 use super::judge::{Terms, allowed, reproduce};
 use super::output::{self, complain, warn};
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A detected defect is made small with so many runs at most.
 const RUNS: u64 = 4000;
@@ -196,7 +197,7 @@ impl Field<'_> {
             loaded
         };
         let loaded: Vec<Loaded> = self.entries.iter().map(with).collect();
-        let began = Instant::now();
+        let began = Stopwatch::start();
         let mut hunt = Hunt::default();
         while hunt.caught.is_none() && hunt.seeds < most && self.signals.end().is_none() {
             let at = order[(hunt.seeds % order.len() as u64) as usize];
