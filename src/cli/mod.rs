@@ -7,6 +7,7 @@ pub mod check;
 pub mod checked;
 pub mod count;
 pub mod counterexample;
+pub mod diagram;
 pub mod exec;
 pub mod exec_args;
 pub mod exec_plan;
@@ -33,6 +34,7 @@ pub mod signals;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
+pub mod traced;
 pub mod verify;
 pub mod watching;
 
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),
+        Command::Diagram(args) => diagram::diagram(args),
         Command::Verify(args) => verify::verify(args),
         Command::Gate(args) => gate::gate(args),
         Command::Lint(args) => lint::lint(args),
