@@ -2,6 +2,8 @@
 
 #[path = "pictures/diagrams.rs"]
 mod diagrams;
+#[path = "pictures/histories.rs"]
+mod histories;
 #[path = "pictures/sheet.rs"]
 mod sheet;
 mod support;

@@ -5,6 +5,7 @@ pub mod args;
 pub mod chaos;
 pub mod check;
 pub mod checked;
+pub mod checkpoints;
 pub mod count;
 pub mod counterexample;
 pub mod diagram;
@@ -67,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),
+        Command::Checkpoints(args) => checkpoints::checkpoints(args),
         Command::Diagram(args) => diagram::diagram(args),
         Command::Verify(args) => verify::verify(args),
         Command::Gate(args) => gate::gate(args),
