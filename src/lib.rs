@@ -10,6 +10,7 @@ pub mod explore;
 pub mod folklore;
 pub mod ids;
 pub mod lines;
+pub mod picture;
 pub mod protocols;
 pub mod report;
 pub mod runtime;

@@ -61,6 +61,10 @@ pub enum Command {
     Check(Box<Check>),
     /// Run a job for real: on threads, with files, until it ends or is told to stop
     Exec(Box<Exec>),
+    /// Tell of the checkpoints and recoveries of a trace or of a run
+    Checkpoints(super::checkpoints::Checkpoints),
+    /// Draw a space-time diagram of a trace or of a run
+    Diagram(super::diagram::Diagram),
     /// Judge recorded traces
     Verify(Verify),
     /// Run gate vectors against the barrier gate

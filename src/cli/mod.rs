@@ -5,9 +5,11 @@ pub mod args;
 pub mod chaos;
 pub mod check;
 pub mod checked;
+pub mod checkpoints;
 pub mod count;
 pub mod counterexample;
 mod cpu;
+pub mod diagram;
 pub mod exec;
 pub mod exec_args;
 pub mod exec_plan;
@@ -34,6 +36,7 @@ pub mod signals;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
+pub mod traced;
 pub mod verify;
 pub mod watching;
 
@@ -66,6 +69,8 @@ pub fn main() -> ExitCode {
         Command::Shrink(args) => shrink::shrink(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),
+        Command::Checkpoints(args) => checkpoints::checkpoints(args),
+        Command::Diagram(args) => diagram::diagram(args),
         Command::Verify(args) => verify::verify(args),
         Command::Gate(args) => gate::gate(args),
         Command::Lint(args) => lint::lint(args),

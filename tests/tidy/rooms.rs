@@ -22,6 +22,7 @@ pub static TABLE: &[Row] = &[
     row("trace", &["ids", "digest", "topology", "engine::message", "engine::snapshot"]),
     row("world", &["ids", "digest", "lines", "topology", "engine", "trace"]),
     row("verify", &["ids", "digest", "topology", "trace"]),
+    row("picture", &["ids", "topology", "trace", "verify"]),
     row("sim", &["ids", "dice", "topology", "engine::message", "trace", "world", "verify"]),
     row(
         "scenario",
@@ -72,6 +73,7 @@ pub static TABLE: &[Row] = &[
             "world::setup",
             "world::choice",
             "verify",
+            "picture",
             "scenario",
             "sim",
             "explore",
