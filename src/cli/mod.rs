@@ -5,6 +5,7 @@ pub mod args;
 pub mod chaos;
 pub mod check;
 pub mod checked;
+pub mod compare;
 pub mod count;
 pub mod counterexample;
 pub mod exec;
@@ -17,7 +18,6 @@ pub mod findings;
 pub mod folklore;
 pub mod gate;
 pub mod judge;
-mod known;
 pub mod lint;
 pub mod list;
 pub mod mutants;
@@ -60,6 +60,7 @@ pub fn main() -> ExitCode {
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
+        Command::Compare(args) => compare::compare(args),
         Command::Folklore(args) => folklore::folklore(args),
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),
