@@ -53,6 +53,8 @@ pub enum Command {
     Replay(Replay),
     /// Make a failing seed small: a scenario that stands alone and fails in the same way
     Shrink(Shrink),
+    /// One job under one checkpoint protocol after another, and what each costs
+    Compare(Compare),
     /// What articles say about checkpoints, and what is so, decided by running it
     Folklore(Folklore),
     /// How many seeds it takes to see each planted defect: a score of the harness
@@ -309,6 +311,32 @@ pub enum ScoreFormat {
     Json,
 }
 
+/// `cutline compare`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "The same records, delays and faults under each protocol: once with nothing going wrong, once with the scenario's faults.
+Exits with 1 if a protocol doesn't keep what it claims, or a count isn't what its closed form says.
+
+Examples:
+  cutline compare
+  cutline compare scenarios/diamond.json --seeds 100 --protocols aligned,unaligned
+  cutline compare --format json"
+)]
+pub struct Compare {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios/compare")]
+    pub paths: Vec<PathBuf>,
+    /// So many seeds of each, instead of as many as the scenario says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub seeds: Option<u64>,
+    /// Only these
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub protocols: Vec<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ScoreFormat::Human)]
+    pub format: ScoreFormat,
+}
+
 /// `cutline folklore`.
 #[derive(Args, Debug)]
 #[command(
@@ -351,9 +379,6 @@ pub struct Mutants {
     /// Only this defect (repeatable)
     #[arg(long, value_name = "NAME")]
     pub mutant: Vec<String>,
-    /// Hunt nothing: list the defects of real engines, and what became of each here
-    #[arg(long)]
-    pub known: bool,
     /// From so many bases of seeds
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub bases: u64,

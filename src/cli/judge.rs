@@ -73,7 +73,6 @@ pub fn row(entry: &Entry, number: usize, tally: &Tally, terms: &Terms) -> (Row, 
         verdicts,
         goals,
         met: MET.iter().enumerate().map(|(i, (_, word))| (*word, tally.met.get(i).copied().unwrap_or(0))).collect(),
-        struck: tally.struck.clone(),
         expected,
         busy: tally.busy,
     };

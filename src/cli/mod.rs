@@ -6,6 +6,7 @@ pub mod chaos;
 pub mod check;
 pub mod checked;
 pub mod checkpoints;
+pub mod compare;
 pub mod count;
 pub mod counterexample;
 mod cpu;
@@ -20,7 +21,6 @@ pub mod findings;
 pub mod folklore;
 pub mod gate;
 pub mod judge;
-mod known;
 pub mod lint;
 pub mod list;
 pub mod mutants;
@@ -64,6 +64,7 @@ pub fn main() -> ExitCode {
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
+        Command::Compare(args) => compare::compare(args),
         Command::Folklore(args) => folklore::folklore(args),
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),

@@ -68,8 +68,6 @@ pub struct Tally {
     pub digest: u64,
     /// Seeds that have met something, in the order of `MET`.
     pub met: Vec<u64>,
-    /// Seeds that have had a fault strike in a cell of the matrix, by its number.
-    pub struck: BTreeMap<usize, u64>,
     /// Verdicts.
     pub verdicts: BTreeMap<Invariant, Counts>,
     /// Why invariants couldn't be decided, with the smallest seed for which that is so.
@@ -113,9 +111,6 @@ impl Tally {
         self.met.resize(MET.len(), 0);
         for (count, (met, _)) in self.met.iter_mut().zip(MET) {
             *count += run.coverage.met(*met) as u64;
-        }
-        for cell in run.matrix.cells() {
-            *self.struck.entry(cell.index()).or_default() += 1;
         }
         let failures = self.judge(run, seed, allowed);
         self.failed += failures.iter().any(|(_, _, fails)| *fails) as u64;
@@ -186,7 +181,6 @@ impl Tally {
         self.busy += other.busy;
         self.met.resize(MET.len(), 0);
         self.met.iter_mut().zip(&other.met).for_each(|(count, more)| *count += more);
-        other.struck.into_iter().for_each(|(cell, more)| *self.struck.entry(cell).or_default() += more);
         for (invariant, more) in other.verdicts {
             let counts = self.verdicts.entry(invariant).or_default();
             counts.holds += more.holds;

@@ -19,8 +19,6 @@ enum Defect {
     FirstBarrier,
     NoChannelState,
     LateCounts,
-    OneCopy,
-    NeedsEnded,
 }
 
 /// An honest gate with a defect in front of it.
@@ -79,9 +77,7 @@ impl BarrierGate<Record> for Wrong {
 
     fn end(&mut self, input: InputIndex, out: &mut Effects) {
         self.open.remove(input);
-        if self.defect != Defect::NeedsEnded || self.open.is_empty() {
-            self.honest.end(input, out);
-        }
+        self.honest.end(input, out);
     }
 
     fn expire(&mut self, checkpoint: CheckpointId, out: &mut Effects) {
@@ -103,12 +99,10 @@ impl BarrierGate<Record> for Wrong {
 
 impl Wrong {
     fn forget(&self, out: &mut Effects) {
-        for effect in out {
-            if let GateEffect::ChannelState { records, .. } = effect {
-                match self.defect {
-                    Defect::NoChannelState => records.clear(),
-                    Defect::OneCopy => records.truncate(1),
-                    _ => {}
+        if self.defect == Defect::NoChannelState {
+            for effect in out {
+                if let GateEffect::ChannelState { records, .. } = effect {
+                    records.clear();
                 }
             }
         }
@@ -140,11 +134,4 @@ macro_rules! spawns {
     };
 }
 
-spawns!(
-    no_hold = NoHold,
-    first_barrier = FirstBarrier,
-    no_channel_state = NoChannelState,
-    late_counts = LateCounts,
-    one_copy = OneCopy,
-    needs_ended = NeedsEnded
-);
+spawns!(no_hold = NoHold, first_barrier = FirstBarrier, no_channel_state = NoChannelState, late_counts = LateCounts);

@@ -3,14 +3,12 @@
 pub mod finding;
 pub mod json;
 pub mod junit;
-pub mod matrix;
 pub mod text;
 
 pub use finding::{Finding, Kind};
 
 use crate::scenario::Diagnostic;
 use crate::verify::Invariant;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A sweep over scenarios and seeds, judged.
@@ -187,8 +185,6 @@ pub struct Row {
     pub goals: Vec<Goal>,
     /// Everything that can be reached, with the number of seeds that did.
     pub met: Vec<(&'static str, u64)>,
-    /// Cells of the fault matrix, by number, with the seeds that had a fault strike there.
-    pub struck: BTreeMap<usize, u64>,
     /// The violation that was expected.
     pub expected: Option<Expected>,
     /// Thread time that it took.

@@ -3,7 +3,6 @@
 
 pub mod driver;
 pub mod follow;
-pub mod matrix;
 pub mod moments;
 pub mod queue;
 pub mod run;

@@ -56,8 +56,9 @@ pub static TABLE: &[Row] = &[
     ),
     row("shrink", &["scenario"]),
     row("folklore", &["ids", "protocols", "trace::event", "world::setup", "sim::run", "scenario", "verify"]),
+    row("compare", &["ids", "topology", "protocols", "trace", "sim::run", "scenario"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
-    row("report", &["digest", "scenario", "verify", "sim::matrix"]),
+    row("report", &["digest", "scenario", "verify"]),
     row(
         "cli",
         &[
@@ -78,6 +79,7 @@ pub static TABLE: &[Row] = &[
             "sim",
             "explore",
             "folklore",
+            "compare",
             "runtime",
             "shrink",
             "report",

@@ -1,0 +1,216 @@
+//! `cutline compare`: one job under one checkpoint protocol after another, and what each costs.
+
+use super::args::{self, ScoreFormat};
+use super::exit::{Ending, Why};
+use super::output::{self, complain};
+use super::plan::{BASE, seed_at};
+use super::{find, list, seed};
+use crate::compare::{Column, FIGURES, Shown, WAYS, Way, Weather, compare as run};
+use crate::report;
+use crate::scenario::diagnose::nearest;
+use crate::scenario::{Loaded, load};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// What came of one scenario in one weather.
+struct Block {
+    path: PathBuf,
+    name: String,
+    weather: Weather,
+    seeds: usize,
+    columns: Vec<Column>,
+}
+
+impl Block {
+    fn weather(&self) -> &'static str {
+        match self.weather {
+            Weather::Calm => "nothing goes wrong",
+            Weather::Faults => "with the scenario's faults",
+        }
+    }
+
+    /// Does a protocol not keep what it claims, or a closed form not hold?
+    fn bad(&self) -> bool {
+        let differs = |column: &Column| {
+            column.measure.as_ref().is_ok_and(|measure| FIGURES.iter().any(|figure| figure.of(measure).differs))
+        };
+        self.columns.iter().any(|column| !column.broken.is_empty() || differs(column))
+    }
+}
+
+/// Compares.
+pub fn compare(args: args::Compare) -> Ending {
+    let ways = match ways(&args.protocols) {
+        Ok(ways) => ways,
+        Err(problem) => {
+            complain(&problem);
+            return Ending::bad(Why::BadInput);
+        }
+    };
+    let read = match find::scenarios(&args.paths) {
+        Ok(read) => read,
+        Err(problem) => {
+            complain(&problem);
+            return Ending::bad(Why::BadInput);
+        }
+    };
+    if read.is_empty() {
+        complain("no scenario was found");
+        return Ending::bad(Why::NothingToRun);
+    }
+    let mut scenarios = Vec::new();
+    for (path, loaded) in read {
+        match loaded {
+            Ok(loaded) => scenarios.push((path, loaded)),
+            Err(found) => {
+                output::say(&format!("{}\n", load::render(&found, true)));
+                return Ending::bad(Why::BadInput);
+            }
+        }
+    }
+    seed::hush();
+    let (mut blocks, mut ending) = (Vec::new(), Ending::good());
+    for (path, loaded) in &scenarios {
+        for weather in [Weather::Calm, Weather::Faults] {
+            let block = match block(path, loaded, args.seeds, &ways, weather) {
+                Ok(block) => block,
+                Err(problem) => {
+                    complain(&format!("{}: {problem}", path.display()));
+                    return Ending::bad(Why::Internal);
+                }
+            };
+            if block.bad() {
+                ending.add(Why::Violated);
+            }
+            if args.format == ScoreFormat::Human && output::print(&human(&block)).is_err() {
+                return Ending::bad(Why::Internal);
+            }
+            blocks.push(block);
+        }
+    }
+    let text = match args.format {
+        ScoreFormat::Human => LEGEND.to_string(),
+        ScoreFormat::Json => list::pretty(&machine(&ways, &blocks)),
+    };
+    super::printed(output::print(&text), ending)
+}
+
+const LEGEND: &str = "\
+Averages over all seeds, in virtual time. In brackets: the closed form of the same; and a mark of exclamation: it is another number, and the
+trace doesn't say why. docs/compare.md says what the rows mean.
+";
+
+fn ways(names: &[String]) -> Result<Vec<&'static Way>, String> {
+    if names.is_empty() {
+        return Ok(WAYS.iter().collect());
+    }
+    let find = |name: &String| {
+        crate::compare::find(name).ok_or_else(|| {
+            let near = nearest(name, WAYS.iter().map(|way| way.name));
+            let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let all: Vec<&str> = WAYS.iter().map(|way| way.name).collect();
+            format!("no protocol that can be compared is called `{name}`{hint} (there are {})", all.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn block(
+    path: &Path,
+    loaded: &Loaded,
+    seeds: Option<u64>,
+    ways: &[&'static Way],
+    weather: Weather,
+) -> Result<Block, String> {
+    let seeds: Vec<u64> = (0..seeds.unwrap_or(loaded.scenario.seeds)).map(|i| seed_at(BASE, &loaded.name, i)).collect();
+    let columns = seed::aside(|| run(loaded, &seeds, ways, weather)).and_then(|result| result)?;
+    Ok(Block { path: path.to_path_buf(), name: loaded.name.clone(), weather, seeds: seeds.len(), columns })
+}
+
+fn number(tenths: Option<u64>) -> String {
+    tenths.map_or_else(|| "-".to_string(), |tenths| format!("{}.{}", report::grouped(tenths / 10), tenths % 10))
+}
+
+fn cell(shown: &Shown) -> String {
+    let (value, form) = (number(shown.tenths()), number(shown.form_tenths()));
+    let form = if shown.form.is_none() || shown.of == 0 { String::new() } else { format!(" ({form})") };
+    format!("{value}{form}{}", if shown.differs { " !" } else { "" })
+}
+
+fn human(block: &Block) -> String {
+    let mut out = format!("{}: {} seeds, {}\n", block.path.display(), block.seeds, block.weather());
+    let able: Vec<_> =
+        block.columns.iter().filter_map(|column| Some((column, column.measure.as_ref().ok()?))).collect();
+    let mut rows: Vec<(&str, Vec<String>)> = Vec::new();
+    rows.push(("", able.iter().map(|(column, _)| column.way.to_string()).collect()));
+    let mut group = "";
+    for figure in FIGURES {
+        if figure.group != group {
+            group = figure.group;
+            rows.push((group, Vec::new()));
+        }
+        rows.push((figure.title, able.iter().map(|(_, measure)| cell(&figure.of(measure))).collect()));
+    }
+    let widths: Vec<usize> = (0..able.len())
+        .map(|c| rows.iter().filter_map(|(_, cells)| cells.get(c)).map(String::len).max().unwrap_or(0))
+        .collect();
+    for (title, cells) in &rows {
+        let indent = if cells.is_empty() || title.is_empty() { "" } else { "  " };
+        let mut line = format!("  {:<28}", format!("{indent}{title}"));
+        cells.iter().zip(&widths).for_each(|(cell, width)| _ = write!(line, "  {cell:>width$}"));
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    for column in &block.columns {
+        if let Err(why) = &column.measure {
+            let _ = writeln!(out, "  {} can't run this job: {why}", column.way);
+        }
+        if let Some((seed, what)) = column.broken.first() {
+            let (count, seed) = (column.broken.len(), report::seed(*seed));
+            let _ = writeln!(out, "  {} doesn't keep what it claims, {count} times; seed {seed}: {what}", column.way);
+        }
+    }
+    out.push('\n');
+    out
+}
+
+fn machine(ways: &[&'static Way], blocks: &[Block]) -> Value {
+    let figure = |shown: Shown| {
+        let mut value = json!({ "sum": shown.sum, "of": shown.of, "tenths": shown.tenths() });
+        if let Some(form) = shown.form {
+            value["closed_form"] = json!({ "sum": form, "tenths": shown.form_tenths(), "agrees": !shown.differs });
+        }
+        value
+    };
+    let column = |column: &Column| {
+        let broken: Vec<_> =
+            column.broken.iter().map(|(seed, what)| json!({ "seed": report::seed(*seed), "what": what })).collect();
+        let mut value = json!({ "protocol": column.way, "broken": broken });
+        match &column.measure {
+            Ok(measure) => {
+                let figures = FIGURES.iter().map(|f| (f.key.to_string(), figure(f.of(measure))));
+                value["figures"] = Value::Object(figures.collect());
+            }
+            Err(why) => value["cannot_run"] = json!(why),
+        }
+        value
+    };
+    let block = |block: &Block| {
+        json!({
+            "scenario": block.name,
+            "path": block.path.display().to_string(),
+            "faults": block.weather == Weather::Faults,
+            "seeds": block.seeds,
+            "protocols": block.columns.iter().map(column).collect::<Vec<_>>(),
+        })
+    };
+    let ways: Vec<_> = ways.iter().map(|way| json!({ "name": way.name, "about": way.about })).collect();
+    let units: serde_json::Map<_, _> =
+        FIGURES.iter().map(|f| (f.key.to_string(), json!(format!("{}: {}", f.group, f.title.trim())))).collect();
+    json!({
+        "schema": "cutline.compare/1",
+        "protocols": ways,
+        "figures": units,
+        "comparisons": blocks.iter().map(block).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,85 @@
+//! The same job, the same records, the same delays and the same faults under one protocol after another, and what
+//! that costs. Everything is taken from traces, by folds that know no process; times are virtual, so that the figures
+//! are the same on every machine.
+
+mod figures;
+mod fold;
+mod measure;
+mod recovery;
+mod ways;
+pub mod zigzag;
+
+pub use figures::{FIGURES, Figure, Shown};
+pub use measure::{Formed, Measure};
+pub use ways::{WAYS, Way, find};
+
+use crate::protocols;
+use crate::scenario::{Loaded, Scenario, build, draw};
+use crate::sim::run::{Keep, run};
+use crate::topology::Topology;
+use crate::trace::event::Event;
+use fold::Fold;
+use std::sync::Arc;
+
+/// What goes wrong while protocols are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// Nothing.
+    Calm,
+    /// What the scenario says.
+    Faults,
+}
+
+/// What came of one protocol.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The protocol.
+    pub way: &'static str,
+    /// The sums, or why it can't run the job.
+    pub measure: Result<Measure, String>,
+    /// What it claims and didn't keep, with the first seed that shows it.
+    pub broken: Vec<(u64, String)>,
+}
+
+/// Runs a scenario under these protocols, with these seeds. An error is one of ours.
+pub fn compare(loaded: &Loaded, seeds: &[u64], ways: &[&'static Way], weather: Weather) -> Result<Vec<Column>, String> {
+    let plans: Vec<(u64, Scenario)> =
+        seeds.iter().map(|seed| (*seed, planned(&loaded.scenario, *seed, weather))).collect();
+    ways.iter().map(|way| column(loaded, &plans, way)).collect()
+}
+
+fn planned(scenario: &Scenario, seed: u64, weather: Weather) -> Scenario {
+    let mut closed = draw(scenario, seed);
+    if weather == Weather::Calm {
+        closed.faults.script.clear();
+    }
+    closed
+}
+
+fn column(loaded: &Loaded, plans: &[(u64, Scenario)], way: &'static Way) -> Result<Column, String> {
+    let mut column = Column { way: way.name, measure: Ok(Measure::default()), broken: Vec::new() };
+    let mut sum = Measure::default();
+    for (seed, closed) in plans {
+        let told = |problem: String| format!("{}: {problem}", way.name);
+        let built = build(&way.of(closed), loaded, &protocols::find).map_err(|error| told(error.to_string()))?;
+        let setup = Arc::new(built.setup);
+        let run = run(&setup, &Arc::new(built.sim), *seed, Keep { trace: true, ..Keep::default() });
+        if let Some(panic) = run.panic {
+            column.broken.push((*seed, format!("panic: {panic}")));
+            continue;
+        }
+        for violation in run.report.iter().flat_map(|report| report.failures()) {
+            column.broken.push((*seed, format!("{}: {}", violation.invariant.name(), violation.message)));
+        }
+        sum.add(&measure(&setup.topology, way.holds, &run.trace.unwrap_or_default()));
+    }
+    column.measure = Ok(sum);
+    Ok(column)
+}
+
+/// What a trace tells of one run. `holds`: the protocol holds channels whose barrier came.
+pub fn measure(topology: &Topology, holds: bool, trace: &[Event]) -> Measure {
+    let mut fold = Fold::new(topology, holds);
+    trace.iter().for_each(|event| fold.observe(event));
+    fold.finish()
+}
