@@ -17,6 +17,8 @@ pub mod stream {
     pub const FAULTS: u64 = 2;
     /// Which channels are slow.
     pub const LINKS: u64 = 3;
+    /// Crashes at a rate.
+    pub const RATE: u64 = 4;
     /// The first one that is free for a simulator.
     pub const SIMULATOR: u64 = 16;
 }

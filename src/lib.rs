@@ -20,6 +20,7 @@ pub mod shrink;
 pub mod sim;
 pub mod topology;
 pub mod trace;
+pub mod tune;
 pub mod vectors;
 pub mod verify;
 pub mod world;

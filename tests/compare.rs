@@ -193,3 +193,45 @@ fn the_command_says_the_same_twice_and_refuses_what_it_does_not_know() {
     assert_eq!(command(&["compare", "nowhere.json"]).0, 2);
     assert_eq!(command(&["compare", "--seeds", "0"]).0, 2);
 }
+
+mod tuning {
+    use cutline::compare::find;
+    use cutline::scenario::load;
+    use cutline::tune::flink::Flink;
+    use cutline::tune::{Load, Setting};
+    use std::path::Path;
+
+    /// A longer interval means later output and more to be read again, as much as theory says; and what is recommended
+    /// keeps the limit.
+    #[test]
+    fn intervals_cost_what_theory_says() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/tune.json");
+        let loaded = load(&path).unwrap_or_else(|found| panic!("{}", found[0].render(false)));
+        let way = find("aligned").unwrap();
+        let settings = [20, 40, 80, 160].map(|interval_ms| Setting { way, interval_ms, alignment_timeout_ms: None });
+        let seeds: Vec<u64> = (0..6).collect();
+        let fixed = Flink::default();
+        let sweep =
+            Load { loaded: &loaded, seeds: &seeds, mtbf_ms: Some(400), fixed: &fixed }.sweep(&settings).unwrap();
+        let figures: Vec<_> = sweep.points.iter().map(|point| sweep.figures(point)).collect();
+        for (point, at) in sweep.points.iter().zip(&figures) {
+            let ms = point.setting.interval_ms;
+            assert!(point.calm.broken.is_empty() && point.rough.broken.is_empty(), "{ms}");
+            let (latency, form) = (at.latency.measured.unwrap(), at.latency.form.unwrap());
+            assert!((latency / form - 1.0).abs() < 0.15, "{ms}: {latency} is not {form}");
+            let (recovery, form) = (at.recovery.measured.unwrap(), at.recovery.form.unwrap());
+            assert!((recovery / form - 1.0).abs() < 0.35, "{ms}: {recovery} is not {form}");
+            let useful = at.useful.measured.unwrap();
+            assert!(useful > 5e5 && useful <= 1e6, "{ms}: {useful}");
+        }
+        for pair in figures.windows(2) {
+            assert!(pair[0].latency.measured < pair[1].latency.measured);
+            assert!(pair[0].replayed.form < pair[1].replayed.form);
+        }
+        assert!(figures[0].replayed.measured < figures[3].replayed.measured);
+        let best = |limit| sweep.best(limit).map(|point| point.setting.interval_ms);
+        assert!(best(Some(figures[1].latency.measured.unwrap())).is_some_and(|ms| ms <= 40));
+        assert_eq!(best(Some(1.0)), None, "nothing is that fast");
+        assert!(best(None).is_some());
+    }
+}

@@ -55,6 +55,8 @@ pub enum Command {
     Shrink(Shrink),
     /// One job under one checkpoint protocol after another, and what each costs
     Compare(Compare),
+    /// Which interval, mode and timeout: what each costs under a job's load and failures
+    Tune(super::tune::Tune),
     /// What articles say about checkpoints, and what is so, decided by running it
     Folklore(Folklore),
     /// How many seeds it takes to see each planted defect: a score of the harness

@@ -37,6 +37,8 @@ pub mod sweep;
 pub mod tally;
 pub mod tell;
 pub mod traced;
+pub mod tune;
+mod tuned;
 pub mod verify;
 pub mod watching;
 
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(args),
         Command::Compare(args) => compare::compare(args),
+        Command::Tune(args) => tune::tune(args),
         Command::Folklore(args) => folklore::folklore(args),
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),

@@ -12,6 +12,7 @@ mod lanes;
 mod layout;
 mod marks;
 pub mod past;
+pub mod plot;
 mod shapes;
 mod style;
 pub mod svg;

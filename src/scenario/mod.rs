@@ -14,6 +14,7 @@ pub mod faults;
 pub mod load;
 pub mod open;
 pub mod print;
+pub mod rate;
 pub mod schema;
 pub mod spec;
 

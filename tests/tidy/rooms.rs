@@ -57,6 +57,7 @@ pub static TABLE: &[Row] = &[
     row("shrink", &["scenario"]),
     row("folklore", &["ids", "protocols", "trace::event", "world::setup", "sim::run", "scenario", "verify"]),
     row("compare", &["ids", "topology", "protocols", "trace", "sim::run", "scenario"]),
+    row("tune", &["ids", "compare", "protocols", "trace", "sim::run", "scenario"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
     row("report", &["digest", "scenario", "verify"]),
     row(
@@ -80,6 +81,7 @@ pub static TABLE: &[Row] = &[
             "explore",
             "folklore",
             "compare",
+            "tune",
             "runtime",
             "shrink",
             "report",
