@@ -59,6 +59,8 @@ pub enum Command {
     Folklore(Folklore),
     /// How many seeds it takes to see each planted defect: a score of the harness
     Mutants(Mutants),
+    /// Put the reports of parts of a sweep together
+    Merge(super::merge::Merge),
     /// Explore every schedule and every bounded fault of small scenarios
     Check(Box<Check>),
     /// Run a job for real: on threads, with files, until it ends or is told to stop
@@ -138,7 +140,8 @@ pub enum ReportKind {
     Jsonl,
 }
 
-fn report(text: &str) -> Result<ReportTo, String> {
+/// `FORMAT=PATH`.
+pub fn report(text: &str) -> Result<ReportTo, String> {
     let wanted = "expected FORMAT=PATH with junit, json or jsonl, such as junit=out/junit.xml";
     let (kind, path) = text.split_once('=').ok_or(wanted)?;
     let kind = match kind {
@@ -151,7 +154,7 @@ fn report(text: &str) -> Result<ReportTo, String> {
 }
 
 /// `cutline run`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(
     after_long_help = "Every scenario has a sequence of seeds of its own, made from its name: the first 1000 of `--seeds 2000` are those
 of `--seeds 1000`, and another scenario beside it changes nothing. --jobs and --partition never change what comes out.
@@ -184,9 +187,12 @@ pub struct Run {
     /// How many threads [default: as many as this process may use]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Only this part of the plan: slice:2/8
-    #[arg(long, visible_alias = "shard", value_name = "slice:M/N", value_parser = parse::partition)]
+    /// Only this part of the plan: slice:2/8 in turn, hash:2/8 by digest
+    #[arg(long, visible_alias = "shard", value_name = "slice:M/N|hash:M/N", value_parser = parse::partition)]
     pub partition: Option<Partition>,
+    /// Which scenarios; earlier and later runs.
+    #[command(flatten)]
+    pub kept: super::run_args::Kept,
     /// Run this protocol, whatever the scenarios say
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,

@@ -16,32 +16,42 @@ pub mod exec_args;
 pub mod exec_plan;
 pub mod exec_watch;
 pub mod exit;
+pub mod filter;
 pub mod find;
 pub mod findings;
 pub mod folklore;
 pub mod gate;
+pub mod journal;
 pub mod judge;
 pub mod lint;
 pub mod list;
+pub mod merge;
 pub mod mutants;
+pub mod outcome;
 pub mod output;
 pub mod parse;
 pub mod plan;
+pub mod prepare;
 pub mod progress;
 pub mod replay;
+pub mod reports;
+pub mod resume;
 pub mod run;
+pub mod run_args;
 pub mod seed;
 pub mod shrink;
 pub mod signals;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
+pub mod told;
 pub mod traced;
 pub mod verify;
 pub mod watching;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches};
 use exit::{Ending, Why};
 use std::process::ExitCode;
 
@@ -52,7 +62,7 @@ pub fn main() -> ExitCode {
     if words.len() == 2 && has("--version") && has("--json") {
         return tell::version().into();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match parsed() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and versions are errors to the parser; if nobody reads them, that is none.
@@ -68,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Folklore(args) => folklore::folklore(args),
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),
+        Command::Merge(args) => merge::merge(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),
         Command::Checkpoints(args) => checkpoints::checkpoints(args),
@@ -81,6 +92,17 @@ pub fn main() -> ExitCode {
         Command::Help(args) => tell::help(args),
     };
     ending.into()
+}
+
+/// The command line of this process.
+fn parsed() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if let (Command::Run(args), Some((_, of))) = (&mut cli.command, matches.subcommand()) {
+        let typed = |id: &&clap::Id| of.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        args.kept.given = of.ids().filter(typed).map(|id| id.to_string()).collect();
+    }
+    Ok(cli)
 }
 
 /// What a command ends with whose output was printed, or wasn't.

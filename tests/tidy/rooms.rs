@@ -58,7 +58,7 @@ pub static TABLE: &[Row] = &[
     row("folklore", &["ids", "protocols", "trace::event", "world::setup", "sim::run", "scenario", "verify"]),
     row("compare", &["ids", "topology", "protocols", "trace", "sim::run", "scenario"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
-    row("report", &["digest", "scenario", "verify"]),
+    row("report", &["dice::STREAM_VERSION", "digest", "scenario", "verify"]),
     row(
         "cli",
         &[
