@@ -2,6 +2,8 @@
 
 #[path = "cli/merge.rs"]
 mod merge;
+#[path = "cli/reports.rs"]
+mod reports;
 #[path = "cli/resume.rs"]
 mod resume;
 
@@ -51,7 +53,7 @@ impl Place {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutline"));
         command.args(words).current_dir(self.dir.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
             command.env_remove(name);
         }
         command

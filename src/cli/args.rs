@@ -94,6 +94,8 @@ pub enum Format {
     Json,
     /// One JSON document a line: each scenario as it is done, then findings, then the summary.
     Jsonl,
+    /// For people who read a log of GitHub: annotations follow. On GitHub `human` is the same.
+    Github,
 }
 
 /// How progress is shown, on stderr.
@@ -138,19 +140,19 @@ pub enum ReportKind {
     Json,
     /// JSON lines.
     Jsonl,
+    /// Markdown.
+    Markdown,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 /// `FORMAT=PATH`.
 pub fn report(text: &str) -> Result<ReportTo, String> {
-    let wanted = "expected FORMAT=PATH with junit, json or jsonl, such as junit=out/junit.xml";
-    let (kind, path) = text.split_once('=').ok_or(wanted)?;
-    let kind = match kind {
-        "junit" => ReportKind::Junit,
-        "json" => ReportKind::Json,
-        "jsonl" => ReportKind::Jsonl,
-        _ => return Err(wanted.to_string()),
-    };
-    if path.is_empty() { Err(wanted.to_string()) } else { Ok(ReportTo { kind, path: path.into() }) }
+    let known = ReportKind::ALL.map(ReportKind::word);
+    let wanted = format!("expected FORMAT=PATH with one of {}, such as junit=out/junit.xml", known.join(", "));
+    let Some((kind, path)) = text.split_once('=') else { return Err(wanted) };
+    let Some(kind) = ReportKind::ALL.into_iter().find(|known| known.word() == kind) else { return Err(wanted) };
+    if path.is_empty() { Err(wanted) } else { Ok(ReportTo { kind, path: path.into() }) }
 }
 
 /// `cutline run`.
@@ -208,7 +210,7 @@ pub struct Run {
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
-    /// Write a report too: junit=PATH, json=PATH, jsonl=PATH (may be given several times)
+    /// Write a report too: junit=PATH, json=, jsonl=, markdown=, sarif= (may be given several times)
     #[arg(long, value_name = "FORMAT=PATH", value_parser = report)]
     pub report: Vec<ReportTo>,
     /// How progress is shown on stderr
@@ -519,6 +521,12 @@ pub struct Lint {
     /// Warnings are errors
     #[arg(long)]
     pub deny_warnings: bool,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Write a report too: sarif=PATH, json=PATH, markdown=PATH (may be given several times)
+    #[arg(long, value_name = "FORMAT=PATH", value_parser = report)]
+    pub report: Vec<ReportTo>,
 }
 
 /// Formats of lists.

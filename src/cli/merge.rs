@@ -95,7 +95,7 @@ impl Parts {
 /// Merges.
 pub fn merge(args: Merge) -> Ending {
     let taken = args.report.iter().map(|report| &report.path).chain(&args.output);
-    if taken.filter(|path| path.as_os_str() == "-").count() + usize::from(args.format != Format::Human) > 1 {
+    if taken.filter(|path| path.as_os_str() == "-").count() + usize::from(!args.format.people()) > 1 {
         complain("stdout can get one thing only: give `-` once, and without `--format`");
         return Ending::bad(Why::BadInput);
     }
@@ -128,8 +128,8 @@ fn finish(args: &Merge, mut done: report::Sweep, missing: bool) -> Ending {
         _ if wanted.iter().any(|report| report.path.as_os_str() == "-") => String::new(),
         Format::Json => json::document(&done),
         Format::Jsonl => json::lines(&done),
-        Format::Human if args.quiet => text::tail(&done, args.verbose, true),
-        Format::Human => {
+        _ if args.quiet => text::tail(&done, args.verbose, true),
+        Format::Human | Format::Github => {
             let planned = done.scenarios.iter().map(|row| row.planned).sum();
             let rows: String = done.scenarios.iter().map(|row| text::row(row, width)).collect();
             text::head(&done.head, done.scenarios.len(), planned, width)
@@ -137,9 +137,10 @@ fn finish(args: &Merge, mut done: report::Sweep, missing: bool) -> Ending {
                 + &text::tail(&done, args.verbose, false)
         }
     };
-    let printed = if args.format == Format::Human { output::print(&out) } else { output::raw(out.as_bytes()) };
+    let printed = if args.format.people() { output::print(&out) } else { output::raw(out.as_bytes()) };
     let printed = printed.map(drop).map_err(|error| format!("cannot write to stdout: {error}"));
-    for problem in [written.err(), printed.err()].into_iter().flatten() {
+    let shown = reports::github(args.format, &args.report, &done);
+    for problem in [written.err(), printed.err(), shown.err()].into_iter().flatten() {
         internal(&problem);
         ending.add(Why::Internal);
     }

@@ -56,7 +56,7 @@ fn unfit(args: &args::Run) -> Option<String> {
         return Some(super::unknown_protocol(name));
     }
     let taken = args.report.iter().filter(|report| report.path.as_os_str() == "-").count();
-    if taken > 1 || taken == 1 && args.format != Format::Human {
+    if taken > 1 || taken == 1 && !args.format.people() {
         return Some("stdout can get one thing only: give `-` once, and without `--format`".to_string());
     }
     let endless = args.budget.is_none() && args.seeds.is_some_and(|range| range.to.is_none());
@@ -122,10 +122,15 @@ fn refuse(args: &args::Run, diagnostics: Vec<Diagnostic>) {
     let diagnostics = remarks(&diagnostics);
     let sweep = report::Sweep { head, scenarios: Vec::new(), findings: Vec::new(), diagnostics, tail };
     let text = match args.format {
-        Format::Human => return,
+        Format::Human | Format::Github => String::new(),
         Format::Json => json::document(&sweep),
         Format::Jsonl => json::lines(&sweep),
     };
+    // Tests of nothing would look like success to whoever reads JUnit.
+    let reports: Vec<ReportTo> =
+        args.report.iter().filter(|report| report.kind != ReportKind::Junit).cloned().collect();
+    let written = reports::write(&reports, &sweep).and(reports::github(args.format, &args.report, &sweep));
+    written.unwrap_or_else(|problem| complain(&problem));
     // Whether anybody reads it changes nothing any more.
     let _ = output::raw(text.as_bytes());
 }
@@ -151,7 +156,7 @@ impl<'a> Rows<'a> {
             return;
         }
         let printed = match self.args.format {
-            Format::Human => output::print(text),
+            Format::Human | Format::Github => output::print(text),
             Format::Json | Format::Jsonl => output::raw(text.as_bytes()),
         };
         match printed {
@@ -174,8 +179,8 @@ impl<'a> Rows<'a> {
 
     fn row(&mut self, row: &Row) {
         let line = match self.args.format {
-            Format::Human if self.args.quiet => return,
-            Format::Human => text::row(row, self.width),
+            Format::Human | Format::Github if self.args.quiet => return,
+            Format::Human | Format::Github => text::row(row, self.width),
             Format::Json => return,
             Format::Jsonl => json::row_line(row),
         };
@@ -203,7 +208,7 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     let mut progress = Progress::new(shown, planned, args.budget);
     let width = plan.entries.iter().map(|entry| entry.loaded.name.chars().count()).max().unwrap_or(0);
     let mut rows = Rows { args, plan, planned: &counts, next: 0, width, problem: None, gone: false };
-    if args.format == Format::Human && !args.quiet {
+    if args.format.people() && !args.quiet {
         rows.print(&text::head(&plan.head, plan.entries.len(), planned, width));
     } else if args.format == Format::Jsonl {
         rows.print(&json::head_line(&plan.head));
@@ -262,7 +267,7 @@ fn nothing(args: &args::Run, plan: &Plan) -> Ending {
     let done = report::Sweep { head, scenarios: Vec::new(), findings: Vec::new(), diagnostics, tail };
     let mut rows = Rows { args, plan, planned: &[], next: 0, width: 0, problem: None, gone: false };
     match args.format {
-        Format::Human => {}
+        Format::Human | Format::Github => {}
         Format::Json => rows.print(&json::document(&done)),
         Format::Jsonl => rows.print(&json::lines(&done)),
     }
@@ -414,11 +419,12 @@ fn finish(
         rows.row(row);
     }
     match args.format {
-        Format::Human => rows.print(&text::tail(&done, args.verbose, args.quiet)),
+        Format::Human | Format::Github => rows.print(&text::tail(&done, args.verbose, args.quiet)),
         Format::Json => rows.print(&json::document(&done)),
         Format::Jsonl => rows.print(&json::tail_lines(&done)),
     }
-    for problem in [rows.problem, written.err(), done.tail.internal].into_iter().flatten() {
+    let shown = reports::github(args.format, &args.report, &done);
+    for problem in [rows.problem, written.err(), shown.err(), done.tail.internal].into_iter().flatten() {
         internal(&problem);
         ending.add(Why::Internal);
     }

@@ -1,6 +1,6 @@
 //! Options of `run` that have to do with earlier and later runs.
 
-use super::args::{ReportKind, ReportTo, Run};
+use super::args::{Format, ReportKind, ReportTo, Run};
 use super::filter::{self, Filter};
 use super::prepare::span;
 use crate::report;
@@ -91,13 +91,26 @@ pub fn beside(args: &Run) -> Vec<String> {
     words
 }
 
+impl Format {
+    /// Is it for people, in lines of text?
+    pub fn people(self) -> bool {
+        matches!(self, Format::Human | Format::Github)
+    }
+}
+
 impl ReportKind {
+    /// All of them.
+    pub const ALL: [ReportKind; 5] =
+        [ReportKind::Junit, ReportKind::Json, ReportKind::Jsonl, ReportKind::Markdown, ReportKind::Sarif];
+
     /// The word in front of the path.
     pub fn word(self) -> &'static str {
         match self {
             ReportKind::Junit => "junit",
             ReportKind::Json => "json",
             ReportKind::Jsonl => "jsonl",
+            ReportKind::Markdown => "markdown",
+            ReportKind::Sarif => "sarif",
         }
     }
 }

@@ -2,9 +2,12 @@
 
 pub mod basis;
 pub mod finding;
+pub mod github;
 pub mod json;
 pub mod junit;
+pub mod markdown;
 pub mod remark;
+pub mod sarif;
 pub mod text;
 
 pub use basis::Basis;
