@@ -1,5 +1,7 @@
 //! The command line as scripts see it: exit codes, bytes on stdout, files, signals.
 
+#[path = "cli/config.rs"]
+mod config;
 #[path = "cli/merge.rs"]
 mod merge;
 #[path = "cli/reports.rs"]
@@ -56,6 +58,10 @@ impl Place {
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
             command.env_remove(name);
         }
+        let ours =
+            std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("CUTLINE_"));
+        ours.for_each(|name| _ = command.env_remove(name));
+        command.env("XDG_CONFIG_HOME", self.dir.path().join("nobody"));
         command
     }
 

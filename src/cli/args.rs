@@ -28,6 +28,9 @@ pub struct Cli {
     /// Colours: where they are wanted, always, or never
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: Color,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub sources: super::config::Sources,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -81,6 +84,8 @@ pub enum Command {
     Schema(Schema),
     /// Say more about an error code of scenario files
     Explain(Explain),
+    /// Show settings, and where they come from
+    Config(super::config::show::Config),
     /// Help on a command or on a topic
     Help(Help),
 }

@@ -7,6 +7,7 @@ pub mod check;
 pub mod checked;
 pub mod checkpoints;
 pub mod compare;
+pub mod config;
 pub mod count;
 pub mod counterexample;
 mod cpu;
@@ -50,8 +51,9 @@ pub mod verify;
 pub mod watching;
 
 use args::{Cli, Command};
+use clap::FromArgMatches;
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches};
+use config::Failed;
 use exit::{Ending, Why};
 use std::process::ExitCode;
 
@@ -64,7 +66,8 @@ pub fn main() -> ExitCode {
     }
     let cli = match parsed() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Failed::Settings(wrong)) => return config::show::refused(wrong).into(),
+        Err(Failed::Usage(error)) => {
             // Help and versions are errors to the parser; if nobody reads them, that is none.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Why::BadInput.code() } else { 0 });
@@ -89,15 +92,16 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::list(args),
         Command::Schema(args) => tell::schema(args),
         Command::Explain(args) => tell::explain(args),
+        Command::Config(args) => config::show::config(args, &cli.sources),
         Command::Help(args) => tell::help(args),
     };
     ending.into()
 }
 
 /// The command line of this process.
-fn parsed() -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
+fn parsed() -> Result<Cli, Failed> {
+    let matches = config::parse()?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(Failed::Usage)?;
     if let (Command::Run(args), Some((_, of))) = (&mut cli.command, matches.subcommand()) {
         let typed = |id: &&clap::Id| of.value_source(id.as_str()) == Some(ValueSource::CommandLine);
         args.kept.given = of.ids().filter(typed).map(|id| id.to_string()).collect();

@@ -1,6 +1,7 @@
 //! The commands that only tell something: `schema`, `explain`, `help`, `--version`.
 
 use super::args::{self, Cli, SchemaOf};
+use super::config::keys::CODES as SETTINGS;
 use super::exit::{self, Ending, Why};
 use super::list::pretty;
 use super::output::{self, complain};
@@ -26,7 +27,7 @@ pub fn schema(args: args::Schema) -> Ending {
 pub fn explain(args: args::Explain) -> Ending {
     let Some(code) = args.code else {
         let mut out = String::new();
-        for (code, text) in CODES {
+        for (code, text) in CODES.iter().chain(SETTINGS) {
             let _ = writeln!(out, "{code}  {text}");
         }
         for invariant in Invariant::ALL {
@@ -42,7 +43,8 @@ pub fn explain(args: args::Explain) -> Ending {
         });
     }
     let invariant = Invariant::ALL.into_iter().find(|invariant| invariant.name().eq_ignore_ascii_case(&code));
-    let text = match (explained(&code), invariant) {
+    let setting = SETTINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(&code)).map(|(_, text)| *text);
+    let text = match (explained(&code).or(setting), invariant) {
         (Some(text), _) => format!("{}: {text}\n", code.to_uppercase()),
         (None, Some(invariant)) => format!("{}: {}\n", invariant.name(), invariant.statement()),
         (None, None) => {
