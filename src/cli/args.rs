@@ -1,6 +1,8 @@
 //! The command line.
 
 pub use super::exec_args::Exec;
+pub use super::lint::Lint;
+pub use super::list::List;
 use super::parse::{self, Partition, Range};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -86,6 +88,10 @@ pub enum Command {
     Explain(Explain),
     /// Show settings, and where they come from
     Config(super::config::show::Config),
+    /// Print what a shell needs to complete command lines
+    Completions(super::pages::Completions),
+    /// Write manual pages
+    Man(super::pages::Man),
     /// Help on a command or on a topic
     Help(Help),
 }
@@ -253,14 +259,21 @@ scenario claims, with 0 if it doesn't.
 Examples:
   cutline replay scenarios/diamond.json --seed 7
   cutline replay scenarios/diamond.json --seed 0x2a --trace trace.jsonl
-  cutline replay scenarios/diamond.json --seed 7 --text --until 200"
+  cutline replay scenarios/diamond.json --seed 7 --text --until 200
+  cutline replay regressions/lost-record.json --bisect"
 )]
 pub struct Replay {
     /// The scenario file
     pub scenario: PathBuf,
-    /// The seed
-    #[arg(long, value_name = "SEED", value_parser = parse::seed)]
+    /// The seed; shrunk scenarios need none
+    #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]
     pub seed: u64,
+    /// The stream version under which the seed was found; under another it means another run
+    #[arg(long, value_name = "N")]
+    pub stream: Option<u64>,
+    /// For `git bisect run`: a commit that can't run the scenario is skipped (125)
+    #[arg(long)]
+    pub bisect: bool,
     /// Write the trace to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
@@ -292,8 +305,8 @@ What comes out needs no seed wherever that is possible, and fails as long as the
 Ctrl-C keeps the best so far. Exits with 0, with 3 if the search was cut short, with 4 if the seed doesn't fail.
 
 Examples:
-  cutline shrink scenarios/diamond.json --seed 7 --protocol no-hold
-  cutline shrink scenarios/diamond.json --seed 7 -o regressions/lost-record.json"
+  cutline shrink scenarios/diamond.json --seed 0xa11c0830b78c1c96 --protocol no-hold
+  cutline shrink scenarios/diamond.json --seed 0xa11c0830b78c1c96 --protocol no-hold -o regressions/lost-record.json"
 )]
 pub struct Shrink {
     /// The scenario file
@@ -513,27 +526,6 @@ pub struct Gate {
     pub quiet: bool,
 }
 
-/// `cutline lint`.
-#[derive(Args, Debug)]
-#[command(after_long_help = "Examples:
-  cutline lint
-  cutline lint scenarios/diamond.json --deny-warnings
-  cutline explain S0103")]
-pub struct Lint {
-    /// Scenario files, and directories that are searched for them
-    #[arg(value_name = "PATHS", default_value = "scenarios")]
-    pub paths: Vec<PathBuf>,
-    /// Warnings are errors
-    #[arg(long)]
-    pub deny_warnings: bool,
-    /// What stdout gets
-    #[arg(long, value_enum, default_value = "human")]
-    pub format: Format,
-    /// Write a report too: sarif=PATH, json=PATH, markdown=PATH (may be given several times)
-    #[arg(long, value_name = "FORMAT=PATH", value_parser = report)]
-    pub report: Vec<ReportTo>,
-}
-
 /// Formats of lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
@@ -541,24 +533,6 @@ pub enum ListFormat {
     Human,
     /// One JSON document.
     Json,
-}
-
-/// `cutline list`.
-#[derive(Args, Debug)]
-#[command(after_long_help = "Examples:
-  cutline list
-  cutline list scenarios --format json
-  cutline list --protocols")]
-pub struct List {
-    /// Scenario files, and directories that are searched for them
-    #[arg(value_name = "PATHS", default_value = "scenarios")]
-    pub paths: Vec<PathBuf>,
-    /// What stdout gets
-    #[arg(long, value_enum, default_value = "human")]
-    pub format: ListFormat,
-    /// List protocols instead
-    #[arg(long)]
-    pub protocols: bool,
 }
 
 /// The formats that have a JSON Schema.
@@ -589,7 +563,8 @@ pub struct Schema {
   cutline explain S0103
   cutline explain")]
 pub struct Explain {
-    /// An error code, such as S0103, or an invariant, such as I9; all error codes, if left out
+    /// An error code (S0103), an invariant (I9), a kind of finding (stuck), an exit code (5), a folder of a finding, or a
+    /// trace; all codes, if left out
     pub code: Option<String>,
 }
 

@@ -293,7 +293,8 @@ fn findings(facts: &Facts, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
     findings
 }
 
-fn statement(kind: Kind) -> String {
+/// What should be so.
+pub fn statement(kind: Kind) -> String {
     match kind {
         Kind::Violation(invariant, _) => invariant.statement(),
         Kind::Panic => "the engine's own assertions hold",

@@ -1,13 +1,37 @@
 //! `cutline lint`: scenario files, checked and not run.
 
+use super::args::{Format, ReportTo};
 use super::exit::{Ending, Why};
 use super::output::{self, complain};
-use super::{args, find, reports};
+use super::{find, reports};
 use crate::report::{Head, Remark, Sweep, Tail, json};
 use crate::scenario::load;
+use clap::Args;
+use std::path::PathBuf;
+
+/// `cutline lint`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline lint
+  cutline lint scenarios/diamond.json --deny-warnings
+  cutline explain S0103")]
+pub struct Lint {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// Warnings are errors
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Write a report too: sarif=PATH, json=PATH, markdown=PATH (may be given several times)
+    #[arg(long, value_name = "FORMAT=PATH", value_parser = super::args::report)]
+    pub report: Vec<ReportTo>,
+}
 
 /// Checks.
-pub fn lint(args: args::Lint) -> Ending {
+pub fn lint(args: Lint) -> Ending {
     let read = match find::scenarios(&args.paths) {
         Ok(read) => read,
         Err(problem) => {
@@ -44,8 +68,8 @@ pub fn lint(args: args::Lint) -> Ending {
     let tail = Tail { exit: ending.code(), ..Tail::default() };
     let done = Sweep { head, scenarios: Vec::new(), findings: Vec::new(), diagnostics, tail };
     let text = match args.format {
-        args::Format::Json => json::document(&done),
-        args::Format::Jsonl => json::lines(&done),
+        Format::Json => json::document(&done),
+        Format::Jsonl => json::lines(&done),
         _ => format!("{} scenarios: {good} good, {odd} with warnings, {wrong} with errors\n", read.len()),
     };
     let written = reports::write(&args.report, &done);

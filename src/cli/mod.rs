@@ -30,6 +30,7 @@ pub mod merge;
 pub mod mutants;
 pub mod outcome;
 pub mod output;
+pub mod pages;
 pub mod parse;
 pub mod plan;
 pub mod prepare;
@@ -76,6 +77,7 @@ pub fn main() -> ExitCode {
     output::colors(cli.color);
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
+        Command::Replay(args) if args.bisect => return ExitCode::from(replay::replay(args).bisecting()),
         Command::Replay(args) => replay::replay(args),
         Command::Compare(args) => compare::compare(args),
         Command::Folklore(args) => folklore::folklore(args),
@@ -93,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => tell::schema(args),
         Command::Explain(args) => tell::explain(args),
         Command::Config(args) => config::show::config(args, &cli.sources),
+        Command::Completions(args) => pages::completions(args),
+        Command::Man(args) => pages::man(args),
         Command::Help(args) => tell::help(args),
     };
     ending.into()
