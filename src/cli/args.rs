@@ -258,7 +258,7 @@ scenario claims, with 0 if it doesn't.
 
 Examples:
   cutline replay scenarios/diamond.json --seed 7
-  cutline replay scenarios/diamond.json --seed 0x2a --trace trace.jsonl
+  cutline replay scenarios/diamond.json --seed 0x3 --trace trace.jsonl
   cutline replay scenarios/diamond.json --seed 7 --text --until 200
   cutline replay regressions/lost-record.json --bisect"
 )]

@@ -32,7 +32,7 @@ fn every_example_runs() {
     std::fs::create_dir_all(place.path("regressions")).unwrap();
     std::fs::write(place.path("regressions/lost-record.json"), CALM).unwrap();
     for name in ["trace.jsonl", "t.jsonl"] {
-        assert_eq!(place.code(&["replay", "scenarios/word_count.json", "--seed", "7", "--trace", name]), 0);
+        assert_eq!(place.code(&["replay", "scenarios/diamond.json", "--seed", "3", "--trace", name]), 0);
     }
     // Examples of a page may use each other's files, so they are run in order; pages are run side by side.
     let list = Mutex::new(commands().into_iter());
@@ -170,7 +170,7 @@ fn colours_are_where_they_are_wanted() {
     for format in ["json", "jsonl"] {
         assert!(!colored(&["--color", "always", "--format", format], &[]), "programs get none");
     }
-    let words = ["run", "--color", "always", "--protocol", "quorum-of-one", "--no-shrink", "--seeds", "12"];
+    let words = ["run", "--color", "always", "--protocol", "quorum-of-one", "--no-shrink", "--seeds", "20"];
     let reports = ["junit", "json", "jsonl", "markdown", "sarif"].map(|kind| format!("--report={kind}=out/{kind}"));
     let reports: Vec<&str> = reports.iter().map(String::as_str).collect();
     assert_eq!(place.code(&[&words[..], &reports].concat()), 1);
