@@ -6,6 +6,8 @@ mod config;
 mod merge;
 #[path = "cli/pages.rs"]
 mod pages;
+#[path = "cli/recipes.rs"]
+mod recipes;
 #[path = "cli/reports.rs"]
 mod reports;
 #[path = "cli/resume.rs"]
