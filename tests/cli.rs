@@ -1,5 +1,18 @@
 //! The command line as scripts see it: exit codes, bytes on stdout, files, signals.
 
+#[path = "cli/config.rs"]
+mod config;
+#[path = "cli/merge.rs"]
+mod merge;
+#[path = "cli/pages.rs"]
+mod pages;
+#[path = "cli/recipes.rs"]
+mod recipes;
+#[path = "cli/reports.rs"]
+mod reports;
+#[path = "cli/resume.rs"]
+mod resume;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -46,9 +59,13 @@ impl Place {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutline"));
         command.args(words).current_dir(self.dir.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"] {
             command.env_remove(name);
         }
+        let ours =
+            std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("CUTLINE_"));
+        ours.for_each(|name| _ = command.env_remove(name));
+        command.env("XDG_CONFIG_HOME", self.dir.path().join("nobody"));
         command
     }
 
@@ -355,14 +372,6 @@ fn what_there_is_is_listed_and_described() {
     let version = out(&place.run(&["--version"]));
     assert!(version.contains("stream 2 trace 1"), "{version}");
     assert_eq!(document(&place.run(&["--version", "--json"]))["stream"], 2);
-    for command in ["run", "replay", "verify", "gate", "lint", "list", "schema", "explain", "help"] {
-        for words in [[command, "--help"], ["help", command]] {
-            let help = place.run(&words);
-            assert_eq!(help.status.code(), Some(0));
-            let examples = out(&help).split("Examples:").nth(1).map(|text| text.matches("  cutline ").count());
-            assert!(examples >= Some(2), "{command}");
-        }
-    }
 }
 
 #[test]
@@ -378,6 +387,12 @@ fn a_reader_who_goes_away_is_no_error() {
 }
 
 #[cfg(unix)]
+fn send(child: &std::process::Child, signal: &str) {
+    let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {}", child.id())]).status().unwrap();
+    assert!(kill.success());
+}
+
+#[cfg(unix)]
 #[test]
 fn signals_end_it_with_reports_and_a_way_to_go_on() {
     for (signal, name, code) in [("INT", "SIGINT", 130), ("TERM", "SIGTERM", 143)] {
@@ -386,41 +401,18 @@ fn signals_end_it_with_reports_and_a_way_to_go_on() {
             ["run", "--seeds", "100000000", "--format", "json", "--report", "json=r.json", "--progress", "none"];
         let child = place.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(400));
-        let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {}", child.id())]).status().unwrap();
-        assert!(kill.success());
+        send(&child, signal);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", err(&output));
         let summary = &document(&output)["summary"];
         assert_eq!((&summary["interrupted"], &summary["signal"]), (&true.into(), &name.into()));
         let resume = summary["resume"][0].as_str().unwrap();
         let done = summary["seeds"].as_u64().unwrap();
-        assert_eq!(resume, format!("cutline run scenarios --seeds {done}..100000000"));
+        let from = resume.strip_prefix("cutline run scenarios --seeds ").unwrap().strip_suffix("..100000000").unwrap();
+        let from: u64 = from.parse().unwrap();
+        // What was given up is run again, and what other threads did meanwhile.
+        assert!(from <= done && done < from + 200, "{done} {from}");
         assert!(place.path("r.json").exists());
-    }
-}
-
-/// One long seed: a million records.
-#[cfg(unix)]
-#[test]
-fn the_second_signal_of_any_kind_ends_it_at_once() {
-    let long = CALM.replace(r#"{ "min": 20, "max": 60 }"#, "1000000").replace(r#""seeds": 20"#, r#""seeds": 1"#);
-    for (first, second, code) in [("INT", "INT", 130), ("TERM", "TERM", 143), ("INT", "TERM", 143)] {
-        let place = Place::new(&[("long.json", &long)]);
-        let words = ["run", "--progress", "none", "--report", "json=r.json"];
-        let mut child = place.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let kill = |signal: &str| {
-            let words = format!("kill -{signal} {}", child.id());
-            assert!(Command::new("sh").args(["-c", &words]).status().unwrap().success());
-        };
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        kill(first);
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        kill(second);
-        let began = std::time::Instant::now();
-        let status = child.wait().unwrap();
-        assert_eq!(status.code(), Some(code), "{first} {second}");
-        assert!(began.elapsed() < std::time::Duration::from_millis(500), "{:?}", began.elapsed());
-        assert!(!place.path("r.json").exists(), "it didn't wait for the seed");
     }
 }
 

@@ -150,7 +150,7 @@ fn randomness_has_one_door() {
     let words = ["rand", "rand_chacha", "getrandom", "fastrand"];
     none(mentions_outside(&["src"], &words, &["src/dice.rs"]), "random numbers come from dice alone");
     // `run --fresh` asks the operating system for a base of seeds, and prints it.
-    none(mentions_outside(&["src"], &["RandomState"], &["src/cli/run.rs"]), "a seed is given, or printed");
+    none(mentions_outside(&["src"], &["RandomState"], &["src/cli/prepare.rs"]), "a seed is given, or printed");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The command line.
 
 pub use super::exec_args::Exec;
+pub use super::lint::Lint;
+pub use super::list::List;
 use super::parse::{self, Partition, Range};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -28,6 +30,9 @@ pub struct Cli {
     /// Colours: where they are wanted, always, or never
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: Color,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub sources: super::config::Sources,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -61,6 +66,8 @@ pub enum Command {
     Folklore(Folklore),
     /// How many seeds it takes to see each planted defect: a score of the harness
     Mutants(Mutants),
+    /// Put the reports of parts of a sweep together
+    Merge(super::merge::Merge),
     /// Explore every schedule and every bounded fault of small scenarios
     Check(Box<Check>),
     /// Run a job for real: on threads, with files, until it ends or is told to stop
@@ -81,6 +88,12 @@ pub enum Command {
     Schema(Schema),
     /// Say more about an error code of scenario files
     Explain(Explain),
+    /// Show settings, and where they come from
+    Config(super::config::show::Config),
+    /// Print what a shell needs to complete command lines
+    Completions(super::pages::Completions),
+    /// Write manual pages
+    Man(super::pages::Man),
     /// Help on a command or on a topic
     Help(Help),
 }
@@ -94,6 +107,8 @@ pub enum Format {
     Json,
     /// One JSON document a line: each scenario as it is done, then findings, then the summary.
     Jsonl,
+    /// For people who read a log of GitHub: annotations follow. On GitHub `human` is the same.
+    Github,
 }
 
 /// How progress is shown, on stderr.
@@ -138,22 +153,23 @@ pub enum ReportKind {
     Json,
     /// JSON lines.
     Jsonl,
+    /// Markdown.
+    Markdown,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
-fn report(text: &str) -> Result<ReportTo, String> {
-    let wanted = "expected FORMAT=PATH with junit, json or jsonl, such as junit=out/junit.xml";
-    let (kind, path) = text.split_once('=').ok_or(wanted)?;
-    let kind = match kind {
-        "junit" => ReportKind::Junit,
-        "json" => ReportKind::Json,
-        "jsonl" => ReportKind::Jsonl,
-        _ => return Err(wanted.to_string()),
-    };
-    if path.is_empty() { Err(wanted.to_string()) } else { Ok(ReportTo { kind, path: path.into() }) }
+/// `FORMAT=PATH`.
+pub fn report(text: &str) -> Result<ReportTo, String> {
+    let known = ReportKind::ALL.map(ReportKind::word);
+    let wanted = format!("expected FORMAT=PATH with one of {}, such as junit=out/junit.xml", known.join(", "));
+    let Some((kind, path)) = text.split_once('=') else { return Err(wanted) };
+    let Some(kind) = ReportKind::ALL.into_iter().find(|known| known.word() == kind) else { return Err(wanted) };
+    if path.is_empty() { Err(wanted) } else { Ok(ReportTo { kind, path: path.into() }) }
 }
 
 /// `cutline run`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(
     after_long_help = "Every scenario has a sequence of seeds of its own, made from its name: the first 1000 of `--seeds 2000` are those
 of `--seeds 1000`, and another scenario beside it changes nothing. --jobs and --partition never change what comes out.
@@ -186,9 +202,12 @@ pub struct Run {
     /// How many threads [default: as many as this process may use]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Only this part of the plan: slice:2/8
-    #[arg(long, visible_alias = "shard", value_name = "slice:M/N", value_parser = parse::partition)]
+    /// Only this part of the plan: slice:2/8 in turn, hash:2/8 by digest
+    #[arg(long, visible_alias = "shard", value_name = "slice:M/N|hash:M/N", value_parser = parse::partition)]
     pub partition: Option<Partition>,
+    /// Which scenarios; earlier and later runs.
+    #[command(flatten)]
+    pub kept: super::run_args::Kept,
     /// Run this protocol, whatever the scenarios say
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
@@ -204,7 +223,7 @@ pub struct Run {
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
-    /// Write a report too: junit=PATH, json=PATH, jsonl=PATH (may be given several times)
+    /// Write a report too: junit=PATH, json=, jsonl=, markdown=, sarif= (may be given several times)
     #[arg(long, value_name = "FORMAT=PATH", value_parser = report)]
     pub report: Vec<ReportTo>,
     /// How progress is shown on stderr
@@ -241,15 +260,22 @@ scenario claims, with 0 if it doesn't.
 
 Examples:
   cutline replay scenarios/diamond.json --seed 7
-  cutline replay scenarios/diamond.json --seed 0x2a --trace trace.jsonl
-  cutline replay scenarios/diamond.json --seed 7 --text --until 200"
+  cutline replay scenarios/diamond.json --seed 0x3 --trace trace.jsonl
+  cutline replay scenarios/diamond.json --seed 7 --text --until 200
+  cutline replay regressions/lost-record.json --bisect"
 )]
 pub struct Replay {
     /// The scenario file
     pub scenario: PathBuf,
-    /// The seed
-    #[arg(long, value_name = "SEED", value_parser = parse::seed)]
+    /// The seed; shrunk scenarios need none
+    #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]
     pub seed: u64,
+    /// The stream version under which the seed was found; under another it means another run
+    #[arg(long, value_name = "N")]
+    pub stream: Option<u64>,
+    /// For `git bisect run`: a commit that can't run the scenario is skipped (125)
+    #[arg(long)]
+    pub bisect: bool,
     /// Write the trace to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
@@ -281,8 +307,8 @@ What comes out needs no seed wherever that is possible, and fails as long as the
 Ctrl-C keeps the best so far. Exits with 0, with 3 if the search was cut short, with 4 if the seed doesn't fail.
 
 Examples:
-  cutline shrink scenarios/diamond.json --seed 7 --protocol no-hold
-  cutline shrink scenarios/diamond.json --seed 7 -o regressions/lost-record.json"
+  cutline shrink scenarios/diamond.json --seed 0xa11c0830b78c1c96 --protocol no-hold
+  cutline shrink scenarios/diamond.json --seed 0xa11c0830b78c1c96 --protocol no-hold -o regressions/lost-record.json"
 )]
 pub struct Shrink {
     /// The scenario file
@@ -502,21 +528,6 @@ pub struct Gate {
     pub quiet: bool,
 }
 
-/// `cutline lint`.
-#[derive(Args, Debug)]
-#[command(after_long_help = "Examples:
-  cutline lint
-  cutline lint scenarios/diamond.json --deny-warnings
-  cutline explain S0103")]
-pub struct Lint {
-    /// Scenario files, and directories that are searched for them
-    #[arg(value_name = "PATHS", default_value = "scenarios")]
-    pub paths: Vec<PathBuf>,
-    /// Warnings are errors
-    #[arg(long)]
-    pub deny_warnings: bool,
-}
-
 /// Formats of lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
@@ -524,24 +535,6 @@ pub enum ListFormat {
     Human,
     /// One JSON document.
     Json,
-}
-
-/// `cutline list`.
-#[derive(Args, Debug)]
-#[command(after_long_help = "Examples:
-  cutline list
-  cutline list scenarios --format json
-  cutline list --protocols")]
-pub struct List {
-    /// Scenario files, and directories that are searched for them
-    #[arg(value_name = "PATHS", default_value = "scenarios")]
-    pub paths: Vec<PathBuf>,
-    /// What stdout gets
-    #[arg(long, value_enum, default_value = "human")]
-    pub format: ListFormat,
-    /// List protocols instead
-    #[arg(long)]
-    pub protocols: bool,
 }
 
 /// The formats that have a JSON Schema.
@@ -572,7 +565,8 @@ pub struct Schema {
   cutline explain S0103
   cutline explain")]
 pub struct Explain {
-    /// An error code, such as S0103, or an invariant, such as I9; all error codes, if left out
+    /// An error code (S0103), an invariant (I9), a kind of finding (stuck), an exit code (5), a folder of a finding, or a
+    /// trace; all codes, if left out
     pub code: Option<String>,
 }
 

@@ -13,8 +13,8 @@ the scenario leaves open gets a value for real runs; its pace, latencies and fau
 
 Examples:
   cutline exec scenarios/word_count.json --dir words
-  cutline exec scenarios/word_count.json --dir words --trace trace.jsonl && cutline verify trace.jsonl
-  cutline exec scenarios/word_count.json --dir words --chaos kills=20,seed=1"
+  cutline exec scenarios/word_count.json --dir traced --trace words.jsonl && cutline verify words.jsonl
+  cutline exec scenarios/word_count.json --dir chaos --chaos kills=20,seed=1"
 )]
 pub struct Exec {
     /// The scenario file

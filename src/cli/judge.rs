@@ -1,9 +1,9 @@
 //! From sums to verdicts: what a scenario expects, held against what came of its seeds.
 
-use super::parse::{Partition, quoted};
+use super::parse::{Partition, Range, quoted};
 use super::plan::Seeds;
-use super::tally::{Allowed, Tally, invariant};
-use crate::report::{self, Cell, Expected, Finding, Goal, Judged, Kind, Row, Status};
+use super::tally::{Allowed, Failure, Tally, invariant, named};
+use crate::report::{self, Basis, Cell, Expected, Failing, Finding, Goal, Judged, Kind, Row, Status};
 use crate::scenario::{Loaded, Scenario};
 use crate::topology::Mode;
 use crate::trace::coverage::MET;
@@ -19,6 +19,55 @@ pub struct Entry {
     pub seeds: Seeds,
     /// What it lets pass.
     pub allowed: Allowed,
+}
+
+impl Entry {
+    /// What it is judged by.
+    pub fn facts(&self) -> Facts {
+        let scenario = &self.loaded.scenario;
+        let expect = &scenario.expect;
+        let within = expect.within_seeds.unwrap_or(scenario.seeds);
+        Facts {
+            path: self.path.clone(),
+            name: self.loaded.name.clone(),
+            protocol: scenario.protocol.clone(),
+            guarantee: word(&scenario.guarantee),
+            claims: Invariant::ALL.into_iter().filter(|invariant| claimed(*invariant, scenario)).collect(),
+            allowed: self.allowed.clone(),
+            goals: expect.reached.iter().map(word).collect(),
+            expected: expect.violates.map(|named| (format!("{named:?}"), within)),
+            usual: scenario.seeds,
+            range: self.seeds.range(),
+            sequence: matches!(self.seeds, Seeds::Sequence { .. }),
+        }
+    }
+}
+
+/// What a scenario is judged by: all of its file that has to do with verdicts.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its file, as it is shown.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// The protocol that is run.
+    pub protocol: String,
+    /// The guarantee, as a word.
+    pub guarantee: String,
+    /// What the guarantee claims.
+    pub claims: Vec<Invariant>,
+    /// What it lets pass.
+    pub allowed: Allowed,
+    /// What is to be reached.
+    pub goals: Vec<String>,
+    /// What is to be violated, within so many seeds.
+    pub expected: Option<(String, u64)>,
+    /// So many seeds should be enough to reach the goals.
+    pub usual: u64,
+    /// The places that are run.
+    pub range: Range,
+    /// They are places of its own sequence.
+    pub sequence: bool,
 }
 
 /// What changes the meaning of all scenarios of a sweep.
@@ -48,22 +97,20 @@ pub fn word<T: serde::Serialize>(value: &T) -> String {
     }
 }
 
-/// Judges a scenario. `number` is its place in the plan.
-pub fn row(entry: &Entry, number: usize, tally: &Tally, terms: &Terms) -> (Row, Vec<Finding>) {
-    let scenario = &entry.loaded.scenario;
-    let verdicts: Vec<Judged> = Invariant::ALL.into_iter().map(|i| judged(i, entry, tally, terms)).collect();
-    let goal = |word: String| Goal { seeds: tally.met(&word), word };
-    let goals: Vec<Goal> = scenario.expect.reached.iter().map(word).map(goal).collect();
-    let expected = expected(entry, tally, terms);
+/// Judges a scenario, of which so many seeds were planned.
+pub fn row(facts: &Facts, planned: Option<u64>, tally: &Tally, terms: &Terms) -> (Row, Vec<Finding>) {
+    let verdicts: Vec<Judged> = Invariant::ALL.into_iter().map(|i| judged(i, facts, tally, terms)).collect();
+    let goal = |word: &String| Goal { seeds: tally.met(word), word: word.clone() };
     let mut row = Row {
-        path: entry.path.clone(),
-        name: entry.loaded.name.clone(),
-        protocol: scenario.protocol.clone(),
-        guarantee: word(&scenario.guarantee),
+        path: facts.path.clone(),
+        name: facts.name.clone(),
+        protocol: facts.protocol.clone(),
+        guarantee: facts.guarantee.clone(),
         status: Status::Pass,
-        planned: entry.seeds.count(number, terms.partition),
+        planned,
         seeds: tally.seeds,
         failed: tally.failed,
+        failing: tally.failing.iter().map(|(place, seed)| Failing { place: *place, seed: *seed }).collect(),
         events: tally.events,
         delivered: tally.delivered,
         faults: tally.faults,
@@ -71,14 +118,44 @@ pub fn row(entry: &Entry, number: usize, tally: &Tally, terms: &Terms) -> (Row, 
         job_failed: tally.job_failed,
         digest: tally.digest,
         verdicts,
-        goals,
+        goals: facts.goals.iter().map(goal).collect(),
         met: MET.iter().enumerate().map(|(i, (_, word))| (*word, tally.met.get(i).copied().unwrap_or(0))).collect(),
-        expected,
+        expected: expected(facts, tally, terms),
+        basis: basis(facts, tally),
         busy: tally.busy,
     };
-    let findings = findings(entry, tally, terms, &row);
+    let findings = findings(facts, tally, terms, &row);
     row.status = status(&row, &findings);
     (row, findings)
+}
+
+fn basis(facts: &Facts, tally: &Tally) -> Basis {
+    let names = |invariants: &[Invariant]| invariants.iter().map(|invariant| invariant.name().to_string()).collect();
+    let failure = |(kind, failure): (&Kind, &Failure)| report::basis::Failure {
+        kind: *kind,
+        count: failure.count,
+        seed: failure.seed,
+        message: failure.message.clone(),
+        digest: failure.digest,
+        place: failure.first.0,
+        first: failure.first.1,
+    };
+    let doubt = |(invariant, (seed, why)): (&Invariant, &(u64, String))| report::basis::Doubt {
+        invariant: invariant.name().to_string(),
+        seed: *seed,
+        why: why.clone(),
+    };
+    Basis {
+        claims: names(&facts.claims),
+        may_violate: names(&facts.allowed.violations),
+        job_may_fail: facts.allowed.failed_job,
+        usual_seeds: facts.usual,
+        from: facts.range.from,
+        to: facts.range.to,
+        sequence: facts.sequence,
+        failures: tally.failures.iter().map(failure).collect(),
+        undecided: tally.undecided.iter().map(doubt).collect(),
+    }
 }
 
 fn status(row: &Row, findings: &[Finding]) -> Status {
@@ -96,19 +173,19 @@ fn status(row: &Row, findings: &[Finding]) -> Status {
     }
 }
 
-fn judged(invariant: Invariant, entry: &Entry, tally: &Tally, terms: &Terms) -> Judged {
+fn judged(invariant: Invariant, facts: &Facts, tally: &Tally, terms: &Terms) -> Judged {
     let counts = tally.verdicts.get(&invariant).copied().unwrap_or_default();
     let fails = tally.failures.keys().any(|kind| matches!(kind, Kind::Violation(i, _) if *i == invariant));
-    let claimed = claimed(invariant, &entry.loaded.scenario);
+    let claimed = facts.claims.contains(&invariant);
     let cell = if tally.verdicts.is_empty() {
         Cell::Unjudged
-    } else if fails && entry.allowed.violations.contains(&invariant) {
+    } else if fails && facts.allowed.violations.contains(&invariant) {
         Cell::Expected
     } else if !claimed {
         Cell::NotClaimed
     } else if fails {
         Cell::Violated
-    } else if counts.undecided > 0 && entry.allowed.violations.contains(&invariant) {
+    } else if counts.undecided > 0 && facts.allowed.violations.contains(&invariant) {
         // Where it may be violated, nothing is claimed of what ends too early to be decided.
         Cell::NotClaimed
     } else if counts.undecided > 0 {
@@ -124,7 +201,7 @@ fn judged(invariant: Invariant, entry: &Entry, tally: &Tally, terms: &Terms) -> 
         violated: counts.violated,
         undecided: counts.undecided,
         inconclusive: counts.inconclusive,
-        why: why.map(|(seed, why)| (why.clone(), reproduce(&entry.path, *seed, terms))),
+        why: why.map(|(seed, why)| (why.clone(), reproduce(&facts.path, *seed, terms))),
     }
 }
 
@@ -138,31 +215,24 @@ fn claimed(invariant: Invariant, scenario: &Scenario) -> bool {
     modes.iter().filter(|mode| possible(mode)).any(|mode| required(invariant, scenario.guarantee, *mode))
 }
 
-fn expected(entry: &Entry, tally: &Tally, terms: &Terms) -> Option<Expected> {
-    let scenario = &entry.loaded.scenario;
-    let named = scenario.expect.violates?;
-    let within = scenario.expect.within_seeds.unwrap_or(scenario.seeds);
-    let wanted = invariant(named);
+fn expected(facts: &Facts, tally: &Tally, terms: &Terms) -> Option<Expected> {
+    let (name, within) = facts.expected.clone()?;
+    let wanted = named(&name);
     let seen = tally.failures.iter().filter(|(kind, _)| matches!(kind, Kind::Violation(i, _) if Some(*i) == wanted));
     let first = seen.map(|(_, failure)| failure.first).min();
-    let range = entry.seeds.range();
-    let enough = matches!(entry.seeds, Seeds::Sequence { .. })
-        && range.from == 0
-        && tally.seeds >= within
-        && terms.partition == Partition::WHOLE;
+    let enough = facts.sequence && facts.range.from == 0 && tally.seeds >= within && terms.partition.whole();
     let met = match first {
         Some((place, _)) if !enough || place < within => Some(true),
         _ => enough.then_some(false),
     };
-    Some(Expected { invariant: format!("{named:?}"), within, first, met })
+    Some(Expected { invariant: name, within, first, met })
 }
 
-fn findings(entry: &Entry, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Finding> {
-    let scenario = &entry.loaded.scenario;
+fn findings(facts: &Facts, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Finding> {
     let make = |kind: Kind, property: String, message: String| Finding {
         kind,
-        path: entry.path.clone(),
-        scenario: entry.loaded.name.clone(),
+        path: facts.path.clone(),
+        scenario: facts.name.clone(),
         property,
         count: 0,
         of: tally.seeds,
@@ -177,8 +247,8 @@ fn findings(entry: &Entry, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
     let mut findings = Vec::new();
     for (kind, failure) in &tally.failures {
         let fails = match kind {
-            Kind::Violation(i, _) => claimed(*i, scenario) && !entry.allowed.violations.contains(i),
-            Kind::JobFailed => !entry.allowed.failed_job,
+            Kind::Violation(i, _) => facts.claims.contains(i) && !facts.allowed.violations.contains(i),
+            Kind::JobFailed => !facts.allowed.failed_job,
             _ => true,
         };
         if fails {
@@ -190,12 +260,13 @@ fn findings(entry: &Entry, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
             finding.count = failure.count;
             finding.seed = Some(failure.seed);
             finding.digest = Some(failure.digest);
-            finding.reproduce = reproduce(&entry.path, failure.seed, terms);
+            finding.reproduce = reproduce(&facts.path, failure.seed, terms);
             findings.push(finding);
         }
     }
-    let again = || format!("cutline run {} --seeds {}{}", quoted(&entry.path), entry.seeds.range(), terms.flags);
-    let enough = tally.seeds >= scenario.seeds;
+    let again = || format!("cutline run {} --seeds {}{}", quoted(&facts.path), facts.range, terms.flags);
+    // Another part of the plan may have reached what this one didn't.
+    let enough = tally.seeds >= facts.usual && terms.partition.whole();
     for goal in row.goals.iter().filter(|goal| enough && goal.seeds == Some(0)) {
         let message = format!("no seed of {} reached `{}`", report::grouped(tally.seeds), goal.word);
         let mut finding = make(Kind::Unreached, goal.word.clone(), message);
@@ -222,7 +293,8 @@ fn findings(entry: &Entry, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
     findings
 }
 
-fn statement(kind: Kind) -> String {
+/// What should be so.
+pub fn statement(kind: Kind) -> String {
     match kind {
         Kind::Violation(invariant, _) => invariant.statement(),
         Kind::Panic => "the engine's own assertions hold",

@@ -1,19 +1,54 @@
 //! `cutline list`: what there is.
 
-use super::args::{self, ListFormat};
+use super::args::ListFormat;
 use super::exit::{Ending, Why};
-use super::judge::word;
+use super::filter::{self, Filter};
+use super::judge::{Entry, allowed, word};
 use super::output::{self, complain};
-use super::{find, plan};
+use super::parse::{self, Partition, Range};
+use super::plan::{BASE, Seeds};
+use super::{find, prepare};
 use crate::protocols::PROTOCOLS;
 use crate::report::{grouped, seed};
 use crate::scenario::{Loaded, load};
+use clap::Args;
 use serde_json::json;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
+
+/// `cutline list`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  cutline list
+  cutline list scenarios --format json
+  cutline list --seeds 2000 --partition slice:2/8 --filter 'property(I9)'
+  cutline list --protocols")]
+pub struct List {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ListFormat,
+    /// Only these scenarios, as for `run`
+    #[arg(long, value_name = "EXPR", value_parser = filter::parse)]
+    pub filter: Option<Filter>,
+    /// Which seeds, as for `run`
+    #[arg(long, value_name = "N|A..B", value_parser = parse::range)]
+    pub seeds: Option<Range>,
+    /// Where sequences of seeds begin, as for `run`
+    #[arg(long, value_name = "SEED", value_parser = parse::seed)]
+    pub seed_base: Option<u64>,
+    /// Only this part of the plan, as for `run`
+    #[arg(long, visible_alias = "shard", value_name = "slice:M/N|hash:M/N", value_parser = parse::partition)]
+    pub partition: Option<Partition>,
+    /// List protocols instead
+    #[arg(long)]
+    pub protocols: bool,
+}
 
 /// Lists.
-pub fn list(args: args::List) -> Ending {
+pub fn list(args: List) -> Ending {
     if args.protocols {
         return super::printed(output::print(&protocols(args.format)), Ending::good());
     }
@@ -25,39 +60,49 @@ pub fn list(args: args::List) -> Ending {
         }
     };
     let mut ending = Ending::good();
-    let mut good: Vec<(&Path, &Loaded)> = Vec::new();
-    for (path, loaded) in &read {
+    let mut good: Vec<Entry> = Vec::new();
+    let empty = read.is_empty();
+    for (path, loaded) in read {
         match loaded {
-            Ok(loaded) => good.push((path, loaded)),
+            Ok(loaded) => good.extend(entry(&args, path.display().to_string(), loaded)),
             Err(found) => {
-                output::say(&format!("{}\n\n", load::render(found, true)));
+                output::say(&format!("{}\n\n", load::render(&found, true)));
                 ending.add(Why::BadInput);
             }
         }
     }
-    if read.is_empty() {
+    if empty {
         complain("no scenario was found");
         ending.add(Why::NothingToRun);
     }
     let text = match args.format {
-        ListFormat::Human => human(&good),
-        ListFormat::Json => machine(&good),
+        ListFormat::Human => human(&args, &good),
+        ListFormat::Json => machine(&args, &good),
     };
     super::printed(output::print(&text), ending)
 }
 
-fn human(scenarios: &[(&Path, &Loaded)]) -> String {
+/// A scenario, if it is meant.
+fn entry(args: &List, path: String, loaded: Loaded) -> Option<Entry> {
+    let range = args.seeds.unwrap_or(Range { from: 0, to: Some(loaded.scenario.seeds) });
+    let seeds = Seeds::Sequence { base: args.seed_base.unwrap_or(BASE), name: loaded.name.clone(), range };
+    let allowed = allowed(&loaded.scenario);
+    let entry = Entry { path, loaded, seeds, allowed };
+    args.filter.as_ref().is_none_or(|filter| filter.takes(&entry.facts())).then_some(entry)
+}
+
+/// So many seeds of a scenario would be run.
+fn planned(args: &List, number: usize, entry: &Entry) -> Option<u64> {
+    entry.seeds.count(number, args.partition.unwrap_or(Partition::WHOLE))
+}
+
+fn human(args: &List, scenarios: &[Entry]) -> String {
     let mut out = String::new();
-    for (path, loaded) in scenarios {
-        let scenario = &loaded.scenario;
-        let _ = writeln!(
-            out,
-            "{}  {}, {}, {} seeds",
-            path.display(),
-            word(&scenario.guarantee),
-            scenario.protocol,
-            grouped(scenario.seeds)
-        );
+    for (number, entry) in scenarios.iter().enumerate() {
+        let scenario = &entry.loaded.scenario;
+        let seeds = planned(args, number, entry).map_or_else(|| "endless".to_string(), grouped);
+        let (path, guarantee) = (&entry.path, word(&scenario.guarantee));
+        let _ = writeln!(out, "{path}  {guarantee}, {}, {seeds} seeds", scenario.protocol);
         if !scenario.about.is_empty() {
             let _ = writeln!(out, "    {}", scenario.about);
         }
@@ -65,22 +110,33 @@ fn human(scenarios: &[(&Path, &Loaded)]) -> String {
     out
 }
 
-fn machine(scenarios: &[(&Path, &Loaded)]) -> String {
-    let one = |(path, loaded): &(&Path, &Loaded)| {
-        let scenario = &loaded.scenario;
-        json!({
-            "path": path.display().to_string(),
-            "name": loaded.name,
+fn machine(args: &List, scenarios: &[Entry]) -> String {
+    let one = |(number, entry): (usize, &Entry)| {
+        let (scenario, facts) = (&entry.loaded.scenario, entry.facts());
+        let mut value = json!({
+            "path": entry.path,
+            "name": entry.loaded.name,
             "about": scenario.about,
             "protocol": scenario.protocol,
             "guarantee": scenario.guarantee,
+            "properties": facts.claims.iter().map(|claim| claim.name()).collect::<Vec<_>>(),
+            "goals": facts.goals,
             "seeds": scenario.seeds,
-            "first_seed": seed(plan::seed_at(plan::BASE, &loaded.name, 0)),
+            "first_seed": seed(entry.seeds.at(entry.seeds.range().from)),
+            "digest": format!("{:016x}", prepare::scenario(&entry.loaded)),
             "expect": scenario.expect,
-        })
+        });
+        if let Some(planned) = planned(args, number, entry) {
+            value["planned_seeds"] = json!(planned);
+        }
+        value
     };
-    let all: Vec<_> = scenarios.iter().map(one).collect();
-    pretty(&json!({ "schema": "cutline.list/1", "scenarios": all }))
+    let all: Vec<_> = scenarios.iter().enumerate().map(one).collect();
+    let mut list = json!({ "schema": "cutline.list/1", "scenarios": all });
+    if let Some(partition) = args.partition {
+        list["partition"] = json!(partition.to_string());
+    }
+    pretty(&list)
 }
 
 fn protocols(format: ListFormat) -> String {

@@ -7,6 +7,7 @@ pub mod check;
 pub mod checked;
 pub mod checkpoints;
 pub mod compare;
+pub mod config;
 pub mod count;
 pub mod counterexample;
 mod cpu;
@@ -16,26 +17,36 @@ pub mod exec_args;
 pub mod exec_plan;
 pub mod exec_watch;
 pub mod exit;
+pub mod filter;
 pub mod find;
 pub mod findings;
 pub mod folklore;
 pub mod gate;
+pub mod journal;
 pub mod judge;
 pub mod lint;
 pub mod list;
+pub mod merge;
 pub mod mutants;
+pub mod outcome;
 pub mod output;
+pub mod pages;
 pub mod parse;
 pub mod plan;
+pub mod prepare;
 pub mod progress;
 pub mod replay;
+pub mod reports;
+pub mod resume;
 pub mod run;
+pub mod run_args;
 pub mod seed;
 pub mod shrink;
 pub mod signals;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
+pub mod told;
 pub mod traced;
 pub mod tune;
 mod tuned;
@@ -43,7 +54,9 @@ pub mod verify;
 pub mod watching;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::FromArgMatches;
+use clap::parser::ValueSource;
+use config::Failed;
 use exit::{Ending, Why};
 use std::process::ExitCode;
 
@@ -54,9 +67,10 @@ pub fn main() -> ExitCode {
     if words.len() == 2 && has("--version") && has("--json") {
         return tell::version().into();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match parsed() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Failed::Settings(wrong)) => return config::show::refused(wrong).into(),
+        Err(Failed::Usage(error)) => {
             // Help and versions are errors to the parser; if nobody reads them, that is none.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Why::BadInput.code() } else { 0 });
@@ -65,12 +79,14 @@ pub fn main() -> ExitCode {
     output::colors(cli.color);
     let ending = match cli.command {
         Command::Run(args) => run::run(*args),
+        Command::Replay(args) if args.bisect => return ExitCode::from(replay::replay(args).bisecting()),
         Command::Replay(args) => replay::replay(args),
         Command::Compare(args) => compare::compare(args),
         Command::Tune(args) => tune::tune(args),
         Command::Folklore(args) => folklore::folklore(args),
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),
+        Command::Merge(args) => merge::merge(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),
         Command::Checkpoints(args) => checkpoints::checkpoints(args),
@@ -81,9 +97,23 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::list(args),
         Command::Schema(args) => tell::schema(args),
         Command::Explain(args) => tell::explain(args),
+        Command::Config(args) => config::show::config(args, &cli.sources),
+        Command::Completions(args) => pages::completions(args),
+        Command::Man(args) => pages::man(args),
         Command::Help(args) => tell::help(args),
     };
     ending.into()
+}
+
+/// The command line of this process.
+fn parsed() -> Result<Cli, Failed> {
+    let matches = config::parse()?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(Failed::Usage)?;
+    if let (Command::Run(args), Some((_, of))) = (&mut cli.command, matches.subcommand()) {
+        let typed = |id: &&clap::Id| of.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        args.kept.given = of.ids().filter(typed).map(|id| id.to_string()).collect();
+    }
+    Ok(cli)
 }
 
 /// What a command ends with whose output was printed, or wasn't.

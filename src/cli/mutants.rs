@@ -4,14 +4,15 @@ use super::args::{self, ScoreFormat};
 use super::cpu::Stopwatch;
 use super::exit::{Ending, Why};
 use super::judge::{Terms, allowed, reproduce};
+use super::outcome::Outcome;
 use super::output::{self, complain, warn};
 use super::parse::Partition;
 use super::plan::{BASE, seed_at};
 use super::seed::{self, THREAD, simulate};
 use super::shrink::{Bounds, small};
 use super::signals::Signals;
-use super::tally::{Allowed, Tally};
-use super::{find, run};
+use super::tally::Allowed;
+use super::{find, prepare};
 use crate::digest::mix;
 use crate::protocols::{PROTOCOLS, Protocol};
 use crate::report::{Kind, grouped, seed as shown};
@@ -136,7 +137,7 @@ pub fn mutants(args: args::Mutants) -> Ending {
     seed::hush();
     let first = args.seed_base.unwrap_or(BASE);
     let bases = (0..args.bases).map(|i| if i == 0 { first } else { mix(first.wrapping_add(i)) }).collect();
-    let field = Field { entries, bases, most: args.max_seeds, jobs: run::threads(args.jobs), signals: &signals };
+    let field = Field { entries, bases, most: args.max_seeds, jobs: prepare::threads(args.jobs), signals: &signals };
     let rows: Vec<&'static Protocol> = PROTOCOLS.iter().filter(|row| row.breaks.is_some()).filter(wanted).collect();
     match field.all(&rows, args.no_shrink) {
         Ok((scores, honest)) => field.told(&args, &scores, &honest),
@@ -201,7 +202,7 @@ impl Field<'_> {
             let seed = seed_at(base, &loaded[at].name, hunt.seeds / order.len() as u64);
             let (_, run) = simulate(&loaded[at], seed, Keep::default())?;
             hunt.seeds += 1;
-            let failures = Tally::failures(&run, seed, &self.entries[at].allowed);
+            let failures = Outcome::failures(&run, &self.entries[at].allowed);
             if !failures.is_empty() {
                 hunt.caught = Some((at, seed, failures));
             }
@@ -252,7 +253,7 @@ impl Field<'_> {
         let (at, seed, kinds) = caught;
         let mut loaded = self.entries[*at].loaded.clone();
         loaded.scenario.protocol = protocol.to_string();
-        let bounds = Bounds { runs: RUNS, deadline: None, signals: self.signals.clone() };
+        let bounds = Bounds { runs: RUNS, events: u64::MAX, deadline: None, signals: self.signals.clone() };
         let small = small(&loaded, *seed, kinds.first(), bounds)?;
         Ok(small.map(|small| (small.decisions.len(), small.minimal)))
     }

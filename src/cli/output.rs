@@ -1,12 +1,13 @@
 //! Where bytes go. A reader who has gone away is no error.
 
-use anstream::ColorChoice;
-use std::io::{ErrorKind, Write};
+use anstream::{AutoStream, ColorChoice};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 /// Writes to stdout; colours are taken out where they aren't wanted. False: nobody reads any more.
 pub fn print(text: &str) -> std::io::Result<bool> {
-    let mut out = anstream::stdout().lock();
+    let out = std::io::stdout().lock();
+    let mut out = AutoStream::new(out, choice(std::io::stdout().is_terminal()));
     gone(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
@@ -18,7 +19,8 @@ pub fn raw(bytes: &[u8]) -> std::io::Result<bool> {
 
 /// Says something on stderr. If that doesn't work, nobody can be told.
 pub fn say(text: &str) {
-    let mut err = anstream::stderr().lock();
+    let err = std::io::stderr().lock();
+    let mut err = AutoStream::new(err, choice(std::io::stderr().is_terminal()));
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
@@ -61,6 +63,20 @@ pub fn colors(choice: super::args::Color) {
         super::args::Color::Auto => ColorChoice::Auto.write_global(),
         super::args::Color::Always => ColorChoice::Always.write_global(),
         super::args::Color::Never => ColorChoice::Never.write_global(),
+    }
+}
+
+/// What becomes of colours: as the flag says; if it says nothing, as variables do; if they say nothing, as a terminal wants.
+/// The stream library would take CLICOLOR_FORCE=0 for a wish for colours.
+fn choice(terminal: bool) -> ColorChoice {
+    let says = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    match ColorChoice::global() {
+        ColorChoice::Auto if says("NO_COLOR").is_some() => ColorChoice::Never,
+        ColorChoice::Auto if says("CLICOLOR_FORCE").is_some_and(|value| value != "0") => ColorChoice::Always,
+        ColorChoice::Auto if says("CLICOLOR").is_some_and(|value| value == "0") => ColorChoice::Never,
+        ColorChoice::Auto if terminal && says("TERM").is_none_or(|term| term != "dumb") => ColorChoice::Always,
+        ColorChoice::Auto => ColorChoice::Never,
+        said => said,
     }
 }
 

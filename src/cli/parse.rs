@@ -22,9 +22,31 @@ impl fmt::Display for Range {
     }
 }
 
-/// One of `of` equal parts of a plan.
+/// How a plan is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Round robin over the places of sequences; each scenario begins at another part, so that scenarios of a single
+    /// seed are spread too.
+    Slice,
+    /// By a digest of the scenario's name and the seed: another scenario beside it moves nothing.
+    Hash,
+}
+
+impl Way {
+    /// The word in front of the numbers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Way::Slice => "slice",
+            Way::Hash => "hash",
+        }
+    }
+}
+
+/// One of `of` parts of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {
+    /// How it is divided.
+    pub way: Way,
     /// Which, from 1.
     pub part: u64,
     /// How many there are.
@@ -33,18 +55,28 @@ pub struct Partition {
 
 impl Partition {
     /// The whole plan.
-    pub const WHOLE: Partition = Partition { part: 1, of: 1 };
+    pub const WHOLE: Partition = Partition { way: Way::Slice, part: 1, of: 1 };
 
-    /// Is the seed at this place of this scenario's sequence in this part? Round robin, and each scenario begins
-    /// at another part, so that scenarios of a single seed are spread too.
-    pub fn has(&self, scenario: usize, index: u64) -> bool {
-        index.wrapping_add(scenario as u64) % self.of == self.part - 1
+    /// Is it all of the plan?
+    pub fn whole(&self) -> bool {
+        self.of == 1
+    }
+
+    /// Is the seed at this place of this scenario's sequence in this part? `unit` is a number that stands for scenario
+    /// and seed.
+    pub fn has(&self, scenario: usize, index: u64, unit: impl FnOnce() -> u64) -> bool {
+        let number = match self.way {
+            _ if self.whole() => return true,
+            Way::Slice => index.wrapping_add(scenario as u64),
+            Way::Hash => unit(),
+        };
+        number % self.of == self.part - 1
     }
 }
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "slice:{}/{}", self.part, self.of)
+        write!(f, "{}:{}/{}", self.way.word(), self.part, self.of)
     }
 }
 
@@ -104,25 +136,23 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if total.is_zero() { Err(wanted.to_string()) } else { Ok(total) }
 }
 
-/// `slice:m/n`, or `m/n`.
+/// `slice:m/n`, `hash:m/n`, or `m/n`.
 pub fn partition(text: &str) -> Result<Partition, String> {
-    let wanted = "expected slice:M/N with 1 <= M <= N, such as slice:2/8";
-    let plain = text.strip_prefix("slice:").unwrap_or(text);
+    let wanted = "expected slice:M/N or hash:M/N with 1 <= M <= N, such as slice:2/8";
+    let (way, plain) = match text.split_once(':') {
+        None => (Way::Slice, text),
+        Some(("slice", plain)) => (Way::Slice, plain),
+        Some(("hash", plain)) => (Way::Hash, plain),
+        Some(_) => return Err(wanted.to_string()),
+    };
     let (part, of) = plain.split_once('/').ok_or(wanted)?;
     match (word(part), word(of)) {
-        (Some(part), Some(of)) if 1 <= part && part <= of => Ok(Partition { part, of }),
+        (Some(part), Some(of)) if 1 <= part && part <= of => Ok(Partition { way, part, of }),
         _ => Err(wanted.to_string()),
     }
 }
 
-/// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_string();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
+pub use crate::report::quoted;
 
 /// `512M`, `4G`: bytes.
 pub fn size(text: &str) -> Result<u64, String> {
@@ -173,12 +203,17 @@ mod tests {
 
     #[test]
     fn parts_are_disjoint_and_make_up_the_whole() {
-        let parts: Vec<Partition> = (1..=3).map(|m| partition(&format!("slice:{m}/3")).unwrap()).collect();
-        for scenario in 0..4 {
-            for index in 0..20 {
-                assert_eq!(parts.iter().filter(|part| part.has(scenario, index)).count(), 1);
+        for way in ["slice", "hash"] {
+            let parts: Vec<Partition> = (1..=3).map(|m| partition(&format!("{way}:{m}/3")).unwrap()).collect();
+            for scenario in 0..4 {
+                for index in 0..20 {
+                    let unit = || index * 7 + scenario as u64;
+                    assert_eq!(parts.iter().filter(|part| part.has(scenario, index, unit)).count(), 1);
+                }
             }
+            assert_eq!(parts[1].to_string(), format!("{way}:2/3"));
         }
+        assert!(partition("hush:1/2").is_err());
         assert!(partition("0/3").is_err() && partition("4/3").is_err() && partition("slice:x").is_err());
     }
 

@@ -1,6 +1,6 @@
 //! Which seeds are run, in which order, and who runs the next ones.
 
-use super::parse::{Partition, Range};
+use super::parse::{Partition, Range, Way};
 use crate::digest::{Digest, mix};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,12 @@ pub enum Seeds {
         range: Range,
     },
     /// These.
-    These(Vec<u64>),
+    These {
+        /// The scenario's name.
+        name: String,
+        /// The seeds.
+        seeds: Vec<u64>,
+    },
 }
 
 impl Seeds {
@@ -44,7 +49,7 @@ impl Seeds {
     pub fn range(&self) -> Range {
         match self {
             Seeds::Sequence { range, .. } => *range,
-            Seeds::These(seeds) => Range { from: 0, to: Some(seeds.len() as u64) },
+            Seeds::These { seeds, .. } => Range { from: 0, to: Some(seeds.len() as u64) },
         }
     }
 
@@ -52,13 +57,30 @@ impl Seeds {
     pub fn at(&self, index: u64) -> u64 {
         match self {
             Seeds::Sequence { base, name, .. } => seed_at(*base, name, index),
-            Seeds::These(seeds) => seeds[index as usize],
+            Seeds::These { seeds, .. } => seeds[index as usize],
         }
     }
 
-    /// How many there are, in this part of the plan.
+    /// Is the seed at a place in this part of the plan? `scenario` is the scenario's number in it.
+    pub fn within(&self, scenario: usize, index: u64, partition: Partition) -> bool {
+        let name = || match self {
+            Seeds::Sequence { name, .. } | Seeds::These { name, .. } => name.as_bytes(),
+        };
+        partition.has(scenario, index, || {
+            let mut digest = Digest::new();
+            digest.bytes(name());
+            mix(digest.finish64() ^ self.at(index))
+        })
+    }
+
+    /// How many there are, in this part of the plan. By hash they are counted one by one.
     pub fn count(&self, scenario: usize, partition: Partition) -> Option<u64> {
         let range = self.range();
+        if partition.way == Way::Hash && !partition.whole() {
+            return range.to.map(|to| {
+                (range.from..to.max(range.from)).filter(|index| self.within(scenario, *index, partition)).count() as u64
+            });
+        }
         let before = |end: u64| {
             // Places below `end` whose sum with the scenario's number is in the part.
             let first = (partition.part - 1 + partition.of - scenario as u64 % partition.of) % partition.of;
@@ -200,14 +222,17 @@ mod tests {
     fn parts_count_what_they_have() {
         for (from, to) in [(0, 10), (3, 17), (5, 5)] {
             let seeds = Seeds::Sequence { base: 0, name: String::new(), range: Range { from, to: Some(to) } };
-            for of in 1..6 {
+            for (of, way) in (1..6).flat_map(|of| [(of, Way::Slice), (of, Way::Hash)]) {
+                let mut all = 0;
                 for part in 1..=of {
-                    let partition = Partition { part, of };
+                    let partition = Partition { way, part, of };
                     for scenario in 0..4 {
-                        let really = (from..to).filter(|i| partition.has(scenario, *i)).count() as u64;
+                        let really = (from..to).filter(|i| seeds.within(scenario, *i, partition)).count() as u64;
                         assert_eq!(seeds.count(scenario, partition), Some(really));
+                        all += really;
                     }
                 }
+                assert_eq!(all, 4 * (to - from), "every seed is in one part");
             }
         }
     }

@@ -27,6 +27,14 @@ pub fn replay(args: args::Replay) -> Ending {
         complain(&super::unknown_protocol(name));
         return Ending::bad(Why::BadInput);
     }
+    if let Some(stream) = args.stream.filter(|stream| *stream != args::STREAM) {
+        let now = args::STREAM;
+        complain(&format!(
+            "this seed was found under stream version {stream}, and this cutline has {now}: it means another run here; \
+             what stays is the shrunk scenario"
+        ));
+        return Ending::bad(Why::BadInput);
+    }
     let mut loaded = match load_knowing(&args.scenario, &known) {
         Ok(loaded) => loaded,
         Err(found) => {

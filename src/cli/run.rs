@@ -1,186 +1,108 @@
 //! `cutline run`: many seeds of many scenarios, judged and reported.
 
-use super::args::{self, Format, NoTests, ReportKind};
+use super::args::{self, Format, NoTests, ReportKind, ReportTo};
 use super::exit::{Ending, Why};
-use super::judge::{Entry, Terms, allowed, row};
+use super::journal::{self, Journal};
+use super::judge::row;
 use super::output::{self, complain, warn};
-use super::parse::{Partition, Range, quoted};
-use super::plan::{BASE, Dispenser, Seeds};
+use super::parse::{Range, quoted};
+use super::plan::{Dispenser, Seeds};
+use super::prepare::{Plan, Refused, head, max_fail, prepare, span, terms};
 use super::progress::Progress;
+use super::run_args::beside;
 use super::signals::Signals;
 use super::sweep::Sweep;
-use super::{find, findings, seed};
-use crate::digest::Digest;
+use super::tally::{Failure, Tally};
+use super::{findings, reports, resume, seed};
 use crate::protocols;
-use crate::report::{self, Finding, Head, Kind, Row, Tail, json, junit, text};
+use crate::report::{self, Finding, Kind, Remark, Row, Tail, json, text};
 use crate::scenario::{Diagnostic, load};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Shrunk scenarios that are kept here are run before everything else.
-const REGRESSIONS: &str = "regressions";
-
 /// Runs.
-pub fn run(args: args::Run) -> Ending {
+pub fn run(mut args: args::Run) -> Ending {
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return internal(&format!("cannot listen to signals: {error}")),
     };
-    if let Some(name) = &args.protocol
-        && protocols::find(name).is_none()
-    {
-        complain(&super::unknown_protocol(name));
-        return Ending::bad(Why::BadInput);
-    }
-    let taken = args.report.iter().filter(|report| report.path.as_os_str() == "-").count();
-    if taken > 1 || taken == 1 && args.format != Format::Human {
-        complain("stdout can get one thing only: give `-` once, and without `--format`");
-        return Ending::bad(Why::BadInput);
-    }
-    if args.budget.is_none() && args.seeds.is_some_and(|range| range.to.is_none()) {
-        complain("a range of seeds without an end needs `--for`");
-        return Ending::bad(Why::BadInput);
+    args = match with_earlier(&args) {
+        Ok(earlier) => earlier,
+        Err(problem) => return wrong(&args, &problem),
+    };
+    if let Some(problem) = unfit(&args) {
+        return wrong(&args, &problem);
     }
     let plan = match prepare(&args) {
         Ok(plan) => plan,
-        Err(Refused::Path(problem)) => {
-            complain(&problem);
-            refuse(&args, Vec::new());
-            return Ending::bad(Why::BadInput);
-        }
+        Err(Refused::Path(problem)) => return wrong(&args, &problem),
         Err(Refused::Scenarios(diagnostics)) => {
             show(&diagnostics);
             refuse(&args, diagnostics);
             return Ending::bad(Why::BadInput);
         }
     };
+    let journal = match journal(&args, &plan) {
+        Ok(journal) => journal,
+        Err(problem) => return wrong(&args, &problem),
+    };
     seed::hush();
-    sweep(&args, &plan, &signals)
+    sweep(&args, &plan, journal.as_ref(), &signals)
 }
 
-fn internal(problem: &str) -> Ending {
+/// Options that don't go together.
+fn unfit(args: &args::Run) -> Option<String> {
+    if let Some(name) = args.protocol.as_ref().filter(|name| protocols::find(name).is_none()) {
+        return Some(super::unknown_protocol(name));
+    }
+    let taken = args.report.iter().filter(|report| report.path.as_os_str() == "-").count();
+    if taken > 1 || taken == 1 && !args.format.people() {
+        return Some("stdout can get one thing only: give `-` once, and without `--format`".to_string());
+    }
+    let endless = args.budget.is_none() && args.seeds.is_some_and(|range| range.to.is_none());
+    endless.then(|| "a range of seeds without an end needs `--for`".to_string())
+}
+
+fn wrong(args: &args::Run, problem: &str) -> Ending {
+    complain(problem);
+    refuse(args, Vec::new());
+    Ending::bad(Why::BadInput)
+}
+
+/// The arguments, with those of the run that goes on, or that is run again.
+fn with_earlier(args: &args::Run) -> Result<args::Run, String> {
+    if let Some(name) = args.kept.rerun.clone() {
+        return resume::only_failed(args.clone(), &name);
+    }
+    let Some(dir) = args.kept.resume.clone() else { return Ok(args.clone()) };
+    if args.kept.out.as_ref().is_some_and(|out| *out != dir) {
+        return Err("--out and --resume name different directories: what goes on stays where it is".to_string());
+    }
+    let begins = args.kept.out.is_some() && !journal::path(&dir).exists();
+    if begins { Ok(args.clone()) } else { resume::taken_up(args.clone(), &dir) }
+}
+
+fn journal(args: &args::Run, plan: &Plan) -> Result<Option<Journal>, String> {
+    let begin = |dir: &Path| Journal::begin(dir, plan, beside(args)).map(Some);
+    match (&args.kept.resume, &args.kept.out) {
+        (None, None) => Ok(None),
+        (None, Some(dir)) => begin(dir),
+        (Some(dir), Some(_)) if !journal::path(dir).exists() => begin(dir),
+        (Some(dir), _) => {
+            let journal = Journal::resume(dir, plan)?;
+            if !args.quiet {
+                output::say(&format!("{} seeds were done before\n", report::grouped(journal.before() as u64)));
+            }
+            Ok(Some(journal))
+        }
+    }
+}
+
+/// That something went wrong that is no fault of the user.
+pub fn internal(problem: &str) -> Ending {
     complain(problem);
     output::say("this is a defect of cutline itself: please report it, with the lines above\n");
     Ending::bad(Why::Internal)
-}
-
-/// Everything that a sweep is made from.
-struct Plan {
-    entries: Vec<Entry>,
-    terms: Terms,
-    head: Head,
-    warnings: Vec<Diagnostic>,
-}
-
-enum Refused {
-    Path(String),
-    Scenarios(Vec<Diagnostic>),
-}
-
-fn prepare(args: &args::Run) -> Result<Plan, Refused> {
-    let read = find::scenarios(&args.paths).map_err(|problem| match args.paths.as_slice() {
-        [only] if only.as_os_str() == "scenarios" => {
-            Refused::Path(format!("{problem}; name the scenarios to run, or run where `scenarios/` is"))
-        }
-        _ => Refused::Path(problem),
-    })?;
-    let mut read = read;
-    let kept = std::path::Path::new(REGRESSIONS);
-    if kept.is_dir()
-        && !args.no_regressions
-        && args.protocol.is_none()
-        && !args.paths.iter().any(|p| p.starts_with(kept))
-    {
-        let first = find::scenarios(&[kept.to_path_buf()]).map_err(Refused::Path)?;
-        read.splice(0..0, first);
-    }
-    let base = args.fresh.then(fresh).or(args.seed_base);
-    if let Some(base) = base.filter(|_| args.fresh) {
-        output::say(&format!("seed base {}\n", report::seed(base)));
-    }
-    let terms = terms(args, base);
-    let (mut entries, mut warnings, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-    for (path, loaded) in read {
-        match loaded {
-            Err(found) => errors.extend(found),
-            Ok(mut loaded) => {
-                warnings.append(&mut loaded.warnings);
-                if let Some(protocol) = &args.protocol {
-                    loaded.scenario.protocol = protocol.clone();
-                }
-                let seeds = seeds(args, base.unwrap_or(BASE), &loaded);
-                let allowed = allowed(&loaded.scenario);
-                entries.push(Entry { path: path.display().to_string(), loaded, seeds, allowed });
-            }
-        }
-    }
-    if !errors.is_empty() {
-        return Err(Refused::Scenarios(errors));
-    }
-    let head = head(args, &entries, &terms, base);
-    Ok(Plan { entries, terms, head, warnings })
-}
-
-fn seeds(args: &args::Run, base: u64, loaded: &load::Loaded) -> Seeds {
-    if !args.seed.is_empty() {
-        return Seeds::These(args.seed.clone());
-    }
-    let usual = if args.budget.is_some() { None } else { Some(loaded.scenario.seeds) };
-    let range = args.seeds.unwrap_or(Range { from: 0, to: usual });
-    Seeds::Sequence { base, name: loaded.name.clone(), range }
-}
-
-/// A base that nobody could know: what the operating system gives to hash tables.
-fn fresh() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish()
-}
-
-fn terms(args: &args::Run, base: Option<u64>) -> Terms {
-    let mut flags = String::new();
-    if let Some(base) = base {
-        flags += &format!(" --seed-base {}", report::seed(base));
-    }
-    if let Some(protocol) = &args.protocol {
-        flags += &format!(" --protocol {}", quoted(protocol));
-    }
-    let partition = args.partition.unwrap_or(Partition::WHOLE);
-    Terms { partition, protocol: args.protocol.clone(), flags }
-}
-
-fn head(args: &args::Run, entries: &[Entry], terms: &Terms, base: Option<u64>) -> Head {
-    let paths: Vec<String> = args.paths.iter().map(|path| quoted(&path.display().to_string())).collect();
-    let mut command = format!("cutline run {}", paths.join(" "));
-    if let Some(range) = args.seeds {
-        command += &format!(" --seeds {range}");
-    }
-    args.seed.iter().for_each(|seed| command += &format!(" --seed {}", report::seed(*seed)));
-    if let Some(budget) = args.budget {
-        command += &format!(" --for {}ms", budget.as_millis());
-    }
-    command += &terms.flags;
-    let mut digest = Digest::new();
-    digest.word(args::STREAM);
-    for entry in entries {
-        digest.bytes(entry.path.as_bytes());
-        digest.bytes(serde_json::to_string(&entry.loaded.scenario).unwrap_or_default().as_bytes());
-        digest.bytes(format!("{:?}", entry.seeds).as_bytes());
-    }
-    let plan = format!("{:032x}", digest.finish128());
-    let partition = (terms.partition != Partition::WHOLE).then(|| terms.partition.to_string());
-    digest.bytes(partition.as_deref().unwrap_or_default().as_bytes());
-    if let Some(partition) = &partition {
-        command += &format!(" --partition {partition}");
-    }
-    let id = format!("{:08x}", digest.finish64() as u32);
-    Head { id, command, plan, partition, seed_base: base, jobs: threads(args.jobs) }
-}
-
-/// How many threads: those that are asked for, or as many as this process may use.
-pub fn threads(jobs: Option<u16>) -> usize {
-    match jobs {
-        Some(jobs) => usize::from(jobs),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    }
 }
 
 fn show(diagnostics: &[Diagnostic]) {
@@ -189,16 +111,26 @@ fn show(diagnostics: &[Diagnostic]) {
     }
 }
 
+fn remarks(found: &[Diagnostic]) -> Vec<Remark> {
+    found.iter().map(Remark::from).collect()
+}
+
 /// `--format json` gives a document whatever happens.
 fn refuse(args: &args::Run, diagnostics: Vec<Diagnostic>) {
     let tail = Tail { exit: Why::BadInput.code(), ..Tail::default() };
     let head = head(args, &[], &terms(args, args.seed_base), args.seed_base);
+    let diagnostics = remarks(&diagnostics);
     let sweep = report::Sweep { head, scenarios: Vec::new(), findings: Vec::new(), diagnostics, tail };
     let text = match args.format {
-        Format::Human => return,
+        Format::Human | Format::Github => String::new(),
         Format::Json => json::document(&sweep),
         Format::Jsonl => json::lines(&sweep),
     };
+    // Tests of nothing would look like success to whoever reads JUnit.
+    let reports: Vec<ReportTo> =
+        args.report.iter().filter(|report| report.kind != ReportKind::Junit).cloned().collect();
+    let written = reports::write(&reports, &sweep).and(reports::github(args.format, &args.report, &sweep));
+    written.unwrap_or_else(|problem| complain(&problem));
     // Whether anybody reads it changes nothing any more.
     let _ = output::raw(text.as_bytes());
 }
@@ -207,6 +139,8 @@ fn refuse(args: &args::Run, diagnostics: Vec<Diagnostic>) {
 struct Rows<'a> {
     args: &'a args::Run,
     plan: &'a Plan,
+    /// Seeds of each scenario, in this part of the plan.
+    planned: &'a [Option<u64>],
     next: usize,
     width: usize,
     /// Why nothing can be printed any more, if it was something worse than a reader who went away.
@@ -222,7 +156,7 @@ impl<'a> Rows<'a> {
             return;
         }
         let printed = match self.args.format {
-            Format::Human => output::print(text),
+            Format::Human | Format::Github => output::print(text),
             Format::Json | Format::Jsonl => output::raw(text.as_bytes()),
         };
         match printed {
@@ -233,11 +167,11 @@ impl<'a> Rows<'a> {
 
     fn look(&mut self, sweep: &Sweep, progress: &Progress) {
         while let Some(entry) = self.plan.entries.get(self.next) {
-            let planned = entry.seeds.count(self.next, self.plan.terms.partition);
+            let planned = self.planned[self.next];
             if planned != Some(sweep.seeds(self.next)) || self.args.budget.is_some() {
                 return;
             }
-            let (row, _) = row(entry, self.next, &sweep.tally(self.next), &self.plan.terms);
+            let (row, _) = row(&entry.facts(), planned, &sweep.tally(self.next), &self.plan.terms);
             progress.aside(|| self.row(&row));
             self.next += 1;
         }
@@ -245,8 +179,8 @@ impl<'a> Rows<'a> {
 
     fn row(&mut self, row: &Row) {
         let line = match self.args.format {
-            Format::Human if self.args.quiet => return,
-            Format::Human => text::row(row, self.width),
+            Format::Human | Format::Github if self.args.quiet => return,
+            Format::Human | Format::Github => text::row(row, self.width),
             Format::Json => return,
             Format::Jsonl => json::row_line(row),
         };
@@ -254,7 +188,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn sweep(args: &args::Run, plan: &Plan, signals: &Signals) -> Ending {
+fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Signals) -> Ending {
     let began = Instant::now();
     let seeds: Vec<Seeds> = plan.entries.iter().map(|entry| entry.seeds.clone()).collect();
     if seeds.iter().all(|seeds| seeds.range().to.is_some_and(|to| to <= seeds.range().from)) {
@@ -263,16 +197,18 @@ fn sweep(args: &args::Run, plan: &Plan, signals: &Signals) -> Ending {
     if !args.quiet {
         show(&plan.warnings);
     }
-    let max_fail = if args.fail_fast { Some(1) } else { args.max_fail };
+    let max_fail = max_fail(args);
     let dispenser = Dispenser::new(&seeds, args.budget.map(|budget| began + budget), max_fail.is_some());
-    let running = Sweep::new(&plan.entries, &plan.terms, &dispenser, signals, args.check_determinism);
-    let counts = plan.entries.iter().enumerate().map(|(i, entry)| entry.seeds.count(i, plan.terms.partition));
-    let planned: Option<u64> = counts.sum();
+    let running = Sweep::new(&plan.entries, &plan.terms, &dispenser, signals).twice(args.check_determinism);
+    let running = running.journal(journal).patience(args.budget.map(|budget| began + budget + grace(budget)));
+    let count = |(i, entry): (usize, &super::judge::Entry)| entry.seeds.count(i, plan.terms.partition);
+    let counts: Vec<Option<u64>> = plan.entries.iter().enumerate().map(count).collect();
+    let planned: Option<u64> = counts.iter().copied().sum();
     let shown = if args.quiet { args::Progress::None } else { args.progress };
     let mut progress = Progress::new(shown, planned, args.budget);
     let width = plan.entries.iter().map(|entry| entry.loaded.name.chars().count()).max().unwrap_or(0);
-    let mut rows = Rows { args, plan, next: 0, width, problem: None, gone: false };
-    if args.format == Format::Human && !args.quiet {
+    let mut rows = Rows { args, plan, planned: &counts, next: 0, width, problem: None, gone: false };
+    if args.format.people() && !args.quiet {
         rows.print(&text::head(&plan.head, plan.entries.len(), planned, width));
     } else if args.format == Format::Jsonl {
         rows.print(&json::head_line(&plan.head));
@@ -291,20 +227,26 @@ fn sweep(args: &args::Run, plan: &Plan, signals: &Signals) -> Ending {
         }
     }
     progress.finish();
-    let mut done = judge(plan, &running);
+    let mut done = judge(plan, &counts, &running, signals);
     done.tail.internal = running.internal().or(problem).or(done.tail.internal);
     done.tail.elapsed = began.elapsed();
     done.tail.interrupted = signals.end().map(|(_, name)| name);
-    done.tail.out_of_time = dispenser.out_of_time();
+    let given_up = args.budget.is_some() && signals.end().is_none() && !running.abandoned().is_empty();
+    done.tail.out_of_time = dispenser.out_of_time() || given_up;
     done.tail.enough = max_fail.is_some_and(|most| running.failed() >= most);
-    done.tail.resume = resume(args, plan, &dispenser);
+    done.tail.resume = rest(args, plan, &dispenser, &running, journal);
     if args.verbose > 0 {
         plans(plan, &mut done.findings);
     }
     if !args.no_shrink && signals.end().is_none() {
         findings::keep(&args.findings, &plan.entries, &mut done.findings, signals);
     }
-    finish(args, done, rows, signals)
+    finish(args, done, rows, journal, signals)
+}
+
+/// How long seeds that are being run when time is up may take yet.
+fn grace(budget: Duration) -> Duration {
+    (budget / 10).min(Duration::from_secs(5))
 }
 
 fn nothing(args: &args::Run, plan: &Plan) -> Ending {
@@ -321,50 +263,60 @@ fn nothing(args: &args::Run, plan: &Plan) -> Ending {
         }
     };
     let tail = Tail { exit: ending.code(), ..Tail::default() };
-    let (head, diagnostics) = (plan.head.clone(), plan.warnings.clone());
+    let (head, diagnostics) = (plan.head.clone(), remarks(&plan.warnings));
     let done = report::Sweep { head, scenarios: Vec::new(), findings: Vec::new(), diagnostics, tail };
-    let mut rows = Rows { args, plan, next: 0, width: 0, problem: None, gone: false };
+    let mut rows = Rows { args, plan, planned: &[], next: 0, width: 0, problem: None, gone: false };
     match args.format {
-        Format::Human => {}
+        Format::Human | Format::Github => {}
         Format::Json => rows.print(&json::document(&done)),
         Format::Jsonl => rows.print(&json::lines(&done)),
     }
-    match write(args, &done) {
+    match reports::write(&args.report, &done) {
         Ok(()) => ending,
         Err(problem) => internal(&problem),
     }
 }
 
 /// Judges everything, and runs the smallest seed of every finding again.
-fn judge(plan: &Plan, running: &Sweep) -> report::Sweep {
+fn judge(plan: &Plan, planned: &[Option<u64>], running: &Sweep, signals: &Signals) -> report::Sweep {
     let (mut scenarios, mut findings, mut tail) = (Vec::new(), Vec::new(), Tail::default());
     for (number, entry) in plan.entries.iter().enumerate() {
-        let (mut row, mut found) = row(entry, number, &running.tally(number), &plan.terms);
-        let mut differing = Vec::new();
-        for finding in &found {
-            let (Some(seed), Some(digest)) = (finding.seed, finding.digest) else { continue };
-            match seed::aside(|| seed::differs(&entry.loaded, seed, digest)).and_then(|differs| differs) {
-                Ok(None) => {}
-                Ok(Some(message)) => differing.push(Finding {
-                    kind: Kind::Nondeterminism,
-                    property: Kind::Nondeterminism.word().to_string(),
-                    statement: "the same seed gives the same trace".to_string(),
-                    message,
-                    count: 1,
-                    ..finding.clone()
-                }),
-                Err(problem) => tail.internal = Some(problem),
-            }
+        let (facts, mut tally) = (entry.facts(), running.tally(number));
+        let (mut first, mut found) = row(&facts, planned[number], &tally, &plan.terms);
+        if again(entry, &found, &mut tally, &mut tail, signals) {
+            (first, found) = row(&facts, planned[number], &tally, &plan.terms);
         }
-        differing.truncate(1);
-        if found.iter().all(|finding| finding.kind != Kind::Nondeterminism) && !differing.is_empty() {
-            found.splice(0..0, differing);
-            row.status = report::Status::Fail;
-        }
-        scenarios.push(row);
+        scenarios.push(first);
         findings.extend(found);
     }
-    report::Sweep { head: plan.head.clone(), scenarios, findings, diagnostics: plan.warnings.clone(), tail }
+    let diagnostics = remarks(&plan.warnings);
+    report::Sweep { head: plan.head.clone(), scenarios, findings, diagnostics, tail }
+}
+
+/// Runs the smallest seed of every finding again. True: some trace differs, and the tally says so now.
+fn again(
+    entry: &super::judge::Entry,
+    found: &[Finding],
+    tally: &mut Tally,
+    tail: &mut Tail,
+    signals: &Signals,
+) -> bool {
+    if tally.failures.contains_key(&Kind::Nondeterminism) {
+        return false;
+    }
+    for finding in found {
+        let (Some(seed), Some(digest)) = (finding.seed, finding.digest) else { continue };
+        match seed::aside(|| seed::differs(&entry.loaded, seed, digest, signals.flag())).and_then(|differs| differs) {
+            Ok(None) => {}
+            Ok(Some(message)) => {
+                let first = tally.failures.get(&finding.kind).map_or((0, seed), |failure| failure.first);
+                tally.fail(Kind::Nondeterminism, Failure { count: 1, seed, message, digest, first });
+                return true;
+            }
+            Err(problem) => tail.internal = Some(problem),
+        }
+    }
+    false
 }
 
 /// Adds the plan that each finding's seed draws.
@@ -380,22 +332,30 @@ fn plans(plan: &Plan, findings: &mut [Finding]) {
 }
 
 /// Commands that run what was left out: scenarios with the same rest share one.
-fn resume(args: &args::Run, plan: &Plan, dispenser: &Dispenser) -> Vec<String> {
-    if !args.seed.is_empty() {
+fn rest(args: &args::Run, plan: &Plan, from: &Dispenser, running: &Sweep, journal: Option<&Journal>) -> Vec<String> {
+    let mut rests = from.left();
+    for given_up in running.abandoned() {
+        let rest = &mut rests[given_up.scenario];
+        rest.from = rest.from.min(given_up.from);
+    }
+    let left = |rest: &Range| rest.to.is_none_or(|to| rest.from < to);
+    if let Some(journal) = journal.filter(|_| rests.iter().any(left)) {
+        return vec![journal.command()];
+    }
+    if !plan.entries.iter().all(|entry| matches!(entry.seeds, Seeds::Sequence { .. })) {
         return Vec::new();
     }
-    let mut left: Vec<(Range, Vec<&str>)> = Vec::new();
-    let mut rests = dispenser.left();
+    let mut groups: Vec<(Range, Vec<&str>)> = Vec::new();
     if args.budget.is_some() && rests.iter().all(|rest| rest.to == rests[0].to) {
         // In turn, they have come equally far but for a few: running those again is simpler.
         let least = rests.iter().map(|rest| rest.from).min().unwrap_or(0);
         rests.iter_mut().for_each(|rest| rest.from = least);
     }
     for (rest, entry) in rests.into_iter().zip(&plan.entries) {
-        if rest.to.is_none_or(|to| rest.from < to) {
-            match left.iter_mut().find(|(range, _)| *range == rest) {
+        if left(&rest) {
+            match groups.iter_mut().find(|(range, _)| *range == rest) {
                 Some((_, paths)) => paths.push(&entry.path),
-                None => left.push((rest, vec![&entry.path])),
+                None => groups.push((rest, vec![&entry.path])),
             }
         }
     }
@@ -413,29 +373,28 @@ fn resume(args: &args::Run, plan: &Plan, dispenser: &Dispenser) -> Vec<String> {
         };
         format!("cutline run {} --seeds {range}{time}{}{partition}", paths.join(" "), plan.terms.flags)
     };
-    left.into_iter().map(command).collect()
-}
-
-fn span(duration: Duration) -> String {
-    match duration.as_millis() {
-        millis if millis % 1000 == 0 => format!("{}s", millis / 1000),
-        millis => format!("{millis}ms"),
-    }
+    groups.into_iter().map(command).collect()
 }
 
 fn ending(args: &args::Run, done: &report::Sweep, signals: &Signals) -> Ending {
+    let mut ending = verdict(done, args.exit_zero);
+    if let Some((why, _)) = signals.end() {
+        ending.add(why);
+    }
+    ending
+}
+
+/// What a judged sweep ends with. With `exit_zero`, findings are only reported.
+pub fn verdict(done: &report::Sweep, exit_zero: bool) -> Ending {
     let mut ending = Ending::good();
     if done.findings.iter().any(|finding| finding.kind == Kind::Nondeterminism) {
         ending.add(Why::Nondeterminism);
     }
-    if done.findings.iter().any(|finding| finding.kind != Kind::Nondeterminism) && !args.exit_zero {
+    if done.findings.iter().any(|finding| finding.kind != Kind::Nondeterminism) && !exit_zero {
         ending.add(Why::Violated);
     }
     if done.scenarios.iter().any(|row| row.status == report::Status::Undecided) {
         ending.add(Why::Incomplete);
-    }
-    if let Some((why, _)) = signals.end() {
-        ending.add(why);
     }
     if done.tail.internal.is_some() {
         ending.add(Why::Internal);
@@ -443,39 +402,31 @@ fn ending(args: &args::Run, done: &report::Sweep, signals: &Signals) -> Ending {
     ending
 }
 
-fn finish(args: &args::Run, mut done: report::Sweep, mut rows: Rows, signals: &Signals) -> Ending {
+fn finish(
+    args: &args::Run,
+    mut done: report::Sweep,
+    mut rows: Rows,
+    journal: Option<&Journal>,
+    signals: &Signals,
+) -> Ending {
     let mut ending = ending(args, &done, signals);
     done.tail.exit = ending.code();
-    let written = write(args, &done);
+    let mut wanted = args.report.clone();
+    wanted.extend(journal.map(|journal| ReportTo { kind: ReportKind::Json, path: journal.report() }));
+    let written = reports::write(&wanted, &done);
+    resume::record(&done);
     for row in &done.scenarios[rows.next..] {
         rows.row(row);
     }
     match args.format {
-        Format::Human => rows.print(&text::tail(&done, args.verbose, args.quiet)),
+        Format::Human | Format::Github => rows.print(&text::tail(&done, args.verbose, args.quiet)),
         Format::Json => rows.print(&json::document(&done)),
         Format::Jsonl => rows.print(&json::tail_lines(&done)),
     }
-    for problem in [rows.problem, written.err(), done.tail.internal].into_iter().flatten() {
+    let shown = reports::github(args.format, &args.report, &done);
+    for problem in [rows.problem, written.err(), shown.err(), done.tail.internal].into_iter().flatten() {
         internal(&problem);
         ending.add(Why::Internal);
     }
     ending
-}
-
-/// Writes the reports that are wanted in files.
-fn write(args: &args::Run, done: &report::Sweep) -> Result<(), String> {
-    let mut problems = Vec::new();
-    for wanted in &args.report {
-        let bytes = match wanted.kind {
-            ReportKind::Junit => junit::document(done),
-            ReportKind::Json => Ok(json::document(done)),
-            ReportKind::Jsonl => Ok(json::lines(done)),
-        };
-        let written = bytes.and_then(|bytes| match wanted.path.as_os_str() == "-" {
-            true => output::raw(bytes.as_bytes()).map(drop).map_err(|error| format!("cannot write to stdout: {error}")),
-            false => output::file(&wanted.path, bytes.as_bytes()),
-        });
-        problems.extend(written.err());
-    }
-    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }

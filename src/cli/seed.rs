@@ -8,6 +8,7 @@ use crate::world::setup::Setup;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The threads that simulations run in; see [`hush`].
 pub const THREAD: &str = "simulation";
@@ -71,10 +72,10 @@ pub fn aside<T: Send>(what: impl FnOnce() -> T + Send) -> Result<T, String> {
     })
 }
 
-/// Runs a seed twice, and says what the first event is that differs; none: nothing does.
-pub fn differs(loaded: &Loaded, seed: u64, digest: u64) -> Result<Option<String>, String> {
-    let (_, again) = simulate(loaded, seed, Keep { unjudged: true, ..Keep::default() })?;
-    if again.digest == digest {
+/// Runs a seed again, and says what the first event is that differs; none: nothing does, or it was stopped.
+pub fn differs(loaded: &Loaded, seed: u64, digest: u64, stop: &AtomicBool) -> Result<Option<String>, String> {
+    let (_, again) = simulate(loaded, seed, Keep { unjudged: true, stop: Some(stop), ..Keep::default() })?;
+    if again.digest == digest || again.stopped {
         return Ok(None);
     }
     let keep = Keep { trace: true, unjudged: true, ..Keep::default() };

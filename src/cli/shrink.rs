@@ -3,10 +3,11 @@
 use super::args;
 use super::exit::{Ending, Why};
 use super::judge::allowed;
+use super::outcome::Outcome;
 use super::output::{self, complain};
 use super::seed::{self, Planned};
 use super::signals::Signals;
-use super::tally::{Allowed, Tally};
+use super::tally::Allowed;
 use super::verify;
 use crate::protocols;
 use crate::report::{Kind, grouped, seed as shown};
@@ -53,6 +54,8 @@ pub struct Small {
 pub struct Bounds {
     /// So many runs at most.
     pub runs: u64,
+    /// Runs of so many events at most, all of them together.
+    pub events: u64,
     /// No longer than that.
     pub deadline: Option<Instant>,
     /// Not after a signal.
@@ -66,6 +69,8 @@ struct Judge<'a> {
     kind: Kind,
     bounds: Bounds,
     runs: u64,
+    /// Events of all runs.
+    spent: u64,
     /// Events of the smallest failing run so far: what takes far more of them is no simpler.
     events: u64,
 }
@@ -85,9 +90,13 @@ impl Judge<'_> {
     }
 
     /// The events of a run that fails in this way.
-    fn fails_under(&self, scenario: &Scenario, seed: u64) -> Option<u64> {
-        let (_, run) = self.run(scenario, seed, Keep::default())?;
-        let fails = Tally::failures(&run, seed, self.allowed).iter().any(|kind| alike(kind, &self.kind));
+    fn fails_under(&mut self, scenario: &Scenario, seed: u64) -> Option<u64> {
+        let (_, run) = self.run(scenario, seed, Keep { stop: Some(self.bounds.signals.flag()), ..Keep::default() })?;
+        if run.stopped {
+            return None;
+        }
+        self.spent = self.spent.saturating_add(run.events);
+        let fails = Outcome::failures(&run, self.allowed).iter().any(|kind| alike(kind, &self.kind));
         fails.then_some(run.events)
     }
 
@@ -114,7 +123,7 @@ impl Oracle for Judge<'_> {
 
     fn tired(&self) -> bool {
         let late = self.bounds.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        late || self.runs >= self.bounds.runs || self.bounds.signals.end().is_some()
+        late || self.runs >= self.bounds.runs || self.spent >= self.bounds.events || self.bounds.signals.end().is_some()
     }
 
     fn moments(&mut self, scenario: &Scenario) -> Vec<(u64, After)> {
@@ -137,12 +146,13 @@ pub fn small(loaded: &Loaded, seed: u64, kind: Option<&Kind>, bounds: Bounds) ->
     let began = Instant::now();
     let allowed = allowed(&loaded.scenario);
     let (planned, run) = seed::simulate(loaded, seed, Keep::default())?;
-    let found = Tally::failures(&run, seed, &allowed);
+    let found = Outcome::failures(&run, &allowed);
     let wanted = |found: &&Kind| kind.is_none_or(|kind| alike(kind, found));
     let Some(kind) = found.iter().find(wanted).cloned() else { return Ok(None) };
     let mut start = draw(&loaded.inlined(&planned.plan), seed);
     start.expect.reached.clear();
-    let mut judge = Judge { texts: loaded, seed, allowed: &allowed, kind, bounds, runs: 0, events: run.events };
+    let mut judge =
+        Judge { texts: loaded, seed, allowed: &allowed, kind, bounds, runs: 0, spent: 0, events: run.events };
     let from = (judge.steps(&start), start.faults.script.len());
     let shrunk = smaller(&start, &mut judge);
     let mut scenario = shrunk.scenario;
@@ -258,7 +268,7 @@ pub fn shrink(args: args::Shrink) -> Ending {
     };
     seed::hush();
     let deadline = args.budget.map(|budget| Instant::now() + budget);
-    let bounds = Bounds { runs: args.runs, deadline, signals: signals.clone() };
+    let bounds = Bounds { runs: args.runs, events: u64::MAX, deadline, signals: signals.clone() };
     match seed::aside(|| small(&loaded, args.seed, None, bounds)).and_then(|result| result) {
         Err(problem) => {
             complain(&problem);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Signals {
     ended_by: Arc<AtomicUsize>,
     asked: Arc<AtomicBool>,
+    ending: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -22,6 +23,7 @@ impl Signals {
         for (signal, why) in [(SIGINT, Why::Interrupted), (SIGTERM, Why::Terminated)] {
             flag::register_conditional_shutdown(signal, i32::from(why.code()), seen.clone())?;
             flag::register(signal, seen.clone())?;
+            flag::register(signal, signals.ending.clone())?;
             flag::register_usize(signal, signals.ended_by.clone(), usize::from(why.code()))?;
         }
         flag::register(SIGUSR1, signals.asked.clone())?;
@@ -35,6 +37,11 @@ impl Signals {
             143 => Some((Why::Terminated, "SIGTERM")),
             _ => Some((Why::Interrupted, "SIGINT")),
         }
+    }
+
+    /// Is set as soon as it must end.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.ending
     }
 
     /// Has somebody asked how it goes, since this was last looked at?

@@ -1,10 +1,12 @@
 //! Many seeds in many threads. What comes out doesn't depend on how many threads there are.
 
+use super::journal::Journal;
 use super::judge::{Entry, Terms};
+use super::outcome::{Outcome, Wrong};
 use super::plan::{Chunk, Dispenser};
 use super::seed::{THREAD, differs, simulate};
 use super::signals::Signals;
-use super::tally::{Failure, Tally};
+use super::tally::Tally;
 use crate::report::{self, Kind};
 use crate::sim::run::Keep;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +23,9 @@ pub struct Sweep<'a> {
     dispenser: &'a Dispenser,
     signals: &'a Signals,
     twice: bool,
+    journal: Option<&'a Journal>,
+    /// Seeds that are being run are given up at this time.
+    patience: Option<Instant>,
     tallies: Vec<Mutex<Tally>>,
     state: State,
 }
@@ -31,6 +36,7 @@ struct State {
     failed: AtomicU64,
     working: AtomicUsize,
     stop: AtomicBool,
+    abandoned: Mutex<Vec<Chunk>>,
     internal: Mutex<Option<String>>,
     slowest: Mutex<Option<Slowest>>,
     news: Mutex<Vec<String>>,
@@ -53,16 +59,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'a> Sweep<'a> {
-    /// Nothing is run yet. With `twice`, every seed is run twice and compared.
-    pub fn new(
-        entries: &'a [Entry],
-        terms: &'a Terms,
-        dispenser: &'a Dispenser,
-        signals: &'a Signals,
-        twice: bool,
-    ) -> Self {
+    /// Nothing is run yet.
+    pub fn new(entries: &'a [Entry], terms: &'a Terms, dispenser: &'a Dispenser, signals: &'a Signals) -> Self {
         let tallies = entries.iter().map(|_| Mutex::new(Tally::default())).collect();
-        Sweep { entries, terms, dispenser, signals, twice, tallies, state: State::default() }
+        let state = State::default();
+        Sweep { entries, terms, dispenser, signals, twice: false, journal: None, patience: None, tallies, state }
+    }
+
+    /// Every seed is run twice and compared.
+    pub fn twice(mut self, twice: bool) -> Self {
+        self.twice = twice;
+        self
+    }
+
+    /// What comes of seeds is written there, and taken from there if they were run before.
+    pub fn journal(mut self, journal: Option<&'a Journal>) -> Self {
+        self.journal = journal;
+        self
+    }
+
+    /// Seeds that are still being run at this time are given up.
+    pub fn patience(mut self, until: Option<Instant>) -> Self {
+        self.patience = until;
+        self
+    }
+
+    /// What was handed out and given up.
+    pub fn abandoned(&self) -> Vec<Chunk> {
+        lock(&self.state.abandoned).clone()
     }
 
     /// Seeds that were run.
@@ -122,6 +146,9 @@ impl<'a> Sweep<'a> {
             }
             while self.state.working.load(Ordering::SeqCst) > 0 {
                 look(self);
+                if self.signals.end().is_some() || self.patience.is_some_and(|until| Instant::now() >= until) {
+                    self.state.stop.store(true, Ordering::Relaxed);
+                }
                 std::thread::park_timeout(LOOK);
             }
             Ok(())
@@ -145,7 +172,7 @@ impl<'a> Sweep<'a> {
     fn chunk(&self, chunk: Chunk, tally: &mut Tally) -> Result<(), String> {
         let entry = &self.entries[chunk.scenario];
         for index in chunk.from..chunk.to {
-            if !self.terms.partition.has(chunk.scenario, index) {
+            if !entry.seeds.within(chunk.scenario, index, self.terms.partition) {
                 continue;
             }
             let seed = entry.seeds.at(index);
@@ -153,22 +180,48 @@ impl<'a> Sweep<'a> {
                 let again = super::judge::reproduce(&entry.path, seed, self.terms);
                 format!("{problem}\nreproduce: {again}")
             };
-            let began = Instant::now();
-            let (planned, run) = simulate(&entry.loaded, seed, Keep::default()).map_err(told)?;
-            tally.run(&planned, &run, index, seed, &entry.allowed);
-            if self.twice
-                && let Some(message) = differs(&entry.loaded, seed, run.digest).map_err(told)?
-            {
-                let failure = Failure { count: 1, seed, message, digest: run.digest, first: (index, seed) };
-                tally.failed += 1;
-                tally.fail(Kind::Nondeterminism, failure);
-            }
-            let took = began.elapsed();
-            self.dispenser.took(chunk.scenario, took);
-            self.timed(entry, seed, took);
+            let before = match self.journal {
+                Some(journal) => journal.known(chunk.scenario, index)?,
+                None => None,
+            };
+            let outcome = match before {
+                Some(outcome) => outcome,
+                None => match self.seed(entry, chunk.scenario, seed).map_err(told)? {
+                    Some(outcome) => {
+                        self.journal.map_or(Ok(()), |journal| journal.write(chunk.scenario, index, &outcome))?;
+                        outcome
+                    }
+                    None => {
+                        lock(&self.state.abandoned).push(Chunk { from: index, ..chunk });
+                        return Ok(());
+                    }
+                },
+            };
+            tally.take(outcome, index, seed);
             self.state.done.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Runs a seed. None: it was given up.
+    fn seed(&self, entry: &Entry, scenario: usize, seed: u64) -> Result<Option<Outcome>, String> {
+        let began = Instant::now();
+        let stop = &self.state.stop;
+        let (planned, run) = simulate(&entry.loaded, seed, Keep { stop: Some(stop), ..Keep::default() })?;
+        let mut outcome = Outcome::of(&planned, &run, &entry.allowed);
+        if self.twice
+            && !run.stopped
+            && let Some(message) = differs(&entry.loaded, seed, run.digest, stop)?
+        {
+            outcome.wrong.push(Wrong { kind: Kind::Nondeterminism, message, minded: true });
+        }
+        if run.stopped || self.twice && stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let took = began.elapsed();
+        self.dispenser.took(scenario, took);
+        self.timed(entry, seed, took);
+        Ok(Some(outcome))
     }
 
     fn timed(&self, entry: &Entry, seed: u64, took: Duration) {

@@ -1,12 +1,11 @@
 //! What many seeds of one scenario add up to. Adding is commutative, so that nothing depends on who ran what.
 
-use super::seed::Planned;
+use super::outcome::Outcome;
 use crate::digest::mix;
 use crate::report::Kind;
-use crate::sim::run::Run;
 use crate::trace::coverage::MET;
-use crate::verify::{Invariant, Verdict};
-use std::collections::BTreeMap;
+use crate::verify::Invariant;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often an invariant got which verdict.
@@ -47,6 +46,9 @@ impl Failure {
     }
 }
 
+/// So many failing seeds are remembered one by one.
+const FAILING: usize = 64;
+
 /// The sums.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -54,6 +56,8 @@ pub struct Tally {
     pub seeds: u64,
     /// Seeds that violate what they must not.
     pub failed: u64,
+    /// The first of them: places and seeds.
+    pub failing: BTreeSet<(u64, u64)>,
     /// Events.
     pub events: u64,
     /// Records delivered.
@@ -99,65 +103,39 @@ impl Allowed {
 }
 
 impl Tally {
-    /// Adds a run.
-    pub fn run(&mut self, planned: &Planned, run: &Run, index: u64, seed: u64, allowed: &Allowed) {
+    /// Adds what came of a seed, which is at this place of the sequence.
+    pub fn take(&mut self, outcome: Outcome, index: u64, seed: u64) {
         self.seeds += 1;
-        self.events += run.events;
-        self.delivered += run.delivered;
-        self.faults += planned.sim.faults.len() as u64;
-        self.virtual_ns = self.virtual_ns.saturating_add(run.time.0);
-        self.job_failed += (run.ended == Some(false)) as u64;
-        self.digest = self.digest.wrapping_add(mix(run.digest ^ seed));
+        self.events += outcome.events;
+        self.delivered += outcome.delivered;
+        self.faults += outcome.faults;
+        self.virtual_ns = self.virtual_ns.saturating_add(outcome.virtual_ns);
+        self.job_failed += outcome.job_failed as u64;
+        self.digest = self.digest.wrapping_add(mix(outcome.digest ^ seed));
         self.met.resize(MET.len(), 0);
-        for (count, (met, _)) in self.met.iter_mut().zip(MET) {
-            *count += run.coverage.met(*met) as u64;
-        }
-        let failures = self.judge(run, seed, allowed);
-        self.failed += failures.iter().any(|(_, _, fails)| *fails) as u64;
-        for (kind, message, _) in failures {
-            self.fail(kind, Failure { count: 1, seed, message, digest: run.digest, first: (index, seed) });
-        }
-    }
-
-    /// The failures of a run that the scenario minds.
-    pub fn failures(run: &Run, seed: u64, allowed: &Allowed) -> Vec<Kind> {
-        let found = Tally::default().judge(run, seed, allowed);
-        found.into_iter().filter(|(_, _, fails)| *fails).map(|(kind, _, _)| kind).collect()
-    }
-
-    /// What went wrong in a run: kind, message, and whether the scenario minds.
-    fn judge(&mut self, run: &Run, seed: u64, allowed: &Allowed) -> Vec<(Kind, String, bool)> {
-        let mut found = Vec::new();
-        if let Some(panic) = &run.panic {
-            // What the verifiers say of half a run is of no use.
-            return vec![(Kind::Panic, panic.clone(), true)];
-        }
-        let Some(report) = &run.report else { return found };
-        for ((invariant, verdict), required) in report.verdicts.iter().zip(&report.required) {
-            let counts = self.verdicts.entry(*invariant).or_default();
+        outcome.met.iter().filter_map(|at| MET.get(*at).map(|_| *at)).for_each(|at| self.met[at] += 1);
+        for (invariant, verdict) in Invariant::ALL.into_iter().zip(outcome.verdicts.chars()) {
+            let counts = self.verdicts.entry(invariant).or_default();
             match verdict {
-                Verdict::Holds => counts.holds += 1,
-                Verdict::Undecided(why) => {
-                    counts.undecided += 1;
-                    least(&mut self.undecided, *invariant, (seed, why.clone()));
-                }
-                Verdict::Inconclusive(_) => counts.inconclusive += 1,
-                Verdict::Violated(violation) => {
-                    counts.violated += 1;
-                    let fails = *required && !allowed.violations.contains(invariant);
-                    found.push((Kind::Violation(*invariant, violation.letter), violation.message.clone(), fails));
-                }
+                'h' => counts.holds += 1,
+                'v' => counts.violated += 1,
+                'u' => counts.undecided += 1,
+                _ => counts.inconclusive += 1,
             }
         }
-        if run.ended == Some(false) {
-            let message = "the restarts that the scenario allows were used up".to_string();
-            found.push((Kind::JobFailed, message, !allowed.failed_job));
+        for (at, why) in outcome.undecided {
+            if let Some(invariant) = Invariant::ALL.get(at) {
+                least(&mut self.undecided, *invariant, (seed, why));
+            }
         }
-        if run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
-            let message = format!("nothing was left to do after {} events, and the job hadn't ended", run.events);
-            found.push((Kind::Stuck, message, true));
+        if outcome.wrong.iter().any(|wrong| wrong.minded) {
+            self.failed += 1;
+            self.failing.insert((index, seed));
         }
-        found
+        for wrong in outcome.wrong {
+            let (message, digest) = (wrong.message, outcome.digest);
+            self.fail(wrong.kind, Failure { count: 1, seed, message, digest, first: (index, seed) });
+        }
     }
 
     /// Adds a failure.
@@ -172,6 +150,10 @@ impl Tally {
     pub fn add(&mut self, other: Tally) {
         self.seeds += other.seeds;
         self.failed += other.failed;
+        self.failing.extend(other.failing);
+        while self.failing.len() > FAILING {
+            self.failing.pop_last();
+        }
         self.events += other.events;
         self.delivered += other.delivered;
         self.faults += other.faults;
@@ -206,7 +188,11 @@ fn least(known: &mut BTreeMap<Invariant, (u64, String)>, invariant: Invariant, w
 }
 
 /// The verifiers' name for an invariant that a scenario names.
-pub fn invariant(named: crate::scenario::spec::Invariant) -> Option<Invariant> {
-    let name = format!("{named:?}");
+pub fn invariant(invariant: crate::scenario::spec::Invariant) -> Option<Invariant> {
+    named(&format!("{invariant:?}"))
+}
+
+/// The invariant of this name.
+pub fn named(name: &str) -> Option<Invariant> {
     Invariant::ALL.into_iter().find(|invariant| invariant.name() == name || format!("{invariant:?}") == name)
 }

@@ -1,9 +1,13 @@
 //! The commands that only tell something: `schema`, `explain`, `help`, `--version`.
 
 use super::args::{self, Cli, SchemaOf};
+use super::config::keys::CODES as SETTINGS;
 use super::exit::{self, Ending, Why};
+use super::judge::statement;
 use super::list::pretty;
 use super::output::{self, complain};
+use crate::protocols::PROTOCOLS;
+use crate::report::Kind;
 use crate::report::json;
 use crate::scenario;
 use crate::scenario::explain::{CODES, explain as explained};
@@ -11,6 +15,12 @@ use crate::trace;
 use crate::verify::Invariant;
 use clap::CommandFactory;
 use std::fmt::Write;
+
+/// The manual on invariants.
+const INVARIANTS: &str = include_str!("../../docs/invariants.md");
+/// Kinds of findings that are no invariants.
+const KINDS: [Kind; 6] =
+    [Kind::Nondeterminism, Kind::Panic, Kind::Stuck, Kind::JobFailed, Kind::Unreached, Kind::NotViolated];
 
 /// `cutline schema`.
 pub fn schema(args: args::Schema) -> Ending {
@@ -26,12 +36,14 @@ pub fn schema(args: args::Schema) -> Ending {
 pub fn explain(args: args::Explain) -> Ending {
     let Some(code) = args.code else {
         let mut out = String::new();
-        for (code, text) in CODES {
+        for (code, text) in CODES.iter().chain(SETTINGS) {
             let _ = writeln!(out, "{code}  {text}");
         }
         for invariant in Invariant::ALL {
             let _ = writeln!(out, "{}  {}", invariant.name(), invariant.statement());
         }
+        KINDS.iter().for_each(|kind| _ = writeln!(out, "{}  {}", kind.word(), statement(*kind)));
+        exit::CODES.iter().for_each(|(code, text)| _ = writeln!(out, "exit {code}  {}", text.replace('\n', " ")));
         return super::printed(output::print(&out), Ending::good());
     };
     let path = std::path::Path::new(&code);
@@ -41,17 +53,42 @@ pub fn explain(args: args::Explain) -> Ending {
             Ending::bad(Why::BadInput)
         });
     }
-    let invariant = Invariant::ALL.into_iter().find(|invariant| invariant.name().eq_ignore_ascii_case(&code));
-    let text = match (explained(&code), invariant) {
-        (Some(text), _) => format!("{}: {text}\n", code.to_uppercase()),
-        (None, Some(invariant)) => format!("{}: {}\n", invariant.name(), invariant.statement()),
-        (None, None) => {
-            let hint = "`cutline explain` lists all codes and invariants, and there is no such file";
-            complain(&format!("nothing is called `{code}`; {hint}"));
-            return Ending::bad(Why::BadInput);
-        }
+    let Some(text) = meaning(&code) else {
+        let hint = "`cutline explain` lists all codes and invariants, and there is no such file";
+        complain(&format!("nothing is called `{code}`; {hint}"));
+        return Ending::bad(Why::BadInput);
     };
     super::printed(output::print(&text), Ending::good())
+}
+
+/// What a word means that cutline says somewhere.
+fn meaning(word: &str) -> Option<String> {
+    let listed = |list: &[(&str, &'static str)]| {
+        list.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, text)| text.to_string())
+    };
+    if let Some(text) = explained(word).map(str::to_string).or_else(|| listed(SETTINGS)) {
+        return Some(format!("{}: {text}\n", word.to_uppercase()));
+    }
+    if let Some(invariant) = Invariant::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(word)) {
+        let mut text = format!("{}: {}\n", invariant.name(), invariant.statement());
+        // The table of the manual says more.
+        let row = INVARIANTS.lines().find_map(|line| line.strip_prefix(&format!("| {} | ", invariant.name())));
+        if let Some((statement, example)) = row.and_then(|row| row.trim_end_matches([' ', '|']).split_once(" | ")) {
+            let _ = writeln!(text, "\n{statement}.\nA violation is, for example, {example}.");
+        }
+        let defects = PROTOCOLS.iter().filter(|protocol| protocol.breaks == Some(invariant.name()));
+        let defects: Vec<&str> = defects.map(|protocol| protocol.name).collect();
+        if !defects.is_empty() {
+            let _ = writeln!(text, "Planted defects that break it: {}.", defects.join(", "));
+        }
+        return Some(text);
+    }
+    if let Some(kind) = KINDS.into_iter().find(|kind| kind.word() == word) {
+        return Some(format!("{}: {}; what should be so: {}\n", kind.word(), kind.title(), statement(kind)));
+    }
+    let code = word.strip_prefix("exit-").unwrap_or(word);
+    let (_, text) = exit::CODES.iter().find(|(known, _)| known.split(" / ").any(|known| known == code))?;
+    Some(format!("exit code {code}: {text}\n"))
 }
 
 /// `cutline help`.
@@ -60,7 +97,7 @@ pub fn help(args: args::Help) -> Ending {
     command.build();
     let text = match args.topic.as_deref() {
         None => command.render_long_help().ansi().to_string(),
-        Some("exit-codes") => exit::TABLE.to_string(),
+        Some("exit-codes") => exit::table(),
         Some(topic) => match command.find_subcommand_mut(topic) {
             Some(command) => command.render_long_help().ansi().to_string(),
             None => {

@@ -2,9 +2,11 @@
 
 use crate::digest::Digest;
 use crate::verify::Invariant;
+use serde::{Deserialize, Serialize};
 
 /// What kind of failure. The order is that of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "Named", try_from = "Named")]
 pub enum Kind {
     /// One seed gave two traces.
     Nondeterminism,
@@ -20,6 +22,46 @@ pub enum Kind {
     Unreached,
     /// A violation that was expected wasn't seen.
     NotViolated,
+}
+
+/// A kind as documents write it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Named {
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    property: Option<String>,
+}
+
+impl From<Kind> for Named {
+    fn from(kind: Kind) -> Named {
+        let property = match kind {
+            Kind::Violation(invariant, letter) => Some(property(invariant, letter)),
+            _ => None,
+        };
+        Named { kind: kind.word().to_string(), property }
+    }
+}
+
+impl TryFrom<Named> for Kind {
+    type Error = String;
+
+    fn try_from(named: Named) -> Result<Kind, String> {
+        use Kind::*;
+        let plain = [Nondeterminism, Panic, Stuck, JobFailed, Unreached, NotViolated];
+        if let Some(kind) = plain.into_iter().find(|kind| kind.word() == named.kind) {
+            return Ok(kind);
+        }
+        let text = named.property.unwrap_or_default();
+        let (name, letter) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+            Some((name, letter)) => (name, letter.chars().next()),
+            None => (text.as_str(), None),
+        };
+        let invariant = Invariant::ALL.into_iter().find(|invariant| invariant.name() == name);
+        let known = invariant.filter(|_| named.kind == "violation");
+        known
+            .map(|invariant| Violation(invariant, letter))
+            .ok_or_else(|| format!("no finding is called `{} {text}`", named.kind))
+    }
 }
 
 impl Kind {

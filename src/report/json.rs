@@ -3,10 +3,10 @@
 //! Everything but `timing` is a function of what was asked for. Numbers that may pass 2^53 are text, and what is
 //! absent is left out.
 
-use super::{Cell, Finding, Head, Row, Status, Sweep, seed};
-use crate::scenario::{Diagnostic, Severity};
-use serde::Serialize;
+use super::{Basis, Cell, Failing, Finding, Head, Remark, Row, Status, Sweep, seed};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The name of the format.
@@ -17,29 +17,44 @@ pub fn schema() -> &'static str {
     include_str!("run.schema.json")
 }
 
-#[derive(Serialize)]
-struct Tool {
-    version: &'static str,
-    stream: u64,
-    trace: u64,
+/// Which cutline made a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Its version.
+    pub version: Cow<'static, str>,
+    /// Of what seeds mean.
+    pub stream: u64,
+    /// Of the trace format.
+    pub trace: u64,
 }
 
-const TOOL: Tool = Tool { version: env!("CARGO_PKG_VERSION"), stream: 1, trace: 1 };
+/// This one.
+pub const TOOL: Tool =
+    Tool { version: Cow::Borrowed(env!("CARGO_PKG_VERSION")), stream: crate::dice::STREAM_VERSION as u64, trace: 1 };
 
-#[derive(Serialize)]
-struct RunPart<'a> {
-    id: &'a str,
-    command: &'a str,
-    plan_digest: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    partition: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed_base: Option<String>,
+/// What was asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunPart<'a> {
+    /// The handle of the run.
+    pub id: Cow<'a, str>,
+    /// The command, for people.
+    pub command: Cow<'a, str>,
+    /// The same word for word, without `cutline`.
+    pub arguments: Cow<'a, [String]>,
+    /// The digest of the plan.
+    pub plan_digest: Cow<'a, str>,
+    /// Which part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Cow<'a, str>>,
+    /// Where sequences of seeds begin, if not as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed_base: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Summary {
-    status: &'static str,
+/// How it ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary<'a> {
+    status: Cow<'static, str>,
     exit_code: u8,
     scenarios: u64,
     seeds: u64,
@@ -50,145 +65,200 @@ struct Summary {
     faults_planned: u64,
     jobs_failed: u64,
     interrupted: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signal: Option<&'static str>,
-    out_of_time: bool,
-    stopped_by_max_fail: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    resume: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    internal_error: Option<String>,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Cow<'a, str>>,
+    /// Time ran out.
+    pub out_of_time: bool,
+    /// `--max-fail` ended it.
+    pub stopped_by_max_fail: bool,
+    /// Commands that continue.
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    pub resume: Cow<'a, [String]>,
+    /// Parts of the plan that are missing.
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    pub missing: Cow<'a, [String]>,
+    /// What went wrong with cutline itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internal_error: Option<Cow<'a, str>>,
 }
 
-#[derive(Serialize)]
-struct InvariantPart<'a> {
-    verdict: &'static str,
-    holds: u64,
-    violated: u64,
-    undecided: u64,
-    inconclusive: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reproduce: Option<&'a str>,
+/// What came of an invariant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InvariantPart<'a> {
+    verdict: Cow<'static, str>,
+    /// Seeds for which it held.
+    pub holds: u64,
+    /// Seeds for which it didn't.
+    pub violated: u64,
+    /// Seeds whose trace doesn't say enough.
+    pub undecided: u64,
+    /// Seeds for which the question is moot.
+    pub inconclusive: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reproduce: Option<Cow<'a, str>>,
 }
 
-#[derive(Serialize)]
-struct ExpectedPart<'a> {
-    violates: &'a str,
-    within_seeds: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+/// A violation that was expected.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExpectedPart<'a> {
+    /// Of which invariant.
+    pub violates: Cow<'a, str>,
+    /// So many seeds must be enough.
+    pub within_seeds: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     first_seed: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     first_place: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     met: Option<bool>,
 }
 
-#[derive(Serialize)]
-struct GoalPart<'a> {
-    goal: &'a str,
+/// Something that is wanted to be reached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GoalPart<'a> {
+    /// What.
+    pub goal: Cow<'a, str>,
     counted: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     seeds: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct ScenarioPart<'a> {
-    path: &'a str,
-    name: &'a str,
-    protocol: &'a str,
-    guarantee: &'a str,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    planned_seeds: Option<u64>,
-    seeds: u64,
-    failing_seeds: u64,
-    events: String,
-    records_delivered: String,
-    faults_planned: u64,
-    virtual_ns: String,
-    jobs_failed: u64,
-    traces_digest: String,
-    invariants: BTreeMap<&'static str, InvariantPart<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<ExpectedPart<'a>>,
-    goals: Vec<GoalPart<'a>>,
-    reached: BTreeMap<&'static str, u64>,
+/// What came of a scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScenarioPart<'a> {
+    /// The file.
+    pub path: Cow<'a, str>,
+    /// The name.
+    pub name: Cow<'a, str>,
+    /// The protocol.
+    pub protocol: Cow<'a, str>,
+    /// The guarantee.
+    pub guarantee: Cow<'a, str>,
+    /// One word.
+    pub status: Cow<'static, str>,
+    /// Seeds that were to be run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_seeds: Option<u64>,
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Seeds that fail.
+    pub failing_seeds: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "<[Failing]>::is_empty")]
+    pub failing: Cow<'a, [Failing]>,
+    /// Events.
+    pub events: String,
+    /// Records delivered.
+    pub records_delivered: String,
+    /// Faults planned.
+    pub faults_planned: u64,
+    /// Virtual time.
+    pub virtual_ns: String,
+    /// Runs whose job failed for good.
+    pub jobs_failed: u64,
+    /// The sum of the digests of all traces.
+    pub traces_digest: String,
+    /// Every invariant.
+    pub invariants: BTreeMap<Cow<'static, str>, InvariantPart<'a>>,
+    /// The violation that was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedPart<'a>>,
+    /// What was wanted to be reached.
+    pub goals: Vec<GoalPart<'a>>,
+    /// What was reached.
+    pub reached: BTreeMap<Cow<'static, str>, u64>,
+    /// What the verdicts rest on.
+    pub basis: Cow<'a, Basis>,
 }
 
-#[derive(Serialize)]
-struct FindingPart<'a> {
-    id: String,
-    scenario: &'a str,
-    path: &'a str,
-    kind: &'static str,
-    property: &'a str,
-    statement: &'a str,
-    message: &'a str,
+/// A finding.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindingPart<'a> {
+    /// Its handle.
+    pub id: String,
+    scenario: Cow<'a, str>,
+    /// The scenario's file.
+    pub path: Cow<'a, str>,
+    /// The kind, as a word.
+    pub kind: Cow<'static, str>,
+    property: Cow<'a, str>,
+    statement: Cow<'a, str>,
+    message: Cow<'a, str>,
     failing_seeds: u64,
     seeds: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The smallest seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shrunk: Option<&'a str>,
-    reproduce: &'a str,
+    /// The plan of that run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Value>,
+    /// How small it could be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Cow<'a, str>>,
+    reproduce: Cow<'a, str>,
 }
 
-#[derive(Serialize)]
-struct DiagnosticPart<'a> {
-    file: &'a str,
-    line: usize,
-    column: usize,
-    end_line: usize,
-    end_column: usize,
-    from_byte: usize,
-    to_byte: usize,
-    pointer: &'a str,
-    code: &'a str,
-    severity: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    label: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replacement: Option<&'a str>,
+/// Wall time, and what has to do with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Timing<'a> {
+    /// All in all.
+    pub seconds: f64,
+    /// Threads.
+    pub jobs: usize,
+    /// Thread time by scenario.
+    pub scenarios: BTreeMap<Cow<'a, str>, f64>,
 }
 
-#[derive(Serialize)]
-struct Timing<'a> {
-    seconds: f64,
-    jobs: usize,
-    scenarios: BTreeMap<&'a str, f64>,
+/// `cutline.run/1`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Document<'a> {
+    schema: Cow<'static, str>,
+    /// Who made it.
+    pub cutline: Tool,
+    /// What was asked for.
+    pub run: RunPart<'a>,
+    /// How it ended.
+    pub summary: Summary<'a>,
+    /// By scenario.
+    pub scenarios: Vec<ScenarioPart<'a>>,
+    /// What was found.
+    pub findings: Vec<FindingPart<'a>>,
+    /// What is wrong with files.
+    pub diagnostics: Cow<'a, [Remark]>,
+    /// Wall time.
+    pub timing: Timing<'a>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    cutline: Tool,
-    run: RunPart<'a>,
-    summary: Summary,
-    scenarios: Vec<ScenarioPart<'a>>,
-    findings: Vec<FindingPart<'a>>,
-    diagnostics: Vec<DiagnosticPart<'a>>,
-    timing: Timing<'a>,
+/// Reads a document. The error says what is wrong with it.
+pub fn read(text: &str) -> Result<Document<'static>, String> {
+    #[derive(Deserialize)]
+    struct Named {
+        schema: Option<String>,
+    }
+    let problem = |error: serde_json::Error| format!("{}:{}: {error}", error.line(), error.column());
+    let named: Named = serde_json::from_str(text).map_err(problem)?;
+    match named.schema.as_deref() {
+        Some(SCHEMA) => serde_json::from_str(text).map_err(problem),
+        Some(other) => Err(format!("1:1: it says that it is `{other}`, and `{SCHEMA}` is wanted")),
+        None => Err(format!("1:1: it doesn't say what it is; `\"schema\": \"{SCHEMA}\"` is wanted")),
+    }
 }
 
 /// The whole as one document.
 pub fn document(sweep: &Sweep) -> String {
     let document = Document {
-        schema: SCHEMA,
+        schema: SCHEMA.into(),
         cutline: TOOL,
         run: run_part(&sweep.head),
         summary: summary(sweep),
         scenarios: sweep.scenarios.iter().map(scenario).collect(),
         findings: sweep.findings.iter().map(finding).collect(),
-        diagnostics: sweep.diagnostics.iter().map(diagnostic).collect(),
+        diagnostics: (&sweep.diagnostics).into(),
         timing: timing(sweep),
     };
     pretty(&document)
@@ -219,7 +289,7 @@ pub fn row_line(row: &Row) -> String {
 /// What follows the scenarios.
 pub fn tail_lines(sweep: &Sweep) -> String {
     let mut out = String::new();
-    sweep.diagnostics.iter().for_each(|found| out += &line("diagnostic", "diagnostic", &diagnostic(found)));
+    sweep.diagnostics.iter().for_each(|found| out += &line("diagnostic", "diagnostic", found));
     sweep.findings.iter().for_each(|found| out += &line("finding", "finding", &finding(found)));
     out += &line("summary", "summary", &summary(sweep));
     out + &line("timing", "timing", &timing(sweep))
@@ -234,15 +304,16 @@ pub fn lines(sweep: &Sweep) -> String {
 
 fn run_part(head: &Head) -> RunPart<'_> {
     RunPart {
-        id: &head.id,
-        command: &head.command,
-        plan_digest: &head.plan,
-        partition: head.partition.as_deref(),
+        id: (&head.id).into(),
+        command: head.command().into(),
+        arguments: (&head.arguments).into(),
+        plan_digest: (&head.plan).into(),
+        partition: head.partition.as_deref().map(Cow::from),
         seed_base: head.seed_base.map(seed),
     }
 }
 
-fn summary(sweep: &Sweep) -> Summary {
+fn summary(sweep: &Sweep) -> Summary<'_> {
     let sum = |of: &dyn Fn(&Row) -> u64| sweep.scenarios.iter().map(of).sum::<u64>();
     let failed = !sweep.findings.is_empty();
     let undecided = sweep.scenarios.iter().any(|row| row.status == Status::Undecided);
@@ -256,7 +327,7 @@ fn summary(sweep: &Sweep) -> Summary {
         _ => "pass",
     };
     Summary {
-        status,
+        status: status.into(),
         exit_code: sweep.tail.exit,
         scenarios: sweep.scenarios.len() as u64,
         seeds: sum(&|row| row.seeds),
@@ -267,11 +338,12 @@ fn summary(sweep: &Sweep) -> Summary {
         faults_planned: sum(&|row| row.faults),
         jobs_failed: sum(&|row| row.job_failed),
         interrupted: sweep.tail.interrupted.is_some(),
-        signal: sweep.tail.interrupted,
+        signal: sweep.tail.interrupted.map(Cow::from),
         out_of_time: sweep.tail.out_of_time,
         stopped_by_max_fail: sweep.tail.enough,
-        resume: sweep.tail.resume.clone(),
-        internal_error: sweep.tail.internal.clone(),
+        resume: (&sweep.tail.resume).into(),
+        missing: (&sweep.tail.missing).into(),
+        internal_error: sweep.tail.internal.as_deref().map(Cow::from),
     }
 }
 
@@ -286,38 +358,40 @@ fn scenario(row: &Row) -> ScenarioPart<'_> {
             Cell::Unjudged => "unjudged",
         };
         let part = InvariantPart {
-            verdict,
+            verdict: verdict.into(),
             holds: judged.holds,
             violated: judged.violated,
             undecided: judged.undecided,
             inconclusive: judged.inconclusive,
-            why: judged.why.as_ref().map(|(why, _)| why.as_str()),
-            reproduce: judged.why.as_ref().map(|(_, reproduce)| reproduce.as_str()),
+            why: judged.why.as_ref().map(|(why, _)| why.into()),
+            reproduce: judged.why.as_ref().map(|(_, reproduce)| reproduce.into()),
         };
-        (judged.invariant.name(), part)
+        (judged.invariant.name().into(), part)
     });
     let expected = row.expected.as_ref().map(|expected| ExpectedPart {
-        violates: &expected.invariant,
+        violates: (&expected.invariant).into(),
         within_seeds: expected.within,
         first_seed: expected.first.map(|(_, first)| seed(first)),
         first_place: expected.first.map(|(place, _)| place),
         met: expected.met,
     });
     ScenarioPart {
-        path: &row.path,
-        name: &row.name,
-        protocol: &row.protocol,
-        guarantee: &row.guarantee,
+        path: (&row.path).into(),
+        name: (&row.name).into(),
+        protocol: (&row.protocol).into(),
+        guarantee: (&row.guarantee).into(),
         status: match row.status {
             Status::Pass => "pass",
             Status::Fail => "fail",
             Status::Unreached => "unreached",
             Status::Undecided => "undecided",
             Status::Skip => "skip",
-        },
+        }
+        .into(),
         planned_seeds: row.planned,
         seeds: row.seeds,
         failing_seeds: row.failed,
+        failing: (&row.failing).into(),
         events: row.events.to_string(),
         records_delivered: row.delivered.to_string(),
         faults_planned: row.faults,
@@ -327,53 +401,31 @@ fn scenario(row: &Row) -> ScenarioPart<'_> {
         invariants: invariants.collect(),
         expected,
         goals: row.goals.iter().map(goal).collect(),
-        reached: row.met.iter().filter(|(_, n)| *n > 0).copied().collect(),
+        reached: row.met.iter().filter(|(_, n)| *n > 0).map(|(word, n)| ((*word).into(), *n)).collect(),
+        basis: Cow::Borrowed(&row.basis),
     }
 }
 
 fn goal(goal: &super::Goal) -> GoalPart<'_> {
-    GoalPart { goal: &goal.word, counted: goal.seeds.is_some(), seeds: goal.seeds }
+    GoalPart { goal: (&goal.word).into(), counted: goal.seeds.is_some(), seeds: goal.seeds }
 }
 
 fn finding(finding: &Finding) -> FindingPart<'_> {
     FindingPart {
         id: finding.id(),
-        scenario: &finding.scenario,
-        path: &finding.path,
-        kind: finding.kind.word(),
-        property: &finding.property,
-        statement: &finding.statement,
-        message: &finding.message,
+        scenario: (&finding.scenario).into(),
+        path: (&finding.path).into(),
+        kind: finding.kind.word().into(),
+        property: (&finding.property).into(),
+        statement: (&finding.statement).into(),
+        message: (&finding.message).into(),
         failing_seeds: finding.count,
         seeds: finding.of,
         seed: finding.seed.map(seed),
         digest: finding.digest.map(|digest| format!("{digest:016x}")),
         plan: finding.plan.as_ref().and_then(|plan| serde_json::from_str(plan).ok()),
-        shrunk: finding.shrunk.as_deref(),
-        reproduce: &finding.reproduce,
-    }
-}
-
-fn diagnostic(found: &Diagnostic) -> DiagnosticPart<'_> {
-    let ((line, column), (end_line, end_column)) = (found.start(), found.end());
-    DiagnosticPart {
-        file: found.path(),
-        line,
-        column,
-        end_line,
-        end_column,
-        from_byte: found.span.start,
-        to_byte: found.span.end,
-        pointer: &found.pointer,
-        code: found.code,
-        severity: match found.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
-        message: &found.message,
-        label: &found.label,
-        help: found.help.as_deref(),
-        replacement: found.replacement.as_ref().map(|(_, new)| new.as_str()),
+        shrunk: finding.shrunk.as_deref().map(Cow::from),
+        reproduce: (&finding.reproduce).into(),
     }
 }
 
@@ -381,6 +433,6 @@ fn timing(sweep: &Sweep) -> Timing<'_> {
     Timing {
         seconds: sweep.tail.elapsed.as_secs_f64(),
         jobs: sweep.head.jobs,
-        scenarios: sweep.scenarios.iter().map(|row| (row.path.as_str(), row.busy.as_secs_f64())).collect(),
+        scenarios: sweep.scenarios.iter().map(|row| ((&row.path).into(), row.busy.as_secs_f64())).collect(),
     }
 }

@@ -61,7 +61,7 @@ fn case<'a>(row: &Row, name: &str, findings: impl Iterator<Item = &'a Finding>, 
             let panicked = matches!(first.kind, Kind::Panic | Kind::Nondeterminism);
             let kind = if panicked { NonSuccessKind::Error } else { NonSuccessKind::Failure };
             let mut status = TestCaseStatus::non_success(kind);
-            let whole: Vec<String> = found.iter().map(|finding| plain(&text::finding(finding))).collect();
+            let whole: Vec<String> = found.iter().map(|finding| text::plain(&text::finding(finding))).collect();
             status.set_type(first.kind.word()).set_message(first.message.as_str()).set_description(whole.join("\n"));
             status
         }
@@ -70,17 +70,6 @@ fn case<'a>(row: &Row, name: &str, findings: impl Iterator<Item = &'a Finding>, 
     case.set_classname(row.path.as_str());
     case.extra.insert("file".into(), row.path.as_str().into());
     case
-}
-
-/// Without colours.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut parts = text.split("\u{1b}[");
-    out.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        out.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
-    }
-    out
 }
 
 fn name(invariant: Invariant) -> String {

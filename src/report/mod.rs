@@ -1,14 +1,21 @@
 //! Verdicts in, bytes out. The room decides nothing: what it is given has been judged.
 
+pub mod basis;
 pub mod finding;
+pub mod github;
 pub mod json;
 pub mod junit;
+pub mod markdown;
+pub mod remark;
+pub mod sarif;
 pub mod text;
 
+pub use basis::Basis;
 pub use finding::{Finding, Kind};
+pub use remark::Remark;
 
-use crate::scenario::Diagnostic;
 use crate::verify::Invariant;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A sweep over scenarios and seeds, judged.
@@ -21,7 +28,7 @@ pub struct Sweep {
     /// What was found, in the order of scenarios and kinds.
     pub findings: Vec<Finding>,
     /// What is wrong with scenario files, or odd about them.
-    pub diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Vec<Remark>,
     /// How it ended.
     pub tail: Tail,
 }
@@ -31,8 +38,8 @@ pub struct Sweep {
 pub struct Head {
     /// The handle of the run: a digest of what was asked for.
     pub id: String,
-    /// The command, without what doesn't change results.
-    pub command: String,
+    /// What was said behind `cutline`, without what doesn't change results.
+    pub arguments: Vec<String>,
     /// A digest of the plan, the same for all parts of it.
     pub plan: String,
     /// Which part of the plan, if not all.
@@ -41,6 +48,23 @@ pub struct Head {
     pub seed_base: Option<u64>,
     /// Threads.
     pub jobs: usize,
+}
+
+impl Head {
+    /// The command as it can be pasted into a shell.
+    pub fn command(&self) -> String {
+        let words = self.arguments.iter().map(|word| quoted(word));
+        std::iter::once("cutline".to_string()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// How a sweep ended.
@@ -56,6 +80,8 @@ pub struct Tail {
     pub enough: bool,
     /// Commands that continue what is left.
     pub resume: Vec<String>,
+    /// Parts of the plan that weren't at hand when parts were put together.
+    pub missing: Vec<String>,
     /// The internal error that ended it.
     pub internal: Option<String>,
     /// The exit code.
@@ -167,6 +193,8 @@ pub struct Row {
     pub seeds: u64,
     /// Seeds that are failures of some kind.
     pub failed: u64,
+    /// The first of them.
+    pub failing: Vec<Failing>,
     /// Events, over all seeds.
     pub events: u64,
     /// Records delivered.
@@ -187,8 +215,20 @@ pub struct Row {
     pub met: Vec<(&'static str, u64)>,
     /// The violation that was expected.
     pub expected: Option<Expected>,
+    /// What the verdicts rest on.
+    pub basis: Basis,
     /// Thread time that it took.
     pub busy: Duration,
+}
+
+/// A seed that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Failing {
+    /// Its place in the sequence of seeds.
+    pub place: u64,
+    /// The seed.
+    #[serde(with = "basis::hex")]
+    pub seed: u64,
 }
 
 impl Row {

@@ -17,6 +17,17 @@ fn paint(style: &str, text: &str) -> String {
     format!("\u{1b}[{style}m{text}\u{1b}[0m")
 }
 
+/// Without colours.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut parts = text.split("\u{1b}[");
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        out.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    out
+}
+
 fn style(status: Status) -> &'static str {
     match status {
         Status::Pass => GREEN,
@@ -225,17 +236,40 @@ pub fn finding(finding: &Finding) -> String {
     out
 }
 
+/// One word for all of it.
+pub fn word(sweep: &Sweep) -> &'static str {
+    match (sweep.findings.is_empty(), sweep.tail.interrupted) {
+        (false, _) => "FAIL",
+        (true, Some(_)) => "INTERRUPTED",
+        (true, None) if sweep.tail.internal.is_some() => "ERROR",
+        (true, None) if sweep.diagnostics.iter().any(super::Remark::is_error) => "REFUSED",
+        (true, None) if sweep.scenarios.iter().any(|row| row.status == Status::Undecided) => "UNDECIDED",
+        (true, None) => "PASS",
+    }
+}
+
 fn summary(sweep: &Sweep) -> String {
+    let word = word(sweep);
+    let color = match word {
+        "PASS" => GREEN,
+        "INTERRUPTED" | "UNDECIDED" => YELLOW,
+        _ => RED,
+    };
+    let seeds = sweep.scenarios.iter().map(|row| row.seeds).sum();
+    let mut out = format!("{}  {}", paint(color, word), sum(sweep));
+    let _ = writeln!(out, "  [{:.1}s]", sweep.tail.elapsed.as_secs_f64());
+    // Of fewer seeds nothing can be said that anybody wants to know.
+    if word == "PASS" && seeds >= 6 {
+        let _ = writeln!(out, "{}", paint(DIM, &risk(seeds)));
+    }
+    out
+}
+
+/// What was done and found, in one line.
+pub fn sum(sweep: &Sweep) -> String {
     let sum = |of: &dyn Fn(&Row) -> u64| sweep.scenarios.iter().map(of).sum::<u64>();
     let seeds = sum(&|row| row.seeds);
-    let (word, color) = match (sweep.findings.is_empty(), sweep.tail.interrupted) {
-        (false, _) => ("FAIL", RED),
-        (true, Some(_)) => ("INTERRUPTED", YELLOW),
-        (true, None) if sweep.tail.internal.is_some() => ("ERROR", RED),
-        (true, None) if sweep.scenarios.iter().any(|row| row.status == Status::Undecided) => ("UNDECIDED", YELLOW),
-        (true, None) => ("PASS", GREEN),
-    };
-    let mut out = format!("{}  {}", paint(color, word), many(sweep.scenarios.len() as u64, "scenario"));
+    let mut out = many(sweep.scenarios.len() as u64, "scenario");
     let _ = write!(out, ", {}, {} records delivered", many(seeds, "seed"), grouped(sum(&|row| row.delivered)));
     let _ = write!(out, ", {}", many(sum(&|row| row.faults), "fault"));
     if sweep.findings.is_empty() {
@@ -257,10 +291,6 @@ fn summary(sweep: &Sweep) -> String {
     }
     if let Some(base) = sweep.head.seed_base {
         let _ = write!(out, "; seed base {}", seed(base));
-    }
-    let _ = writeln!(out, "  [{:.1}s]", sweep.tail.elapsed.as_secs_f64());
-    if word == "PASS" && seeds >= 3 {
-        let _ = writeln!(out, "{}", paint(DIM, &risk(seeds)));
     }
     out
 }

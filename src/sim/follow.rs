@@ -81,5 +81,6 @@ pub fn follow(setup: &Arc<Setup>, seed: u64, moves: &[Move], keep: Keep) -> Resu
         trace: watch.capture,
         schedule: None,
         ended: world.job_ended(),
+        stopped: false,
     })
 }

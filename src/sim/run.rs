@@ -16,6 +16,7 @@ use crate::world::setup::Setup;
 use crate::world::{Service, World};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Steps after which a run is stopped, whatever happens: a safety net far beyond every bound of a scenario.
 const STEPS_MAX: u64 = 200_000_000;
@@ -25,7 +26,7 @@ const SILENT_MAX: u64 = 20_000;
 
 /// What to keep of a run.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Keep {
+pub struct Keep<'a> {
     /// All events.
     pub trace: bool,
     /// All choices.
@@ -34,6 +35,8 @@ pub struct Keep {
     pub unjudged: bool,
     /// Stop after so many events.
     pub until: Option<u64>,
+    /// Give up as soon as this is set: what comes out is worth nothing then.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 /// What came of a run.
@@ -63,6 +66,8 @@ pub struct Run {
     pub schedule: Option<Vec<Move>>,
     /// Did the job end, and how?
     pub ended: Option<bool>,
+    /// It was given up.
+    pub stopped: bool,
 }
 
 /// The header of the trace of a run.
@@ -105,7 +110,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         silent: 0,
         smooth: !keep.schedule,
     };
-    let panic = catch_unwind(AssertUnwindSafe(|| sim.run_out(keep.until))).err().map(|panic| {
+    let panic = catch_unwind(AssertUnwindSafe(|| sim.run_out(keep))).err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or_default()
     });
@@ -124,6 +129,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         trace: sim.driver.capture.take(),
         schedule: sim.schedule.take(),
         ended: sim.world.job_ended(),
+        stopped: keep.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)),
     }
 }
 
@@ -152,7 +158,8 @@ struct Sim {
 }
 
 impl Sim {
-    fn run_out(&mut self, until: Option<u64>) {
+    fn run_out(&mut self, keep: Keep) {
+        let until = keep.until;
         while let Some(due) = self.driver.next() {
             match due {
                 Due::Head(job, channel) => self.head(job, channel, self.most(until)),
@@ -166,7 +173,7 @@ impl Sim {
                     }
                 }
             }
-            if self.steps & 0xff == 0 && self.cut_short(until) {
+            if self.steps & 0xff == 0 && self.cut_short(keep) {
                 return;
             }
             if until.is_some_and(|until| self.driver.digest.events() >= until) {
@@ -194,13 +201,15 @@ impl Sim {
         self.world.job_ended().is_some() && self.world.idle()
     }
 
-    fn cut_short(&self, until: Option<u64>) -> bool {
+    fn cut_short(&self, keep: Keep) -> bool {
+        let until = keep.until;
         let events = self.driver.digest.events();
         let bound = self.setup.healed_events_max;
         // Steps without a line count too, if less: a world full of zombies can keep busy and say nothing.
         let steps = self.steps.saturating_sub(self.steps_at_clear) / 20;
         let stuck = self.clear_at.is_some_and(|clear| events.max(clear + steps) > clear.saturating_add(bound));
-        stuck || self.steps > STEPS_MAX || until.is_some_and(|until| events >= until)
+        let stopped = keep.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        stuck || stopped || self.steps > STEPS_MAX || until.is_some_and(|until| events >= until)
     }
 
     fn paused(&self, who: TaskId) -> Option<u64> {

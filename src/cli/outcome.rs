@@ -1,0 +1,109 @@
+//! What came of one seed, as far as a sweep counts it. It can be written down and read again.
+
+use super::seed::Planned;
+use super::tally::Allowed;
+use crate::report::Kind;
+use crate::sim::run::Run;
+use crate::trace::coverage::MET;
+use crate::verify::{Invariant, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// What came of a seed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Events.
+    pub events: u64,
+    /// Records delivered.
+    pub delivered: u64,
+    /// Faults that were planned.
+    pub faults: u64,
+    /// Virtual time, in nanoseconds.
+    pub virtual_ns: u64,
+    /// The job failed for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub job_failed: bool,
+    /// The digest of the trace.
+    pub digest: u64,
+    /// What was met: places in `MET`.
+    pub met: Vec<usize>,
+    /// A letter for each invariant, in order: holds, violated, undecided, moot. Empty: nothing was judged.
+    pub verdicts: String,
+    /// Why invariants are undecided, by their places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<(usize, String)>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<Wrong>,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrong {
+    /// What.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// What happened, in words.
+    pub message: String,
+    /// The scenario minds.
+    pub minded: bool,
+}
+
+impl Outcome {
+    /// What came of a run.
+    pub fn of(planned: &Planned, run: &Run, allowed: &Allowed) -> Self {
+        let mut outcome = Outcome {
+            events: run.events,
+            delivered: run.delivered,
+            faults: planned.sim.faults.len() as u64,
+            virtual_ns: run.time.0,
+            job_failed: run.ended == Some(false),
+            digest: run.digest,
+            met: (0..MET.len()).filter(|at| run.coverage.met(MET[*at].0)).collect(),
+            ..Outcome::default()
+        };
+        outcome.judge(run, allowed);
+        outcome
+    }
+
+    /// The failures of a run that the scenario minds.
+    pub fn failures(run: &Run, allowed: &Allowed) -> Vec<Kind> {
+        let mut outcome = Outcome::default();
+        outcome.judge(run, allowed);
+        outcome.wrong.into_iter().filter(|wrong| wrong.minded).map(|wrong| wrong.kind).collect()
+    }
+
+    fn judge(&mut self, run: &Run, allowed: &Allowed) {
+        let mut wrong = |kind, message: String, minded| self.wrong.push(Wrong { kind, message, minded });
+        if let Some(panic) = &run.panic {
+            // What the verifiers say of half a run is of no use.
+            return wrong(Kind::Panic, panic.clone(), true);
+        }
+        let Some(report) = &run.report else { return };
+        for (at, ((invariant, verdict), required)) in report.verdicts.iter().zip(&report.required).enumerate() {
+            self.verdicts.push(match verdict {
+                Verdict::Holds => 'h',
+                Verdict::Undecided(why) => {
+                    self.undecided.push((at, why.clone()));
+                    'u'
+                }
+                Verdict::Inconclusive(_) => 'm',
+                Verdict::Violated(violation) => {
+                    let minded = *required && !allowed.violations.contains(invariant);
+                    wrong(Kind::Violation(*invariant, violation.letter), violation.message.clone(), minded);
+                    'v'
+                }
+            });
+        }
+        if run.ended == Some(false) {
+            let message = "the restarts that the scenario allows were used up".to_string();
+            wrong(Kind::JobFailed, message, !allowed.failed_job);
+        }
+        if run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
+            wrong(
+                Kind::Stuck,
+                format!("nothing was left to do after {} events, and the job hadn't ended", run.events),
+                true,
+            );
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Options of `run` that have to do with earlier and later runs.
+
+use super::args::{Format, ReportKind, ReportTo, Run};
+use super::filter::{self, Filter};
+use super::prepare::span;
+use crate::report;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Which scenarios, what is kept of a run, and what of an earlier one is used.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Kept {
+    /// Only these scenarios: a part of the name, or name(two-*) & property(I9) & !protocol(x)
+    #[arg(long, value_name = "EXPR", value_parser = filter::parse)]
+    pub filter: Option<Filter>,
+    /// Keep a journal in this directory, and the report: a sweep that was killed can go on
+    #[arg(long, value_name = "DIR", conflicts_with = "rerun")]
+    pub out: Option<PathBuf>,
+    /// Go on with the journal in this directory (with --out DIR too: or begin it, if there is none)
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["rerun", "fresh"])]
+    pub resume: Option<PathBuf>,
+    /// Only what failed in that run: latest, or the beginning of a run's id
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["seeds", "seed", "seed_base", "fresh", "protocol", "filter"])]
+    pub rerun: Option<String>,
+    /// Options that were really typed: not those that a file or a variable sets.
+    #[arg(skip)]
+    pub given: Vec<String>,
+    /// Seeds that failed in the run that is run again, by scenario.
+    #[arg(skip)]
+    pub only: BTreeMap<String, Vec<u64>>,
+}
+
+/// Options that change what a plan is, with what they say; empty: nothing.
+pub fn settling(args: &Run) -> Vec<(&'static str, String)> {
+    let list = |words: Vec<String>| words.join(" ");
+    let yes = |flag: bool| if flag { "yes".to_string() } else { String::new() };
+    let paths = args.paths.iter().map(|path| path.display().to_string()).collect();
+    vec![
+        ("paths", list(paths)),
+        ("seeds", args.seeds.map_or_else(String::new, |range| range.to_string())),
+        ("seed", list(args.seed.iter().map(|seed| report::seed(*seed)).collect())),
+        ("seed_base", args.seed_base.map_or_else(String::new, report::seed)),
+        ("protocol", args.protocol.clone().unwrap_or_default()),
+        ("partition", args.partition.map_or_else(String::new, |part| part.to_string())),
+        ("max_fail", super::prepare::max_fail(args).map_or_else(String::new, |most| most.to_string())),
+        ("check_determinism", yes(args.check_determinism)),
+        ("no_regressions", yes(args.no_regressions)),
+        ("filter", args.kept.filter.as_ref().map_or_else(String::new, |filter| filter.text.clone())),
+    ]
+}
+
+/// The words for everything that changes the plan or its outcome, but for the part of it.
+pub fn arguments(args: &Run, base: Option<u64>) -> Vec<String> {
+    let mut words = vec!["run".to_string()];
+    words.extend(args.paths.iter().map(|path| path.display().to_string()));
+    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    if let Some(range) = args.seeds {
+        option("seeds", range.to_string());
+    }
+    args.seed.iter().for_each(|seed| option("seed", report::seed(*seed)));
+    if let Some(budget) = args.budget {
+        option("for", span(budget));
+    }
+    if let Some(most) = super::prepare::max_fail(args) {
+        option("max-fail", most.to_string());
+    }
+    if let Some(base) = base {
+        option("seed-base", report::seed(base));
+    }
+    if let Some(protocol) = &args.protocol {
+        option("protocol", protocol.clone());
+    }
+    if let Some(filter) = &args.kept.filter {
+        option("filter", filter.text.clone());
+    }
+    let flags = [(args.check_determinism, "--check-determinism"), (args.no_regressions, "--no-regressions")];
+    words.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_string()));
+    words
+}
+
+/// The words for everything else that a sweep that goes on takes over.
+pub fn beside(args: &Run) -> Vec<String> {
+    let mut words = vec!["--findings".to_string(), args.findings.display().to_string()];
+    let report =
+        |report: &ReportTo| ["--report".to_string(), format!("{}={}", report.kind.word(), report.path.display())];
+    words.extend(args.report.iter().flat_map(report));
+    let flags = [(args.no_shrink, "--no-shrink"), (args.exit_zero, "--exit-zero")];
+    words.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_string()));
+    words.extend((0..args.verbose).map(|_| "-v".to_string()));
+    words
+}
+
+impl Format {
+    /// Is it for people, in lines of text?
+    pub fn people(self) -> bool {
+        matches!(self, Format::Human | Format::Github)
+    }
+}
+
+impl ReportKind {
+    /// All of them.
+    pub const ALL: [ReportKind; 5] =
+        [ReportKind::Junit, ReportKind::Json, ReportKind::Jsonl, ReportKind::Markdown, ReportKind::Sarif];
+
+    /// The word in front of the path.
+    pub fn word(self) -> &'static str {
+        match self {
+            ReportKind::Junit => "junit",
+            ReportKind::Json => "json",
+            ReportKind::Jsonl => "jsonl",
+            ReportKind::Markdown => "markdown",
+            ReportKind::Sarif => "sarif",
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Reports for other programs, read by other programs.
+
+use super::*;
+
+fn failing() -> (Place, Output) {
+    let place =
+        Place::new(&[("calm.json", CALM), ("odd, 100% name.json", &CALM.replace("\"count\": 0", "\"count\": 2"))]);
+    let words = [
+        "run",
+        "--protocol",
+        "quorum-of-one",
+        "--seeds",
+        "6",
+        "--no-shrink",
+        "--report",
+        "sarif=out/r.sarif",
+        "--report",
+        "junit=out/r.xml",
+        "--report",
+        "markdown=out/r.md",
+        "--format",
+        "github",
+    ];
+    let output = place.run(&words);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    (place, output)
+}
+
+/// Runs a program that reads what we write; false: it isn't there, and that is said.
+fn consumer(name: &str, command: &mut Command) -> bool {
+    match command.output() {
+        Ok(output) if output.status.success() => true,
+        Ok(output) if !err(&output).contains("No module named") => {
+            panic!("{name} doesn't like it: {}{}", out(&output), err(&output))
+        }
+        _ => {
+            assert!(std::env::var_os("CUTLINE_CONSUMERS").is_none(), "{name} isn't there");
+            eprintln!("SKIPPED: {name} isn't there");
+            false
+        }
+    }
+}
+
+#[test]
+fn a_parser_of_junit_counts_what_we_count() {
+    let (place, _) = failing();
+    let python = std::env::var("CUTLINE_PYTHON").unwrap_or_else(|_| "python3".to_string());
+    let script = "import sys, junitparser\n\
+        x = junitparser.JUnitXml.fromfile(sys.argv[1])\n\
+        cases = [c for s in x for c in s]\n\
+        bad = [c for c in cases if not c.is_passed]\n\
+        assert len(list(x)) == 2 and x.tests == len(cases) == sum(s.tests for s in x), x.tests\n\
+        assert x.failures == len(bad) == sum(s.failures for s in x) >= 2, x.failures\n\
+        assert len({(c.classname, c.name) for c in cases}) == len(cases)\n\
+        assert all('reproduce: cutline replay' in c.result[0].text for c in bad)\n";
+    consumer("junitparser", Command::new(python).arg("-c").arg(script).arg(place.path("out/r.xml")));
+}
+
+#[test]
+fn a_validator_of_sarif_accepts_ours() {
+    let (place, _) = failing();
+    let sarif: Value = serde_json::from_slice(&place.bytes("out/r.sarif")).unwrap();
+    let run = &sarif["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    assert!(sarif["version"] == "2.1.0" && results.len() >= 2);
+    for result in results {
+        let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(result["partialFingerprints"]["cutlineFinding/v1"].as_str().is_some_and(|id| id.len() == 8));
+        assert!(result["message"]["text"].as_str().unwrap().contains("Reproduce: cutline replay"));
+    }
+    let uris: Vec<&Value> =
+        results.iter().map(|result| &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]).collect();
+    assert!(uris.contains(&&"scenarios/odd%2C%20100%25%20name.json".into()), "{uris:?}");
+
+    std::fs::write(place.path("scenarios/typo.json"), CALM.replace("\"parallelism\"", "\"paralelism\"")).unwrap();
+    assert_eq!(place.code(&["lint", "--report", "sarif=out/typo.sarif"]), 2);
+    assert_eq!(place.code(&["run", "--report", "sarif=out/refused.sarif"]), 2);
+    let typo: Value = serde_json::from_slice(&place.bytes("out/typo.sarif")).unwrap();
+    assert_eq!(typo["runs"][0]["results"][0]["ruleId"], "S0103");
+    assert!(place.bytes("out/refused.sarif").len() > 100);
+
+    let Some(multitool) = std::env::var_os("CUTLINE_SARIF") else {
+        assert!(std::env::var_os("CUTLINE_CONSUMERS").is_none(), "CUTLINE_SARIF names no validator");
+        return eprintln!("SKIPPED: CUTLINE_SARIF doesn't name the multitool of SARIF");
+    };
+    for file in ["out/r.sarif", "out/typo.sarif"] {
+        let output = Command::new(&multitool).arg("validate").arg(place.path(file)).output().unwrap();
+        let said = out(&output);
+        assert!(output.status.success() && !said.contains(": error "), "{said}{}", err(&output));
+    }
+}
+
+#[test]
+fn annotations_are_lines_that_github_understands() {
+    let (place, output) = failing();
+    let text = out(&output);
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("::")).collect();
+    assert!((2..=11).contains(&lines.len()), "{text}");
+    let odd = lines.iter().find(|line| line.contains("odd")).unwrap();
+    assert!(
+        odd.starts_with("::error file=scenarios/odd%2C 100%25 name.json,line=1,title=odd%2C 100%25 name%3A "),
+        "{odd}"
+    );
+    assert!(odd.contains("%0Areproduce: cutline replay 'scenarios/odd, 100%25 name.json' --seed 0x"), "{odd}");
+
+    // There it is the same without being asked for; a document on stdout stays one.
+    let there = |words: &[&str]| {
+        let mut command = place.command(words);
+        command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", place.path("summary.md"));
+        command.output().unwrap()
+    };
+    let words = ["run", "--protocol", "quorum-of-one", "--seeds", "6", "--no-shrink"];
+    let shown = out(&there(&words));
+    assert_eq!(shown.lines().filter(|line| line.starts_with("::")).collect::<Vec<_>>(), lines);
+    let summary = place.bytes("summary.md");
+    assert_eq!(summary, place.bytes("out/r.md").as_slice(), "the summary is the report in Markdown");
+    document(&there(&[&words[..], &["--format", "json"]].concat()));
+    assert_eq!(place.bytes("summary.md").len(), 2 * summary.len(), "a step has one summary of all its commands");
+    assert!(!out(&place.run(&words)).contains("::error"), "elsewhere nobody wants them");
+    std::fs::write(place.path("summary.md"), vec![b'x'; 900 * 1024]).unwrap();
+    there(&words);
+    assert!(place.bytes("summary.md").len() < 901 * 1024);
+}
+
+#[test]
+fn markdown_has_what_a_reader_wants_first() {
+    let (place, _) = failing();
+    let text = String::from_utf8(place.bytes("out/r.md")).unwrap();
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what}: {text}"));
+    assert!(text.starts_with("## cutline: FAIL\n"));
+    assert!(at("\nShould be: ") < at("```sh\ncutline replay ") && at("```sh") < at("| status | scenario |"));
+    let fences = text.matches("```").count();
+    assert!(fences.is_multiple_of(2) && fences >= 4);
+}
