@@ -4,9 +4,12 @@
 mod support;
 
 use cutline::protocols::PROTOCOLS;
+use cutline::protocols::known::{KNOWN, Planted};
+use cutline::sim::matrix::{Cell, FAULTS, possible};
 use cutline::sim::run::{Keep, meta};
 use cutline::trace::event::{Event, Kind};
 use cutline::verify::{Invariant, Verdict, verify};
+use std::collections::BTreeSet;
 use support::{Job, Seen};
 
 const SEEDS: u64 = 400;
@@ -47,7 +50,7 @@ fn over_the_same_seeds_the_honest_engine_violates_nothing() {
 }
 
 /// A defect, and a scenario in which nothing but one invariant tells of it.
-const ALONE: [(&str, &str, &str); 12] = [
+const ALONE: [(&str, &str, &str); 13] = [
     ("I1", "no-hold", "choices"),
     ("I2", "never-stops-recording", "folklore/x02_recording_never_closed"),
     ("I3", "offset-early", "deep_chain"),
@@ -58,7 +61,8 @@ const ALONE: [(&str, &str, &str); 12] = [
     ("I9", "ack-before-flush", "slow_upsert"),
     ("I11", "commit-on-prepare", "diamond"),
     ("I12", "finish-unsaid", "diamond"),
-    ("I14", "forged-token", "coordinator_failover"),
+    ("I13", "discards-the-repeated", "store_trouble"),
+    ("I14", "forged-token", "zombie"),
     ("I15", "ids-start-over", "deep_chain"),
 ];
 
@@ -87,6 +91,44 @@ fn names_are_unique_and_found() {
         assert!(cutline::protocols::find(row.name).is_some());
         assert!(PROTOCOLS[..i].iter().all(|other| other.name != row.name), "{}", row.name);
         assert!(!row.about.is_empty());
+    }
+}
+
+/// A sweep that never killed a sink between its ack and the completion says nothing about that. A fault that ends a life
+/// strikes every role in every phase that it goes through.
+#[test]
+fn lives_end_in_every_phase_of_the_protocol() {
+    let mut met: BTreeSet<Cell> = BTreeSet::new();
+    for scenario in ["diamond", "unaligned", "join", "bounded_job", "upsert_sink", "concurrent_checkpoints"] {
+        let job = Job::of(scenario, "engine");
+        (0..2 * SEEDS).for_each(|seed| met.extend(job.run(seed).run.matrix.cells()));
+    }
+    let ends = |cell: &Cell| ["crash", "crash_host", "tear", "crash_coordinator"].contains(&FAULTS[cell.fault]);
+    let place = |cell: &Cell| (cell.struck, cell.phase);
+    let wanted: BTreeSet<_> = possible().filter(ends).map(|cell| place(&cell)).collect();
+    let found: BTreeSet<_> = met.iter().filter(|cell| ends(cell)).map(place).collect();
+    assert_eq!(wanted.len(), 32, "three roles of subtasks, and the coordinator");
+    let missed: Vec<_> = wanted.difference(&found).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+    assert!(met.iter().any(|cell| cell.other), "another checkpoint was in flight");
+}
+
+/// What became of the defects of real engines: each row is there, and each wrong gate is among those that the vectors
+/// are tried on.
+#[test]
+fn every_known_defect_is_planted_or_said_to_be_left_out() {
+    let twists = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gate/twists.rs")).unwrap();
+    let numbers = (1..=48).map(|n| format!("B{n:02}"));
+    assert!(numbers.eq(KNOWN[..48].iter().map(|known| known.id)), "all of the zoo, in order");
+    for known in KNOWN {
+        match known.planted {
+            Planted::Row(name) => {
+                let row = PROTOCOLS.iter().find(|row| row.name == name);
+                assert!(row.is_some_and(|row| row.breaks.is_some()), "{}: {name}", known.id);
+            }
+            Planted::Gate => assert!(twists.contains(known.id), "{}", known.id),
+            Planted::No(why) => assert!(why.len() > 20, "{}", known.id),
+        }
     }
 }
 

@@ -440,6 +440,34 @@ fn i10_position() {
 }
 
 #[test]
+fn i13_retention() {
+    let key = |task: TaskId, id: u64, attempt: u32| StoreKey {
+        attempt: Attempt(attempt),
+        checkpoint: CheckpointId(id),
+        task,
+    };
+    let delete = |key: StoreKey| line(STORE, 1, Kind::Delete { key });
+    // The newest completed one.
+    let edit = |events: &mut Vec<Event>| {
+        let i = find(events, |e| is_complete(e, 1));
+        events.insert(i + 1, delete(key(MID, 1, 1)));
+    };
+    breaks(good(), edit, &[I13]);
+    // One that completes afterwards.
+    let edit = |events: &mut Vec<Event>| {
+        let i = find(events, |e| is_complete(e, 1));
+        events.insert(i, delete(key(MID, 1, 1)));
+    };
+    breaks(good(), edit, &[I13]);
+    // An older one may go.
+    let mut trace = good();
+    let i = find(&trace.1, |e| is_complete(e, 2));
+    trace.1.insert(i + 1, delete(key(MID, 1, 1)));
+    renumber(&mut trace.1);
+    holds(&trace);
+}
+
+#[test]
 fn i14_fencing() {
     breaks(
         good(),

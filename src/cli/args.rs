@@ -407,6 +407,9 @@ pub struct Mutants {
     /// Only this defect (repeatable)
     #[arg(long, value_name = "NAME")]
     pub mutant: Vec<String>,
+    /// Hunt nothing: list the defects of real engines, and what became of each here
+    #[arg(long)]
+    pub known: bool,
     /// From so many bases of seeds
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub bases: u64,

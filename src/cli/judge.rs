@@ -120,6 +120,7 @@ pub fn row(facts: &Facts, planned: Option<u64>, tally: &Tally, terms: &Terms) ->
         verdicts,
         goals: facts.goals.iter().map(goal).collect(),
         met: MET.iter().enumerate().map(|(i, (_, word))| (*word, tally.met.get(i).copied().unwrap_or(0))).collect(),
+        struck: tally.struck.clone(),
         expected: expected(facts, tally, terms),
         basis: basis(facts, tally),
         busy: tally.busy,

@@ -24,6 +24,7 @@ pub mod folklore;
 pub mod gate;
 pub mod journal;
 pub mod judge;
+mod known;
 pub mod lint;
 pub mod list;
 pub mod merge;

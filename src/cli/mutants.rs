@@ -113,6 +113,9 @@ struct Field<'a> {
 
 /// Hunts.
 pub fn mutants(args: args::Mutants) -> Ending {
+    if args.known {
+        return super::known::known(args.format);
+    }
     let wanted = |row: &&'static Protocol| args.mutant.is_empty() || args.mutant.iter().any(|name| name == row.name);
     for name in &args.mutant {
         if !PROTOCOLS.iter().any(|row| row.name == name && row.breaks.is_some()) {

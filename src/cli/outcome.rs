@@ -3,6 +3,7 @@
 use super::seed::Planned;
 use super::tally::Allowed;
 use crate::report::Kind;
+use crate::sim::matrix::Cell;
 use crate::sim::run::Run;
 use crate::trace::coverage::MET;
 use crate::verify::{Invariant, Verdict};
@@ -26,6 +27,9 @@ pub struct Outcome {
     pub digest: u64,
     /// What was met: places in `MET`.
     pub met: Vec<usize>,
+    /// Where faults struck: places in the matrix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub struck: Vec<usize>,
     /// A letter for each invariant, in order: holds, violated, undecided, moot. Empty: nothing was judged.
     pub verdicts: String,
     /// Why invariants are undecided, by their places.
@@ -59,6 +63,7 @@ impl Outcome {
             job_failed: run.ended == Some(false),
             digest: run.digest,
             met: (0..MET.len()).filter(|at| run.coverage.met(MET[*at].0)).collect(),
+            struck: run.matrix.cells().map(Cell::index).collect(),
             ..Outcome::default()
         };
         outcome.judge(run, allowed);

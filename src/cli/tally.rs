@@ -72,6 +72,8 @@ pub struct Tally {
     pub digest: u64,
     /// Seeds that have met something, in the order of `MET`.
     pub met: Vec<u64>,
+    /// Seeds that have had a fault strike in a cell of the matrix, by its number.
+    pub struck: BTreeMap<usize, u64>,
     /// Verdicts.
     pub verdicts: BTreeMap<Invariant, Counts>,
     /// Why invariants couldn't be decided, with the smallest seed for which that is so.
@@ -114,6 +116,9 @@ impl Tally {
         self.digest = self.digest.wrapping_add(mix(outcome.digest ^ seed));
         self.met.resize(MET.len(), 0);
         outcome.met.iter().filter_map(|at| MET.get(*at).map(|_| *at)).for_each(|at| self.met[at] += 1);
+        for cell in outcome.struck {
+            *self.struck.entry(cell).or_default() += 1;
+        }
         for (invariant, verdict) in Invariant::ALL.into_iter().zip(outcome.verdicts.chars()) {
             let counts = self.verdicts.entry(invariant).or_default();
             match verdict {
@@ -163,6 +168,7 @@ impl Tally {
         self.busy += other.busy;
         self.met.resize(MET.len(), 0);
         self.met.iter_mut().zip(&other.met).for_each(|(count, more)| *count += more);
+        other.struck.into_iter().for_each(|(cell, more)| *self.struck.entry(cell).or_default() += more);
         for (invariant, more) in other.verdicts {
             let counts = self.verdicts.entry(invariant).or_default();
             counts.holds += more.holds;

@@ -5,6 +5,7 @@ use super::parse::Range;
 use super::tally::{Allowed, Counts, Failure, Tally, named};
 use crate::report::basis::hex;
 use crate::report::json::ScenarioPart;
+use crate::sim::matrix::Cell;
 use crate::trace::coverage::MET;
 use crate::verify::Invariant;
 use std::time::Duration;
@@ -63,6 +64,10 @@ pub fn tally(part: &ScenarioPart, busy: f64) -> Result<Tally, String> {
         if all != Counts::default() {
             tally.verdicts.insert(invariant(name)?, all);
         }
+    }
+    for (name, seeds) in &part.struck {
+        let cell = Cell::find(name).ok_or_else(|| format!("`{name}` is no place where a fault can strike"))?;
+        tally.struck.insert(cell.index(), *seeds);
     }
     for doubt in &part.basis.undecided {
         tally.undecided.insert(invariant(&doubt.invariant)?, (doubt.seed, doubt.why.clone()));

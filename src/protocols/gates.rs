@@ -19,6 +19,8 @@ enum Defect {
     FirstBarrier,
     NoChannelState,
     LateCounts,
+    OneCopy,
+    NeedsEnded,
 }
 
 /// An honest gate with a defect in front of it.
@@ -77,7 +79,9 @@ impl BarrierGate<Record> for Wrong {
 
     fn end(&mut self, input: InputIndex, out: &mut Effects) {
         self.open.remove(input);
-        self.honest.end(input, out);
+        if self.defect != Defect::NeedsEnded || self.open.is_empty() {
+            self.honest.end(input, out);
+        }
     }
 
     fn expire(&mut self, checkpoint: CheckpointId, out: &mut Effects) {
@@ -99,10 +103,12 @@ impl BarrierGate<Record> for Wrong {
 
 impl Wrong {
     fn forget(&self, out: &mut Effects) {
-        if self.defect == Defect::NoChannelState {
-            for effect in out {
-                if let GateEffect::ChannelState { records, .. } = effect {
-                    records.clear();
+        for effect in out {
+            if let GateEffect::ChannelState { records, .. } = effect {
+                match self.defect {
+                    Defect::NoChannelState => records.clear(),
+                    Defect::OneCopy => records.truncate(1),
+                    _ => {}
                 }
             }
         }
@@ -134,4 +140,11 @@ macro_rules! spawns {
     };
 }
 
-spawns!(no_hold = NoHold, first_barrier = FirstBarrier, no_channel_state = NoChannelState, late_counts = LateCounts);
+spawns!(
+    no_hold = NoHold,
+    first_barrier = FirstBarrier,
+    no_channel_state = NoChannelState,
+    late_counts = LateCounts,
+    one_copy = OneCopy,
+    needs_ended = NeedsEnded
+);

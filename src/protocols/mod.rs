@@ -9,10 +9,12 @@ mod bugs;
 pub mod chandy_lamport;
 mod gates;
 mod interpose;
+pub mod known;
 mod plant;
 mod processes;
 mod retold;
 mod settings;
+mod shipped;
 
 use crate::engine;
 use crate::engine::process::Spawn;
@@ -184,7 +186,7 @@ pub static PROTOCOLS: &[Protocol] = &[
     ),
     row!(
         "deletes-the-newest",
-        "I6",
+        "I13",
         "unaligned_progress",
         bugs::deletes_the_newest,
         "retention deletes the wrong one (FLINK-21351)"
@@ -202,6 +204,57 @@ pub static PROTOCOLS: &[Protocol] = &[
         "unaligned_progress",
         bugs::no_fence,
         "a restore leaves older transactions alone (FLINK-23854)"
+    ),
+    row!("one-copy", "I2", "unaligned", gates::one_copy, "of records in flight, those of one input alone are kept"),
+    row!("needs-ended", "I12", "bounded_job", gates::needs_ended, "barriers are waited for on inputs that have ended"),
+    row!(
+        "complete-at-trigger",
+        "I4",
+        "diamond",
+        shipped::complete_at_trigger,
+        "a checkpoint is written down as complete when it is begun (RisingWave #5396)"
+    ),
+    row!(
+        "discards-the-repeated",
+        "I13",
+        "store_trouble",
+        shipped::discards_the_repeated,
+        "a completion record that is already there is taken for a failure, and its state deleted (FLINK-28265)"
+    ),
+    row!(
+        "second-restart-fresh",
+        "I6",
+        "diamond",
+        shipped::second_restart_fresh,
+        "the second restart starts from nothing (FLINK-34518)"
+    ),
+    row!(
+        "planned-ahead",
+        "I6",
+        "diamond",
+        shipped::planned_ahead,
+        "a restart after a crash amid a checkpoint starts from nothing (SPARK-51682)"
+    ),
+    row!(
+        "swaps-state",
+        "I6",
+        "diamond",
+        shipped::swaps_state,
+        "state is restored elsewhere than its keys go (Bytewax 0.14)"
+    ),
+    row!(
+        "drops-the-tail",
+        "I9",
+        "bounded_job",
+        shipped::drops_the_tail,
+        "what is written after the last barrier is never committed (FLINK-26403)"
+    ),
+    row!(
+        "commits-anew",
+        "I9",
+        "store_trouble",
+        shipped::commits_anew,
+        "a commit without an answer is done again in a new transaction (KAFKA-9274)"
     ),
     row!(
         "out-of-band",

@@ -4,6 +4,7 @@
 //! absent is left out.
 
 use super::{Basis, Cell, Failing, Finding, Head, Remark, Row, Status, Sweep, seed};
+use crate::sim::matrix;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -170,6 +171,9 @@ pub struct ScenarioPart<'a> {
     pub goals: Vec<GoalPart<'a>>,
     /// What was reached.
     pub reached: BTreeMap<Cow<'static, str>, u64>,
+    /// Where faults struck, by so many seeds: fault, role and phase; `+` if another checkpoint was pending.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub struck: BTreeMap<Cow<'static, str>, u64>,
     /// What the verdicts rest on.
     pub basis: Cow<'a, Basis>,
 }
@@ -402,6 +406,7 @@ fn scenario(row: &Row) -> ScenarioPart<'_> {
         expected,
         goals: row.goals.iter().map(goal).collect(),
         reached: row.met.iter().filter(|(_, n)| *n > 0).map(|(word, n)| ((*word).into(), *n)).collect(),
+        struck: row.struck.iter().map(|(cell, seeds)| (matrix::Cell::at(*cell).name().into(), *seeds)).collect(),
         basis: Cow::Borrowed(&row.basis),
     }
 }

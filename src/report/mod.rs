@@ -6,6 +6,7 @@ pub mod github;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod remark;
 pub mod sarif;
 pub mod text;
@@ -16,6 +17,7 @@ pub use remark::Remark;
 
 use crate::verify::Invariant;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A sweep over scenarios and seeds, judged.
@@ -213,6 +215,8 @@ pub struct Row {
     pub goals: Vec<Goal>,
     /// Everything that can be reached, with the number of seeds that did.
     pub met: Vec<(&'static str, u64)>,
+    /// Cells of the fault matrix, by number, with the seeds that had a fault strike there.
+    pub struck: BTreeMap<usize, u64>,
     /// The violation that was expected.
     pub expected: Option<Expected>,
     /// What the verdicts rest on.

@@ -1,5 +1,6 @@
 //! For people. Colours are always written and taken out where they aren't wanted; nothing is said by them alone.
 
+use super::matrix;
 use super::{Cell, Finding, Head, Row, Status, Sweep, grouped, seed};
 use crate::verify::Invariant;
 use std::fmt::Write;
@@ -118,7 +119,9 @@ pub fn tail(sweep: &Sweep, verbose: u8, quiet: bool) -> String {
         let _ = writeln!(out, "{}", paint(DIM, &format!("           {legend}")));
         expected(sweep, &mut out);
         reached(sweep, &mut out);
+        out.push_str(&matrix::line(&sweep.scenarios, verbose > 0));
         if verbose > 0 {
+            out.push_str(&matrix::table(&sweep.scenarios));
             each(sweep, &mut out);
         }
     }

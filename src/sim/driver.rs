@@ -3,6 +3,7 @@
 //! Only the head of a channel is in the queue, and only if its receiver could take it when it was last looked at;
 //! after a step only what the step touched is looked at again.
 
+use super::matrix::Watch;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
 use crate::dice::{Dice, stream};
@@ -100,6 +101,8 @@ pub struct Driver {
     pub verifier: Option<Verifier>,
     /// What was met.
     pub coverage: Coverage,
+    /// Where faults strike; none: no fault is planned.
+    pub watch: Option<Watch>,
     /// The events, if they are kept.
     pub capture: Option<Vec<Event>>,
     /// Records that were delivered.
@@ -135,6 +138,7 @@ impl Driver {
             digest: TraceDigest::new(setup.topology.processes()),
             verifier,
             coverage: Coverage::default(),
+            watch: (!plan.faults.is_empty()).then(|| Watch::new(&setup.topology)),
             capture: None,
             delivered: 0,
             visible_sum: 0,
@@ -332,6 +336,9 @@ impl Driver {
             verifier.observe(event);
         }
         self.coverage.event(event);
+        if let Some(watch) = &mut self.watch {
+            watch.event(event);
+        }
         if self.points.is_empty() {
             return;
         }

@@ -1,5 +1,6 @@
 //! A recorded schedule again: no clock, no dice, only the choices.
 
+use super::matrix::Matrix;
 use super::run::{Keep, Run, meta};
 use super::schedule::{Move, words};
 use crate::ids::Nanos;
@@ -77,6 +78,7 @@ pub fn follow(setup: &Arc<Setup>, seed: u64, moves: &[Move], keep: Keep) -> Resu
         time: Nanos(0),
         report: (!keep.unjudged).then(|| watch.verifier.finish()),
         coverage: watch.coverage,
+        matrix: Matrix::default(),
         panic: None,
         trace: watch.capture,
         schedule: None,

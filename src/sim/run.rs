@@ -1,6 +1,7 @@
 //! One run: a world, a clock, a seed; from nothing to quiescence, or to the bound.
 
 use super::driver::{Driver, Due, Rare, words};
+use super::matrix::Matrix;
 use super::schedule::Move;
 use super::setup::{FaultKind, SimSetup};
 use crate::engine::message::Request;
@@ -58,6 +59,8 @@ pub struct Run {
     pub report: Option<Report>,
     /// What was met.
     pub coverage: Coverage,
+    /// Where faults struck.
+    pub matrix: Matrix,
     /// What the engine said when it panicked.
     pub panic: Option<String>,
     /// The events, if they were kept.
@@ -125,6 +128,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         time: Nanos(sim.driver.now),
         report: sim.driver.verifier.take().map(|verifier| verifier.finish()),
         coverage,
+        matrix: sim.driver.watch.take().map(|watch| watch.matrix).unwrap_or_default(),
         panic,
         trace: sim.driver.capture.take(),
         schedule: sim.schedule.take(),
@@ -478,6 +482,9 @@ impl Sim {
         let plan = self.driver.plan.clone();
         let fault = &plan.faults[index].what;
         let what = words(&self.setup.topology, fault);
+        if let Some(watch) = &mut self.driver.watch {
+            watch.fault(fault, &self.setup.hosts);
+        }
         self.note(Move::Fault(what.clone()), Kind::Fault { what });
         let now = self.driver.now;
         let until = |lasting: Nanos| (now + lasting.0).min(plan.heal_at.0);

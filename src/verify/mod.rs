@@ -19,6 +19,7 @@ pub mod progress;
 pub mod reference;
 pub mod replay;
 pub mod restore;
+pub mod retention;
 pub mod story;
 pub mod transactions;
 pub mod verdict;
@@ -57,6 +58,7 @@ pub struct Verifier {
     visible: visible::Visible,
     transactions: transactions::Transactions,
     progress: progress::Progress,
+    retention: retention::Retention,
     fencing: fencing::Fencing,
     identity: identity::Identity,
     violations: BTreeMap<Invariant, Box<Violation>>,
@@ -104,6 +106,7 @@ impl Verifier {
             visible: visible::Visible::new(topology),
             transactions: transactions::Transactions::new(topology),
             progress: progress::Progress::new(topology, meta.healed_events_max),
+            retention: retention::Retention::new(topology),
             fencing: fencing::Fencing::new(topology),
             identity: identity::Identity::default(),
             violations: BTreeMap::new(),
@@ -190,6 +193,7 @@ impl Verifier {
         run(stopped(I6), &mut |e| self.restore.observe(e));
         run(stopped(I11), &mut |e| self.transactions.observe(e));
         run(stopped(I12), &mut |e| self.progress.observe(e, line));
+        run(stopped(I13), &mut |e| self.retention.observe(e));
         run(stopped(I14), &mut |e| self.fencing.observe(e));
         run(stopped(I15), &mut |e| self.identity.observe(e));
         found.into_iter().for_each(|violation| new |= self.keep(violation));
@@ -218,6 +222,7 @@ impl Verifier {
         said.extend(self.visible.finish());
         said.extend(self.transactions.finish());
         said.extend(self.progress.finish(self.events - self.undefined));
+        said.extend(self.retention.finish());
         said.extend(self.fencing.finish());
         said.extend(self.identity.finish());
         for (invariant, verdict) in &mut said {
@@ -245,7 +250,7 @@ pub fn tiers(invariant: Invariant) -> &'static [usize] {
         Invariant::WellFormed => &[],
         Invariant::I1 | Invariant::I2 | Invariant::I6 => &[1, 2],
         Invariant::I3 | Invariant::I8 => &[0, 1, 2],
-        Invariant::I4 | Invariant::I5 | Invariant::I14 | Invariant::I15 => &[1],
+        Invariant::I4 | Invariant::I5 | Invariant::I13 | Invariant::I14 | Invariant::I15 => &[1],
         Invariant::I9 | Invariant::I10 => &[0],
         Invariant::I9n => &[0, 1],
         Invariant::I11 | Invariant::I12 => &[0, 1],

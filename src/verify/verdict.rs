@@ -34,6 +34,8 @@ pub enum Invariant {
     I11,
     /// Bounded progress.
     I12,
+    /// Retention.
+    I13,
     /// Fencing.
     I14,
     /// Identity.
@@ -42,9 +44,9 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in order.
-    pub const ALL: [Invariant; 15] = {
+    pub const ALL: [Invariant; 16] = {
         use Invariant::*;
-        [WellFormed, I1, I2, I3, I4, I5, I6, I8, I9, I9n, I10, I11, I12, I14, I15]
+        [WellFormed, I1, I2, I3, I4, I5, I6, I8, I9, I9n, I10, I11, I12, I13, I14, I15]
     };
 
     /// The short name.
@@ -76,6 +78,7 @@ impl Invariant {
             Invariant::I10 => ("I10", "visible output is append-only"),
             Invariant::I11 => ("I11", "transactions are prepared, committed and aborted with their checkpoints"),
             Invariant::I12 => ("I12", "everything that was begun is settled once faults have stopped"),
+            Invariant::I13 => ("I13", "the newest completed checkpoint can be restored until the job has ended"),
             Invariant::I14 => ("I14", "nobody who was replaced takes effect"),
             Invariant::I15 => ("I15", "checkpoint ids strictly increase, also across restores"),
         }

@@ -110,6 +110,29 @@ fn three_keepers_race_over_files() {
     race(Arc::new(Files::open(folder.path()).unwrap()), 8);
 }
 
+/// Wherever the log was cut off, what is left of it is one history: also before a leader who has begun nothing yet.
+#[test]
+fn what_is_left_of_a_log_is_one_history() {
+    let blobs: Arc<dyn Blobs> = Arc::new(Memory::default());
+    let one = keeper(&blobs);
+    let mut attempt = 0;
+    for round in 0..120 {
+        let token = 1 + 2 * round;
+        ask(&one, token, Request::Lead);
+        ask(&one, token + 1, Request::Lead); // two leaders in a row; the first one has begun nothing
+        attempt += 1;
+        assert!(matches!(ask(&one, token + 1, Request::BeginAttempt(Attempt(attempt))), Reply::Began { .. }));
+        ask(&one, token + 1, Request::Publish(manifest(attempt, 1 + round as u64, 0)));
+        if round % 10 == 9 {
+            one_history(&one.inventory().unwrap());
+        }
+    }
+    for token in 1000..1160 {
+        ask(&one, token, Request::Lead); // in the end the oldest state is that of such a leader
+    }
+    one_history(&one.inventory().unwrap());
+}
+
 /// Shows a stale list of the log once, as if its reader had slept since.
 struct Sleeper {
     within: Arc<Memory>,

@@ -59,7 +59,7 @@ pub static TABLE: &[Row] = &[
     row("compare", &["ids", "topology", "protocols", "trace", "sim::run", "scenario"]),
     row("tune", &["ids", "compare", "protocols", "trace", "sim::run", "scenario"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
-    row("report", &["dice::STREAM_VERSION", "digest", "scenario", "verify"]),
+    row("report", &["dice::STREAM_VERSION", "digest", "scenario", "verify", "sim::matrix"]),
     row(
         "cli",
         &[

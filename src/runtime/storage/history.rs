@@ -31,14 +31,20 @@ pub fn lines(states: &[State], stored: &BTreeSet<StoreKey>, put: impl Fn(&StoreK
             }
         };
         tell(&mut lines, &mut left, true);
+        let lead = |token| Kind::Lead { token, outcome: Outcome::Ok };
+        // A first state may be that of a leader who hasn't begun anything: the attempt is his predecessor's.
+        let inherited = state.attempt != before.attempt && state.begun_by < state.leader;
         if state.leader != before.leader {
-            lines.push(Kind::Lead { token: state.leader, outcome: Outcome::Ok });
+            lines.push(lead(if inherited { state.begun_by } else { state.leader }));
         }
         if state.attempt != before.attempt {
             let (job, token, base) = (state.attempt, state.begun_by, state.base);
             lines.push(Kind::Begin { job, token, base, outcome: Outcome::Ok });
         }
         tell(&mut lines, &mut left, false);
+        if inherited {
+            lines.push(lead(state.leader));
+        }
         before = state.clone();
     }
     lines.extend(left.iter().filter_map(put));

@@ -1,0 +1,85 @@
+//! I13: until the job has ended, what the newest completed checkpoint is made of is there to be restored.
+
+use super::verdict::{Invariant, Seen, Verdict, Violation};
+use crate::ids::*;
+use crate::topology::Topology;
+use crate::trace::StoreKey;
+use crate::trace::event::{Event, Kind, Outcome};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct Retention {
+    topology: Arc<Topology>,
+    /// The newest completed checkpoint, and its parts.
+    newest: Option<(CheckpointId, Arc<[StoreKey]>)>,
+    /// Deleted, of checkpoints that may still complete.
+    deleted: BTreeSet<StoreKey>,
+    /// The job has ended: nobody will restore anything.
+    ended: bool,
+}
+
+impl Retention {
+    /// A fold that has seen nothing.
+    pub fn new(topology: &Arc<Topology>) -> Self {
+        Retention { topology: topology.clone(), newest: None, deleted: BTreeSet::new(), ended: false }
+    }
+
+    /// The next line.
+    pub fn observe(&mut self, event: &Event) -> Seen {
+        match &event.kind {
+            Kind::Put { key, outcome: Outcome::Ok, .. } => {
+                self.deleted.remove(key);
+                Ok(())
+            }
+            Kind::Delete { key } => self.delete(event, *key),
+            Kind::Complete { checkpoint, parts, outcome: Outcome::Ok, .. } => self.complete(event, *checkpoint, parts),
+            Kind::Finish { .. } if event.process == self.topology.coordinator() => {
+                self.ended = true;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn delete(&mut self, event: &Event, key: StoreKey) -> Seen {
+        let newest = self.newest.as_ref();
+        if let Some((id, parts)) = newest
+            && parts.contains(&key)
+            && !self.ended
+        {
+            let name = self.topology.name(key.task);
+            let what = format!("the part of {name} of {id} is deleted, and nothing newer is complete");
+            return Err(Violation::new(Invariant::I13, event, what).checkpoint(*id));
+        }
+        if newest.is_none_or(|(id, _)| key.checkpoint > *id) {
+            self.deleted.insert(key);
+            if self.deleted.len() > 64 * self.topology.len() {
+                self.deleted.pop_first();
+            }
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, event: &Event, id: CheckpointId, parts: &Arc<[StoreKey]>) -> Seen {
+        let gone = parts.iter().find(|key| self.deleted.contains(key)).copied();
+        if self.newest.as_ref().is_none_or(|(newest, _)| id >= *newest) {
+            self.deleted.retain(|key| key.checkpoint > id);
+            self.newest = Some((id, parts.clone()));
+        }
+        match gone {
+            Some(key) if !self.ended => {
+                let name = self.topology.name(key.task);
+                let what = format!("{id} is complete, and the part of {name} was deleted before");
+                Err(Violation::new(Invariant::I13, event, what).checkpoint(id))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is said at the end.
+    pub fn finish(&self) -> Vec<(Invariant, Verdict)> {
+        vec![(Invariant::I13, Verdict::Holds)]
+    }
+}
