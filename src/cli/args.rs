@@ -63,6 +63,8 @@ pub enum Command {
     Exec(Box<Exec>),
     /// Tell of the checkpoints and recoveries of a trace or of a run
     Checkpoints(super::checkpoints::Checkpoints),
+    /// Write a trace or a run for other viewers: ShiViz, Perfetto, Mermaid, Graphviz
+    Export(super::export::Export),
     /// Draw a space-time diagram of a trace or of a run
     Diagram(super::diagram::Diagram),
     /// Judge recorded traces
@@ -134,15 +136,18 @@ pub enum ReportKind {
     Json,
     /// JSON lines.
     Jsonl,
+    /// One HTML page.
+    Html,
 }
 
 fn report(text: &str) -> Result<ReportTo, String> {
-    let wanted = "expected FORMAT=PATH with junit, json or jsonl, such as junit=out/junit.xml";
+    let wanted = "expected FORMAT=PATH with junit, json, jsonl or html, such as junit=out/junit.xml";
     let (kind, path) = text.split_once('=').ok_or(wanted)?;
     let kind = match kind {
         "junit" => ReportKind::Junit,
         "json" => ReportKind::Json,
         "jsonl" => ReportKind::Jsonl,
+        "html" => ReportKind::Html,
         _ => return Err(wanted.to_string()),
     };
     if path.is_empty() { Err(wanted.to_string()) } else { Ok(ReportTo { kind, path: path.into() }) }
@@ -200,7 +205,7 @@ pub struct Run {
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
-    /// Write a report too: junit=PATH, json=PATH, jsonl=PATH (may be given several times)
+    /// Write a report too: junit=PATH, json=PATH, jsonl=PATH, html=PATH (may be given several times)
     #[arg(long, value_name = "FORMAT=PATH", value_parser = report)]
     pub report: Vec<ReportTo>,
     /// How progress is shown on stderr

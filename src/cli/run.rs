@@ -9,10 +9,10 @@ use super::plan::{BASE, Dispenser, Seeds};
 use super::progress::Progress;
 use super::signals::Signals;
 use super::sweep::Sweep;
-use super::{find, findings, seed};
+use super::{find, findings, html as shown, seed};
 use crate::digest::Digest;
 use crate::protocols;
-use crate::report::{self, Finding, Head, Kind, Row, Tail, json, junit, text};
+use crate::report::{self, Finding, Head, Kind, Row, Tail, html, json, junit, text};
 use crate::scenario::{Diagnostic, load};
 use std::time::{Duration, Instant};
 
@@ -304,6 +304,13 @@ fn sweep(args: &args::Run, plan: &Plan, signals: &Signals) -> Ending {
     if !args.no_shrink && signals.end().is_none() {
         findings::keep(&args.findings, &plan.entries, &mut done.findings, signals);
     }
+    if args.report.iter().any(|report| report.kind == ReportKind::Html) {
+        let tallies = plan.entries.iter().enumerate().map(|(i, entry)| (entry, running.tally(i)));
+        let mut extras = shown::environment();
+        extras.slowest = Some(shown::slowest(tallies, &plan.terms));
+        shown::shown(&mut extras, &args.findings, &plan.entries, &done.findings);
+        done.tail.extras = extras;
+    }
     finish(args, done, rows, signals)
 }
 
@@ -470,6 +477,7 @@ fn write(args: &args::Run, done: &report::Sweep) -> Result<(), String> {
             ReportKind::Junit => junit::document(done),
             ReportKind::Json => Ok(json::document(done)),
             ReportKind::Jsonl => Ok(json::lines(done)),
+            ReportKind::Html => Ok(html::page(done, &done.tail.extras)),
         };
         let written = bytes.and_then(|bytes| match wanted.path.as_os_str() == "-" {
             true => output::raw(bytes.as_bytes()).map(drop).map_err(|error| format!("cannot write to stdout: {error}")),

@@ -6,7 +6,7 @@ use crate::report::Kind;
 use crate::sim::run::Run;
 use crate::trace::coverage::MET;
 use crate::verify::{Invariant, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often an invariant got which verdict.
@@ -76,6 +76,8 @@ pub struct Tally {
     pub undecided: BTreeMap<Invariant, (u64, String)>,
     /// All violations, expected or not, and other failures.
     pub failures: BTreeMap<Kind, Failure>,
+    /// The seeds with most events: how many, and which.
+    pub slowest: BTreeSet<(u64, u64)>,
     /// Thread time.
     pub busy: Duration,
 }
@@ -104,6 +106,7 @@ impl Tally {
     /// Adds a run.
     pub fn run(&mut self, planned: &Planned, run: &Run, index: u64, seed: u64, allowed: &Allowed) {
         self.seeds += 1;
+        self.slow(run.events, seed);
         self.events += run.events;
         self.delivered += run.delivered;
         self.faults += planned.sim.faults.len() as u64;
@@ -165,6 +168,14 @@ impl Tally {
         found
     }
 
+    /// Remembers a seed if few have more events.
+    fn slow(&mut self, events: u64, seed: u64) {
+        self.slowest.insert((events, seed));
+        if self.slowest.len() > super::html::SLOWEST {
+            self.slowest.pop_first();
+        }
+    }
+
     /// Adds a failure.
     pub fn fail(&mut self, kind: Kind, failure: Failure) {
         match self.failures.get_mut(&kind) {
@@ -183,6 +194,7 @@ impl Tally {
         self.virtual_ns = self.virtual_ns.saturating_add(other.virtual_ns);
         self.job_failed += other.job_failed;
         self.digest = self.digest.wrapping_add(other.digest);
+        other.slowest.iter().for_each(|(events, seed)| self.slow(*events, *seed));
         self.busy += other.busy;
         self.met.resize(MET.len(), 0);
         self.met.iter_mut().zip(&other.met).for_each(|(count, more)| *count += more);

@@ -1,6 +1,8 @@
 //! Verdicts in, bytes out. The room decides nothing: what it is given has been judged.
 
 pub mod finding;
+pub mod html;
+mod html_tables;
 pub mod json;
 pub mod junit;
 pub mod matrix;
@@ -62,6 +64,8 @@ pub struct Tail {
     pub internal: Option<String>,
     /// The exit code.
     pub exit: u8,
+    /// What the HTML page shows beside all that.
+    pub extras: html::Extras,
 }
 
 /// One word for a scenario.
