@@ -10,11 +10,11 @@ use std::fmt::Write;
 
 /// Lists them.
 pub fn known(format: ScoreFormat) -> Ending {
-    match format {
-        ScoreFormat::Human => output::say(&text()),
-        ScoreFormat::Json => output::say(&format!("{:#}\n", document())),
-    }
-    Ending::good()
+    let text = match format {
+        ScoreFormat::Human => text(),
+        ScoreFormat::Json => super::list::pretty(&document()),
+    };
+    super::printed(output::print(&text), Ending::good())
 }
 
 /// The invariant that catches the row, and what became of the defect in words.
