@@ -12,6 +12,8 @@ mod recipes;
 mod reports;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/tutorial.rs"]
+mod tutorial;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -98,12 +98,17 @@ pub fn story(topology: &Topology, meta: &crate::trace::event::Meta, events: &[Ev
     let record = |event: &Event| {
         matches!(event.kind, Line::Send { .. } | Line::Apply { .. } | Line::Read { .. } | Line::Visible { .. })
     };
-    let lines: Vec<Event> = match events.len() > LONG {
-        true => events.iter().filter(|event| !record(event)).cloned().collect(),
-        false => events.to_vec(),
+    let all = events.iter().enumerate();
+    let lines: Vec<(usize, &Event)> = match events.len() > LONG {
+        true => all.filter(|(_, event)| !record(event)).collect(),
+        false => all.collect(),
     };
     out.push_str(if lines.len() < events.len() { ", without the lines of single records:\n" } else { ":\n" });
-    out.push_str(&text::page(topology, &lines[..lines.len().min(4 * LONG)]));
+    // Steps keep their numbers, whatever is left out: what is said below speaks of them.
+    out.push_str(&text::page(topology, &[]));
+    for (step, event) in lines.iter().take(4 * LONG) {
+        let _ = writeln!(out, "{}", text::line(topology, *step as u64, event));
+    }
     if lines.len() > 4 * LONG {
         let _ = writeln!(out, "... and {} more", lines.len() - 4 * LONG);
     }
