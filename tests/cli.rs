@@ -12,6 +12,8 @@ mod recipes;
 mod reports;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/tutorial.rs"]
+mod tutorial;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -364,7 +366,7 @@ fn what_there_is_is_listed_and_described() {
     let list = document(&place.run(&["list", "--format", "json"]));
     assert_eq!(list["scenarios"][0]["name"], "calm");
     assert!(out(&place.run(&["list", "--protocols"])).contains("ack-before-durable"));
-    for of in ["scenario", "trace", "run"] {
+    for of in ["scenario", "trace", "run", "finding"] {
         assert!(document(&place.run(&["schema", of])).is_object());
     }
     assert!(out(&place.run(&["explain", "s0103"])).starts_with("S0103"));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Numbers that say what a recorded seed or trace is good for, behind `--version`.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " stream 2 trace 1");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("CUTLINE_COMMIT"), " stream 2 trace 1");
 /// Seeds mean the same runs as long as this number is the same.
 pub const STREAM: u64 = crate::dice::STREAM_VERSION as u64;
 const _: () = assert!(STREAM == 2, "VERSION says it too");
@@ -80,6 +80,8 @@ pub enum Command {
     Diagram(super::diagram::Diagram),
     /// Judge recorded traces
     Verify(Verify),
+    /// Show where two traces part ways
+    Diff(super::diff::Diff),
     /// Run gate vectors against the barrier gate
     Gate(Gate),
     /// Check scenario files without running them
@@ -553,6 +555,8 @@ pub enum SchemaOf {
     Trace,
     /// What `run --format json` prints.
     Run,
+    /// A finding in it.
+    Finding,
 }
 
 /// `cutline schema`.

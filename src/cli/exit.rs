@@ -96,14 +96,15 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "1",
         "a property is violated, or a goal was never reached, or an expected violation wasn't found;\n\
-         replay: the failure was reproduced; verify: the trace is not accepted; gate: the gate does something else;\n\
+         replay: the failure was reproduced; verify: the trace is not accepted; diff: the traces differ;\n\
+         gate: the gate does something else;\n\
          exec: the job failed for good or can't go on, or output was lost or doubled under --chaos",
     ),
     ("2", "usage error or bad scenario, trace, vector or settings; nothing was simulated"),
     (
         "3",
         "incomplete: nothing is violated, but an invariant that the claimed guarantee needs is undecided;\n\
-         check: the search was cut short; merge: parts of the plan are missing, or were interrupted",
+         check: the search was cut short; run: --min-seeds wasn't reached; merge: parts of the plan are missing, or were interrupted",
     ),
     ("4", "nothing to run (see `run --no-tests`)"),
     ("5", "nondeterminism: one seed gave two traces, or two documents of one part differ; no result can be trusted"),

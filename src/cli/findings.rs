@@ -30,8 +30,8 @@ const EVENTS: u64 = 8_000_000;
 const LONG: usize = 80;
 
 /// Makes the findings of a sweep small, as far as that is cheap, and keeps them in folders under `dir`. What can't be
-/// written is only warned of: the sweep has its verdict already.
-pub fn keep(dir: &Path, entries: &[Entry], findings: &mut [Finding], signals: &Signals) {
+/// written is only warned of: the sweep has its verdict already. With `saved`, the small scenarios are put there too.
+pub fn keep(dir: &Path, saved: Option<&Path>, entries: &[Entry], findings: &mut [Finding], signals: &Signals) {
     let fails = |kind: &Kind| matches!(kind, Kind::Violation(..) | Kind::Panic | Kind::Stuck | Kind::JobFailed);
     for finding in findings.iter_mut().filter(|finding| fails(&finding.kind)).take(FINDINGS) {
         let entry = entries.iter().find(|entry| entry.path == finding.path);
@@ -46,7 +46,11 @@ pub fn keep(dir: &Path, entries: &[Entry], findings: &mut [Finding], signals: &S
             }
         };
         let folder = dir.join(finding.id());
-        match folder_of(&folder, &entry.loaded, seed, finding, &small) {
+        let also = saved.map_or(Ok(()), |saved| {
+            let name = format!("{}-{}.json", entry.loaded.name, finding.id());
+            output::file(&saved.join(name), small.text.as_bytes())
+        });
+        match folder_of(&folder, &entry.loaded, seed, finding, &small).and(also) {
             Ok(()) => finding.shrunk = Some(said(&folder, &small)),
             Err(problem) => output::warn(&problem),
         }
@@ -102,12 +106,17 @@ pub fn story(topology: &Topology, meta: &crate::trace::event::Meta, events: &[Ev
     let record = |event: &Event| {
         matches!(event.kind, Line::Send { .. } | Line::Apply { .. } | Line::Read { .. } | Line::Visible { .. })
     };
-    let lines: Vec<Event> = match events.len() > LONG {
-        true => events.iter().filter(|event| !record(event)).cloned().collect(),
-        false => events.to_vec(),
+    let all = events.iter().enumerate();
+    let lines: Vec<(usize, &Event)> = match events.len() > LONG {
+        true => all.filter(|(_, event)| !record(event)).collect(),
+        false => all.collect(),
     };
     out.push_str(if lines.len() < events.len() { ", without the lines of single records:\n" } else { ":\n" });
-    out.push_str(&text::page(topology, &lines[..lines.len().min(4 * LONG)]));
+    // Steps keep their numbers, whatever is left out: what is said below speaks of them.
+    out.push_str(&text::page(topology, &[]));
+    for (step, event) in lines.iter().take(4 * LONG) {
+        let _ = writeln!(out, "{}", text::line(topology, *step as u64, event));
+    }
     if lines.len() > 4 * LONG {
         let _ = writeln!(out, "... and {} more", lines.len() - 4 * LONG);
     }

@@ -12,6 +12,7 @@ pub mod count;
 pub mod counterexample;
 mod cpu;
 pub mod diagram;
+pub mod diff;
 pub mod exec;
 pub mod exec_args;
 pub mod exec_plan;
@@ -96,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::export(args),
         Command::Diagram(args) => diagram::diagram(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Diff(args) => diff::diff(args),
         Command::Gate(args) => gate::gate(args),
         Command::Lint(args) => lint::lint(args),
         Command::List(args) => list::list(args),

@@ -13,7 +13,7 @@ use crate::scenario::{Diagnostic, load};
 use std::time::Duration;
 
 /// Shrunk scenarios that are kept here are run before everything else.
-const REGRESSIONS: &str = "regressions";
+pub const REGRESSIONS: &str = "regressions";
 
 /// Everything that a sweep is made from.
 pub struct Plan {

@@ -54,6 +54,8 @@ pub fn taken_up(now: Run, dir: &Path) -> Result<Run, String> {
     all.no_shrink |= now.no_shrink;
     all.exit_zero |= now.exit_zero;
     all.verbose = all.verbose.max(now.verbose);
+    all.kept.save_regressions |= now.kept.save_regressions;
+    all.kept.min_seeds = now.kept.min_seeds.or(all.kept.min_seeds);
     all.kept.resume = now.kept.resume;
     all.kept.out = now.kept.out;
     Ok(all)

@@ -7,7 +7,7 @@ use super::judge::row;
 use super::output::{self, complain, warn};
 use super::parse::{Range, quoted};
 use super::plan::{Dispenser, Seeds};
-use super::prepare::{Plan, Refused, head, max_fail, prepare, span, terms};
+use super::prepare::{Plan, REGRESSIONS, Refused, head, max_fail, prepare, span, terms};
 use super::progress::Progress;
 use super::run_args::beside;
 use super::signals::Signals;
@@ -239,7 +239,8 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
         plans(plan, &mut done.findings);
     }
     if !args.no_shrink && signals.end().is_none() {
-        findings::keep(&args.findings, &plan.entries, &mut done.findings, signals);
+        let saved = args.kept.save_regressions.then_some(Path::new(REGRESSIONS));
+        findings::keep(&args.findings, saved, &plan.entries, &mut done.findings, signals);
     }
     if args.report.iter().any(|report| report.kind == ReportKind::Html) {
         let tallies = plan.entries.iter().enumerate().map(|(i, entry)| (entry, running.tally(i)));
@@ -387,6 +388,9 @@ fn ending(args: &args::Run, done: &report::Sweep, signals: &Signals) -> Ending {
     let mut ending = verdict(done, args.exit_zero);
     if let Some((why, _)) = signals.end() {
         ending.add(why);
+    }
+    if args.kept.min_seeds.is_some_and(|least| done.scenarios.iter().any(|row| row.seeds < least)) {
+        ending.add(Why::Incomplete);
     }
     ending
 }

@@ -23,6 +23,12 @@ pub struct Kept {
     /// Only what failed in that run: latest, or the beginning of a run's id
     #[arg(long, value_name = "RUN", conflicts_with_all = ["seeds", "seed", "seed_base", "fresh", "protocol", "filter"])]
     pub rerun: Option<String>,
+    /// Not to have run so many seeds of every scenario is no success (exit 3), however the time ran out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub min_seeds: Option<u64>,
+    /// Put the small scenarios of findings under regressions/, where every later sweep begins
+    #[arg(long, conflicts_with = "no_shrink")]
+    pub save_regressions: bool,
     /// Options that were really typed: not those that a file or a variable sets.
     #[arg(skip)]
     pub given: Vec<String>,
@@ -85,7 +91,11 @@ pub fn beside(args: &Run) -> Vec<String> {
     let report =
         |report: &ReportTo| ["--report".to_string(), format!("{}={}", report.kind.word(), report.path.display())];
     words.extend(args.report.iter().flat_map(report));
-    let flags = [(args.no_shrink, "--no-shrink"), (args.exit_zero, "--exit-zero")];
+    if let Some(least) = args.kept.min_seeds {
+        words.extend(["--min-seeds".to_string(), least.to_string()]);
+    }
+    let save = args.kept.save_regressions;
+    let flags = [(args.no_shrink, "--no-shrink"), (args.exit_zero, "--exit-zero"), (save, "--save-regressions")];
     words.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_string()));
     words.extend((0..args.verbose).map(|_| "-v".to_string()));
     words

@@ -28,8 +28,15 @@ pub fn schema(args: args::Schema) -> Ending {
         SchemaOf::Scenario => pretty(&scenario::schema()),
         SchemaOf::Trace => pretty(&trace::json::schema()),
         SchemaOf::Run => json::schema().to_string(),
+        SchemaOf::Finding => pretty(&finding()),
     };
     super::printed(output::print(&text), Ending::good())
+}
+
+/// A finding is a part of a report.
+fn finding() -> serde_json::Value {
+    let whole: serde_json::Value = serde_json::from_str(json::schema()).unwrap_or_default();
+    serde_json::json!({ "$schema": whole["$schema"], "$ref": "#/$defs/finding", "$defs": whole["$defs"] })
 }
 
 /// `cutline explain`.
@@ -113,6 +120,7 @@ pub fn help(args: args::Help) -> Ending {
 pub fn version() -> Ending {
     let version = serde_json::json!({
         "cutline": env!("CARGO_PKG_VERSION"),
+        "commit": env!("CUTLINE_COMMIT").trim_matches([' ', '(', ')']),
         "stream": args::STREAM,
         "trace": args::TRACE,
     });

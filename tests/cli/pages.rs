@@ -43,7 +43,7 @@ fn every_example_runs() {
         while let Some(page) = next() {
             for line in examples(&page) {
                 let mut command = Command::new("timeout");
-                command.args(["-s", "INT", "-k", "10", "2", "sh", "-c", &line]).current_dir(place.dir.path());
+                command.args(["-s", "INT", "-k", "10", "1", "sh", "-c", &line]).current_dir(place.dir.path());
                 command.env("PATH", &path).env("CUTLINE_SEEDS", "3").env("CUTLINE_PROGRESS", "none");
                 let output = command.stdin(Stdio::null()).output().unwrap();
                 if ![0, 1, 3, 124].contains(&output.status.code().unwrap_or(-1)) {
@@ -134,6 +134,45 @@ fn a_list_says_what_would_be_run() {
     assert_eq!(really(&["--filter", "b"]), [20]);
     assert_eq!(place.code(&["run", "--filter", "nobody"]), 4, "a filter that is too narrow is no success");
     assert_eq!(place.code(&["run", "--filter", "nmae(b)"]), 2);
+}
+
+#[test]
+fn traces_part_ways_at_a_place() {
+    let place = Place::calm();
+    let trace = |seed: &str, name: &str| {
+        assert_eq!(place.code(&["replay", "scenarios/calm.json", "--seed", seed, "--trace", name]), 0);
+    };
+    trace("7", "a.jsonl");
+    trace("7", "b.jsonl");
+    trace("8", "c.jsonl");
+    let same = place.run(&["diff", "a.jsonl", "b.jsonl"]);
+    assert!(same.status.code() == Some(0) && out(&same).starts_with("the same "), "{}", out(&same));
+    let text = String::from_utf8(place.bytes("a.jsonl")).unwrap();
+    let short: Vec<&str> = text.lines().take(21).collect();
+    std::fs::write(place.path("short.jsonl"), short.join("\n") + "\n").unwrap();
+    let output = place.run(&["diff", "a.jsonl", "short.jsonl", "-U", "2"]);
+    let lines: Vec<String> = out(&output).lines().map(str::to_string).collect();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((&*lines[0], &*lines[1]), ("--- a.jsonl", "+++ short.jsonl"));
+    assert!(lines[2].starts_with("@@ event 20 of ") && lines[2].ends_with(" and 20 @@"), "{lines:?}");
+    let signs: String = lines[3..].iter().map(|line| line.chars().next().unwrap()).collect();
+    assert_eq!((&*signs, &*lines[7]), ("  --+", "+ (it ends here)"));
+    assert_eq!(place.code(&["diff", "a.jsonl", "c.jsonl"]), 1);
+    assert_eq!(place.code(&["diff", "a.jsonl", "nowhere.jsonl"]), 2);
+}
+
+#[test]
+fn findings_become_regressions_and_too_few_seeds_no_success() {
+    let place = Place::calm();
+    let words = ["run", "--protocol", "drops-one", "--save-regressions", "-q"];
+    assert_eq!(place.code(&words), 1);
+    let saved = std::fs::read_dir(place.path("regressions")).unwrap().count();
+    let report = document(&place.run(&["run", "--format", "json", "--no-shrink"]));
+    let paths = report["scenarios"].as_array().unwrap().iter().map(|row| row["path"].as_str().unwrap());
+    assert!(saved > 0 && paths.filter(|path| path.starts_with("regressions/calm-")).count() == saved);
+    assert_eq!(report["summary"]["exit_code"], 1, "they ask for the defect, and it is still there");
+    let code = |words: &[&str]| place.code(&[&["run", "--no-regressions"], words].concat());
+    assert_eq!((code(&["--seeds", "3", "--min-seeds", "4"]), code(&["--seeds", "3", "--min-seeds", "3"])), (3, 0));
 }
 
 #[test]

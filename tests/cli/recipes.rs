@@ -113,12 +113,19 @@ fn kubernetes() {
     same(&place, &shell(&place, &[], &recipe("kubernetes-merge")));
 }
 
-/// The script as Slurm runs it, with the variables that it sets.
+/// The script in Slurm where one answers; otherwise as Slurm runs it, with the variables that it sets.
 #[test]
 fn slurm() {
     let place = place();
-    for task in ["1", "2", "3", "4", "5"] {
-        part(&place, &[("SLURM_ARRAY_TASK_ID", task), ("SLURM_CPUS_PER_TASK", "2")], &recipe("slurm"));
+    let script = recipe("slurm");
+    if Command::new("sh").args(["-c", "timeout 10 sinfo"]).output().unwrap().status.success() {
+        std::fs::write(place.path("job.sh"), script).unwrap();
+        part(&place, &[], "sbatch -W job.sh");
+    } else {
+        eprintln!("SKIPPED in Slurm itself: none answers");
+        for task in ["1", "2", "3", "4", "5"] {
+            part(&place, &[("SLURM_ARRAY_TASK_ID", task), ("SLURM_CPUS_PER_TASK", "2")], &script);
+        }
     }
     same(&place, &shell(&place, &[], &recipe("kubernetes-merge")));
 }

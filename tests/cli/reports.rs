@@ -56,6 +56,31 @@ fn a_parser_of_junit_counts_what_we_count() {
     consumer("junitparser", Command::new(python).arg("-c").arg(script).arg(place.path("out/r.xml")));
 }
 
+/// Documents of all kinds are what `cutline schema run` says.
+#[test]
+fn documents_are_as_their_schema_says() {
+    let (place, _) = failing();
+    std::fs::write(place.path("schema.json"), place.run(&["schema", "run"]).stdout).unwrap();
+    let words = ["run", "--protocol", "quorum-of-one", "--seeds", "6", "--format", "json", "-v"];
+    let part = [&words[..], &["--partition", "hash:1/2"]].concat();
+    std::fs::write(place.path("whole.json"), place.run(&words).stdout).unwrap();
+    std::fs::write(place.path("part.json"), place.run(&part).stdout).unwrap();
+    place.run(&["merge", "-o", "merged.json", "part.json"]);
+    std::fs::write(place.path("scenarios/typo.json"), CALM.replace("\"parallelism\"", "\"paralelism\"")).unwrap();
+    std::fs::write(place.path("refused.json"), place.run(&words).stdout).unwrap();
+    let script = "import json, sys, jsonschema\n\
+        schema = json.load(open('schema.json'))\n\
+        jsonschema.Draft202012Validator.check_schema(schema)\n\
+        check = jsonschema.Draft202012Validator(schema)\n\
+        for name in sys.argv[1:]:\n    check.validate(json.load(open(name)))\n\
+        broken = json.load(open(sys.argv[1]))\n\
+        del broken['scenarios'][0]['basis']\n\
+        assert not check.is_valid(broken)\n";
+    let python = std::env::var("CUTLINE_PYTHON").unwrap_or_else(|_| "python3".to_string());
+    let files = ["whole.json", "part.json", "merged.json", "refused.json"];
+    consumer("jsonschema", Command::new(python).args(["-c", script]).args(files).current_dir(place.path(".")));
+}
+
 #[test]
 fn a_validator_of_sarif_accepts_ours() {
     let (place, _) = failing();

@@ -56,7 +56,8 @@ pub static KEYS: &[Key] = &[
     key("color", "color", Shape::Text),
     key("no-tests", "no_tests", Shape::Text),
     key("exit-zero", "exit_zero", Shape::Flag),
-    key("no-shrink", "no_shrink", Shape::Flag),
+    unless("no-shrink", "no_shrink", Shape::Flag, &["save_regressions"]),
+    key("min-seeds", "min_seeds", Shape::Text),
     key("findings", "findings", Shape::Path),
     key("quiet", "quiet", Shape::Flag),
 ];
