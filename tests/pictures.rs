@@ -2,8 +2,12 @@
 
 #[path = "pictures/diagrams.rs"]
 mod diagrams;
+#[path = "pictures/exports.rs"]
+mod exports;
 #[path = "pictures/histories.rs"]
 mod histories;
+#[path = "pictures/pages.rs"]
+mod pages;
 #[path = "pictures/sheet.rs"]
 mod sheet;
 mod support;

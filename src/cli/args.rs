@@ -74,6 +74,8 @@ pub enum Command {
     Exec(Box<Exec>),
     /// Tell of the checkpoints and recoveries of a trace or of a run
     Checkpoints(super::checkpoints::Checkpoints),
+    /// Write a trace or a run for other viewers: ShiViz, Perfetto, Mermaid, Graphviz
+    Export(super::export::Export),
     /// Draw a space-time diagram of a trace or of a run
     Diagram(super::diagram::Diagram),
     /// Judge recorded traces
@@ -157,6 +159,8 @@ pub enum ReportKind {
     Markdown,
     /// SARIF 2.1.0.
     Sarif,
+    /// One HTML page.
+    Html,
 }
 
 /// `FORMAT=PATH`.
@@ -223,7 +227,7 @@ pub struct Run {
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
-    /// Write a report too: junit=PATH, json=, jsonl=, markdown=, sarif= (may be given several times)
+    /// Write a report too: junit=PATH, json=, jsonl=, markdown=, sarif=, html= (may be given several times)
     #[arg(long, value_name = "FORMAT=PATH", value_parser = report)]
     pub report: Vec<ReportTo>,
     /// How progress is shown on stderr

@@ -83,6 +83,10 @@ fn folder_of(folder: &Path, loaded: &Loaded, seed: u64, finding: &Finding, small
     let again = folder.join("shrunk.json").display().to_string();
     let again = format!("cutline replay {} --seed {}", quoted(&again), shown(needed));
     file("reproduce.txt", &format!("{}\n{again}\n", finding.reproduce))?;
+    let judged = run.report.clone().unwrap_or_else(|| crate::verify::verify(&meta, events));
+    if let Some(picture) = super::html::picture(&meta, events, &judged, &finding.kind) {
+        file(super::html::PICTURE, &picture)?;
+    }
     let mut told = format!("{}: {}\n{}\n\n", finding.scenario, finding.kind.title(), finding.message);
     told.push_str(&summary(small));
     if let Some(report) = &run.report {

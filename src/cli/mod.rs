@@ -17,11 +17,13 @@ pub mod exec_args;
 pub mod exec_plan;
 pub mod exec_watch;
 pub mod exit;
+pub mod export;
 pub mod filter;
 pub mod find;
 pub mod findings;
 pub mod folklore;
 pub mod gate;
+pub mod html;
 pub mod journal;
 pub mod judge;
 mod known;
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),
         Command::Checkpoints(args) => checkpoints::checkpoints(args),
+        Command::Export(args) => export::export(args),
         Command::Diagram(args) => diagram::diagram(args),
         Command::Verify(args) => verify::verify(args),
         Command::Gate(args) => gate::gate(args),

@@ -13,7 +13,7 @@ use super::run_args::beside;
 use super::signals::Signals;
 use super::sweep::Sweep;
 use super::tally::{Failure, Tally};
-use super::{findings, reports, resume, seed};
+use super::{findings, html as shown, reports, resume, seed};
 use crate::protocols;
 use crate::report::{self, Finding, Kind, Remark, Row, Tail, json, text};
 use crate::scenario::{Diagnostic, load};
@@ -240,6 +240,11 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     }
     if !args.no_shrink && signals.end().is_none() {
         findings::keep(&args.findings, &plan.entries, &mut done.findings, signals);
+    }
+    if args.report.iter().any(|report| report.kind == ReportKind::Html) {
+        let tallies = plan.entries.iter().enumerate().map(|(i, entry)| (entry, running.tally(i)));
+        done.tail.extras.slowest = Some(shown::slowest(tallies, &plan.terms));
+        shown::shown(&mut done.tail.extras, &args.findings, &plan.entries, &done.findings);
     }
     finish(args, done, rows, journal, signals)
 }

@@ -100,8 +100,14 @@ impl Format {
 
 impl ReportKind {
     /// All of them.
-    pub const ALL: [ReportKind; 5] =
-        [ReportKind::Junit, ReportKind::Json, ReportKind::Jsonl, ReportKind::Markdown, ReportKind::Sarif];
+    pub const ALL: [ReportKind; 6] = [
+        ReportKind::Junit,
+        ReportKind::Json,
+        ReportKind::Jsonl,
+        ReportKind::Markdown,
+        ReportKind::Sarif,
+        ReportKind::Html,
+    ];
 
     /// The word in front of the path.
     pub fn word(self) -> &'static str {
@@ -111,6 +117,7 @@ impl ReportKind {
             ReportKind::Jsonl => "jsonl",
             ReportKind::Markdown => "markdown",
             ReportKind::Sarif => "sarif",
+            ReportKind::Html => "html",
         }
     }
 }

@@ -80,6 +80,8 @@ pub struct Tally {
     pub undecided: BTreeMap<Invariant, (u64, String)>,
     /// All violations, expected or not, and other failures.
     pub failures: BTreeMap<Kind, Failure>,
+    /// The seeds with most events: how many, and which.
+    pub slowest: BTreeSet<(u64, u64)>,
     /// Thread time.
     pub busy: Duration,
 }
@@ -108,6 +110,7 @@ impl Tally {
     /// Adds what came of a seed, which is at this place of the sequence.
     pub fn take(&mut self, outcome: Outcome, index: u64, seed: u64) {
         self.seeds += 1;
+        self.slow(outcome.events, seed);
         self.events += outcome.events;
         self.delivered += outcome.delivered;
         self.faults += outcome.faults;
@@ -143,6 +146,14 @@ impl Tally {
         }
     }
 
+    /// Remembers a seed if few have more events.
+    fn slow(&mut self, events: u64, seed: u64) {
+        self.slowest.insert((events, seed));
+        if self.slowest.len() > super::html::SLOWEST {
+            self.slowest.pop_first();
+        }
+    }
+
     /// Adds a failure.
     pub fn fail(&mut self, kind: Kind, failure: Failure) {
         match self.failures.get_mut(&kind) {
@@ -165,6 +176,7 @@ impl Tally {
         self.virtual_ns = self.virtual_ns.saturating_add(other.virtual_ns);
         self.job_failed += other.job_failed;
         self.digest = self.digest.wrapping_add(other.digest);
+        other.slowest.iter().for_each(|(events, seed)| self.slow(*events, *seed));
         self.busy += other.busy;
         self.met.resize(MET.len(), 0);
         self.met.iter_mut().zip(&other.met).for_each(|(count, more)| *count += more);

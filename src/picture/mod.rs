@@ -7,6 +7,7 @@ mod arrows;
 mod bundles;
 pub mod cuts;
 pub mod diagram;
+pub mod export;
 pub mod history;
 mod lanes;
 mod layout;

@@ -3,6 +3,8 @@
 pub mod basis;
 pub mod finding;
 pub mod github;
+pub mod html;
+mod html_tables;
 pub mod json;
 pub mod junit;
 pub mod markdown;
@@ -88,6 +90,8 @@ pub struct Tail {
     pub internal: Option<String>,
     /// The exit code.
     pub exit: u8,
+    /// What the HTML page shows beside all that.
+    pub extras: html::Extras,
 }
 
 /// One word for a scenario.

@@ -87,7 +87,7 @@ fn cuts_are_drawn_wrong_where_the_verifier_says_so() {
         ("unaligned", "no-channel-state"),
         ("diamond", "first-barrier"),
     ] {
-        for seed in 0..8 {
+        for seed in 0..5 {
             let told = told(scenario, protocol, seed);
             let past = Past::new(&told.meta, &told.events);
             let crossings: Vec<Crossing> =
@@ -114,7 +114,7 @@ fn cuts_are_drawn_wrong_where_the_verifier_says_so() {
             (orphans, lost, fine) = (orphans + orphan as u32, lost + loss as u32, fine + !(orphan | loss) as u32);
         }
     }
-    assert!(orphans >= 4 && lost >= 4 && fine >= 8, "{orphans} {lost} {fine}: each was met");
+    assert!(orphans >= 3 && lost >= 3 && fine >= 5, "{orphans} {lost} {fine}: each was met");
 }
 
 #[test]
