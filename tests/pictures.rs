@@ -2,6 +2,8 @@
 
 #[path = "pictures/diagrams.rs"]
 mod diagrams;
+#[path = "pictures/docs.rs"]
+mod docs;
 #[path = "pictures/exports.rs"]
 mod exports;
 #[path = "pictures/histories.rs"]

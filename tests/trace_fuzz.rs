@@ -4,11 +4,13 @@
 mod support;
 
 use cutline::dice::Dice;
+use cutline::picture::export::{dot, mermaid, perfetto, shiviz};
+use cutline::picture::{Fold, Scale, View, Window, diagram, history};
 use cutline::sim::run::{Keep, meta};
-use cutline::trace::event::{Event, Kind};
+use cutline::trace::event::{Event, Kind, Meta};
 use cutline::trace::json;
 use cutline::trace::words::KINDS;
-use cutline::verify::{Verdict, Verifier, story::story};
+use cutline::verify::{Report, Verdict, Verifier, story::story};
 use cutline::world::setup::Setup;
 use std::ops::Range;
 use support::Job;
@@ -228,7 +230,28 @@ fn one_try(traces: &[Vec<u8>], n: u64) -> bool {
             assert!(!story(&read.meta, told, violation).is_empty());
         }
     }
+    told.iter().filter(|told| !told.is_empty()).for_each(|told| pictures(&read.meta, told, &report));
     true
+}
+
+/// Everything that is drawn or exported, of a trace that has been read.
+fn pictures(meta: &Meta, events: &[Event], report: &Report) {
+    let last = events.len() as u64;
+    let views = [
+        View::default(),
+        View { window: Window::Steps(0, last), ..View::default() },
+        View { window: Window::Around(last / 2), fold: Fold::Always, scale: Scale::Time, all: true },
+    ];
+    for view in views {
+        assert!(diagram(meta, events, report, view).expect("these steps are there").ends_with("</svg>\n"));
+    }
+    let history = history::history(meta, events);
+    assert!(!history::text::page(&history, None).is_empty() && !history::json::document(&history, None).is_empty());
+    let charts = history.checkpoints.iter().map(|one| Some(one.id.0)).chain([None]);
+    charts.for_each(|only| drop(history::chart::chart(&history, only)));
+    assert!(shiviz::log(meta, events).lines().count() == events.len() + 2);
+    assert!(!perfetto::document(meta, events).is_empty() && !dot::graph(meta, events).is_empty());
+    drop(mermaid::sequence(meta, events));
 }
 
 #[test]

@@ -89,8 +89,8 @@ pub fn slowest<'a>(tallies: impl Iterator<Item = (&'a Entry, Tally)>, terms: &Te
     all
 }
 
-/// What an environment is made of; the machine's part differs from place to place.
-pub fn environment() -> Extras {
+/// With the versions and the machine, which differs from place to place.
+pub fn complete(extras: &Extras) -> Extras {
     Extras {
         versions: vec![
             ("cutline", env!("CARGO_PKG_VERSION").to_string()),
@@ -101,6 +101,6 @@ pub fn environment() -> Extras {
             ("system", std::env::consts::OS.to_string()),
             ("architecture", std::env::consts::ARCH.to_string()),
         ],
-        ..Extras::default()
+        ..extras.clone()
     }
 }

@@ -15,7 +15,7 @@ pub fn write(reports: &[ReportTo], done: &report::Sweep) -> Result<(), String> {
             ReportKind::Jsonl => Ok(json::lines(done)),
             ReportKind::Markdown => Ok(markdown::document(done)),
             ReportKind::Sarif => Ok(sarif::document(done)),
-            ReportKind::Html => Ok(html::page(done, &done.tail.extras)),
+            ReportKind::Html => Ok(html::page(done, &super::html::complete(&done.tail.extras))),
         };
         let written = bytes.and_then(|bytes| match wanted.path.as_os_str() == "-" {
             true => output::raw(bytes.as_bytes()).map(drop).map_err(|error| format!("cannot write to stdout: {error}")),

@@ -244,10 +244,8 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     }
     if args.report.iter().any(|report| report.kind == ReportKind::Html) {
         let tallies = plan.entries.iter().enumerate().map(|(i, entry)| (entry, running.tally(i)));
-        let mut extras = shown::environment();
-        extras.slowest = Some(shown::slowest(tallies, &plan.terms));
-        shown::shown(&mut extras, &args.findings, &plan.entries, &done.findings);
-        done.tail.extras = extras;
+        done.tail.extras.slowest = Some(shown::slowest(tallies, &plan.terms));
+        shown::shown(&mut done.tail.extras, &args.findings, &plan.entries, &done.findings);
     }
     finish(args, done, rows, journal, signals)
 }

@@ -235,7 +235,11 @@ impl Drawing<'_> {
             let (Load::Barrier(id), Some((from, to))) = (flight.load, self.past.ends(flight.channel)) else { continue };
             let who = |task| Incarnation { task, attempt: flight.attempt };
             if let Some((a, b, _)) = self.ends(who(from), who(to), flight.sent, flight.taken) {
-                self.beside("bartext", &id.to_string(), a, b, false);
+                let label = match self.layout.counts.get(&at) {
+                    Some(count) if *count > 1 => format!("{id} ×{count}"),
+                    _ => id.to_string(),
+                };
+                self.beside("bartext", &label, a, b, false);
             }
         }
     }

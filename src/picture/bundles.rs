@@ -1,5 +1,6 @@
 //! Records thinned and counted: messages between two lanes become one broad arrow, as long as nothing else happens on
-//! either lane between them. So no bundle hides on which side of a cut a message is.
+//! either lane between them; where subtasks share a lane, as long as none of the two subtasks takes a snapshot or dies. So no
+//! bundle hides on which side of a cut a message is.
 
 use super::cuts::{Crossing, Cut};
 use super::lanes::Lanes;
@@ -38,26 +39,32 @@ impl Bundle {
     }
 }
 
-/// How often something that matters has happened on each lane up to a row.
+/// How often something that matters has happened up to a row: on the lane, or where several share it, to the process.
 struct Epochs {
-    rows: Vec<Vec<usize>>,
+    rows: BTreeMap<(usize, Option<TaskId>), Vec<usize>>,
+}
+
+fn of(lanes: &Lanes, task: TaskId) -> Option<(usize, Option<TaskId>)> {
+    Some((lanes.lane(task)?, lanes.shared(task).then_some(task)))
 }
 
 impl Epochs {
     fn new(past: &Past, lanes: &Lanes, weights: &[Weight]) -> Self {
-        let mut rows = vec![Vec::new(); lanes.list.len()];
+        let mut rows: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (row, event) in past.events.iter().enumerate() {
-            if let Some(lane) = lanes.lane(event.process)
-                && weights[row] <= Weight::Protocol
+            let most = if lanes.shared(event.process) { Weight::Key } else { Weight::Protocol };
+            if let Some(key) = of(lanes, event.process)
+                && weights[row] <= most
             {
-                rows[lane].push(row);
+                rows.entry(key).or_default().push(row);
             }
         }
         Epochs { rows }
     }
 
-    fn at(&self, lane: usize, row: usize) -> usize {
-        self.rows[lane].partition_point(|other| *other < row)
+    fn at(&self, lanes: &Lanes, task: TaskId, row: usize) -> usize {
+        let rows = of(lanes, task).and_then(|key| self.rows.get(&key));
+        rows.map_or(0, |rows| rows.partition_point(|other| *other < row))
     }
 }
 
@@ -92,7 +99,8 @@ pub fn bundles(
         let (Some(a), Some(b)) = (lanes.lane(from), lanes.lane(to)) else { continue };
         // A shared lane stands for its first process.
         let first = |lane: usize| Incarnation { task: lanes.list[lane].tasks[0], attempt: flight.attempt };
-        let (sent, taken) = (flight.sent.map(|row| epochs.at(a, row)), flight.taken.map(|row| epochs.at(b, row)));
+        let sent = flight.sent.map(|row| epochs.at(lanes, from, row));
+        let taken = flight.taken.map(|row| epochs.at(lanes, to, row));
         let group = (first(a), first(b), crossing.get(&i).copied(), sent, taken);
         let both = |row: Option<usize>| row.map(|row| (row, row));
         let wide = |one: Option<(usize, usize)>, row: Option<usize>| {

@@ -124,7 +124,7 @@ impl Cut {
 type Stored = BTreeMap<(TaskId, ChannelId), Vec<RecordId>>;
 
 /// The job attempt (if the line says) and the checkpoint that a line is about.
-fn about(event: &Event) -> Option<(Option<Attempt>, CheckpointId)> {
+pub(super) fn about(event: &Event) -> Option<(Option<Attempt>, CheckpointId)> {
     Some(match &event.kind {
         Kind::Trigger { checkpoint, job, .. } | Kind::Complete { checkpoint, job, .. } => (Some(*job), *checkpoint),
         Kind::Ack { checkpoint }

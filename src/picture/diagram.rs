@@ -4,7 +4,7 @@
 use super::cuts::{Crossing, Cut, cuts};
 use super::layout::{LABEL, Layout};
 use super::marks::Shape;
-use super::past::Past;
+use super::past::{Hold, Past};
 use super::shapes::{self, Sign};
 use super::svg::{self, Area, FONT, Places, clipped};
 use super::view::{self, Chosen, View};
@@ -49,7 +49,9 @@ pub fn diagram(meta: &Meta, events: &[Event], report: &Report, view: View) -> Re
     let violation = view::violation(report);
     let focus = violation.and_then(|violation| view::row_of(&past, violation));
     let focus = focus.filter(|row| chosen.rows.contains(row));
-    let shown: Vec<&Cut> = cuts.iter().filter(|cut| cut.snaps.values().any(|row| chosen.rows.contains(row))).collect();
+    // Of a cut that is mostly elsewhere there is nothing to see.
+    let within = |cut: &&Cut| cut.snaps.values().filter(|row| chosen.rows.contains(row)).count();
+    let shown: Vec<&Cut> = cuts.iter().filter(|cut| within(cut) > 0 && 2 * within(cut) >= cut.snaps.len()).collect();
     let layout = Layout::new(&past, &shown, &chosen, view, focus);
     let reach = layout.right;
     let mut drawing = Drawing {
@@ -117,29 +119,44 @@ impl Drawing<'_> {
         }
     }
 
+    /// Blocked channels. Those that overlap on a lane are one stretch.
     fn holds(&mut self) {
-        for hold in &self.past.holds {
-            let rows = &self.chosen.rows;
-            if hold.to < rows.start || hold.from >= rows.end {
-                continue;
-            }
+        let rows = self.chosen.rows.clone();
+        let mut spans: Vec<(i32, usize, usize, Vec<&Hold>)> = Vec::new();
+        let shown = self.past.holds.iter().filter(|hold| hold.to >= rows.start && hold.from < rows.end);
+        for hold in shown {
             let Some(x) = self.layout.lanes.x(hold.who) else { continue };
-            let top = if hold.from < rows.start { 8 } else { self.layout.y(hold.from) };
-            let end = if hold.to >= rows.end { self.layout.bottom } else { self.layout.y(hold.to) };
+            match spans.iter_mut().rev().find(|(other, ..)| *other == x).filter(|(_, _, to, _)| hold.from <= *to) {
+                Some((_, _, to, holds)) => {
+                    *to = hold.to.max(*to);
+                    holds.push(hold);
+                }
+                None => spans.push((x, hold.from, hold.to, vec![hold])),
+            }
+        }
+        for (x, from, to, holds) in spans {
+            let top = if from < rows.start { 8 } else { self.layout.y(from) };
+            let end = if to >= rows.end { self.layout.bottom } else { self.layout.y(to) };
+            let mut said: Vec<String> = holds.iter().take(8).map(|hold| self.held(hold)).collect();
+            if holds.len() > said.len() {
+                said.push(format!("and {} more", holds.len() - said.len()));
+            }
             self.over.push_str("<g>");
-            let channel = self.past.topology.channel_name(hold.channel);
-            let until = match hold.released {
-                true => format!("until step {}", hold.to),
-                false => "and never read again in this trace".to_string(),
-            };
-            svg::title(&mut self.over, &format!("{channel} is blocked from step {} {until}", hold.from));
-            let height = (end - top).max(4);
+            svg::title(&mut self.over, &said.join("; "));
+            let (left, height) = (x - 6, (end - top).max(4));
             let _ = write!(
                 self.over,
-                "<rect class=\"blocked\" x=\"{}\" y=\"{top}\" width=\"12\" height=\"{height}\"/></g>\n",
-                x - 6
+                "<rect class=\"blocked\" x=\"{left}\" y=\"{top}\" width=\"12\" height=\"{height}\"/></g>\n"
             );
             self.signs.insert(Sign::Blocked);
+        }
+    }
+
+    fn held(&self, hold: &Hold) -> String {
+        let channel = self.past.topology.channel_name(hold.channel);
+        match hold.released {
+            true => format!("{channel} is blocked from step {} until step {}", hold.from, hold.to),
+            false => format!("{channel} is blocked from step {} and never read again in this trace", hold.from),
         }
     }
 
@@ -188,7 +205,7 @@ impl Drawing<'_> {
             svg::line(&mut self.over, "gap", (self.layout.left - 14, y), (self.layout.right, y));
             self.over.push('\n');
             let x = self.layout.left + 12;
-            if let Some((x, y)) = self.places.first(&said, FONT, [(x, y + 4), (x + 80, y + 4), (x + 160, y + 4)]) {
+            if let Some((x, y)) = self.places.first(&said, FONT, [(x, y - 3), (x + 80, y - 3), (x + 160, y - 3)]) {
                 self.label("dim", x, y, &said);
             }
         }

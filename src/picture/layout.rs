@@ -2,12 +2,14 @@
 
 use super::bundles::{Bundle, bundles};
 use super::cuts::Cut;
+use super::gathering::{gathered, thinned};
 use super::lanes::Lanes;
 use super::marks::{Mark, Weight, mark, merged};
 use super::past::{Load, Past};
 use super::svg::{FONT, clipped, width};
 use super::view::{Chosen, Scale, View};
 use crate::ids::*;
+use crate::trace::event::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -50,6 +52,8 @@ pub struct Layout {
     pub bundles: Vec<Bundle>,
     /// Barriers, cancellations and ends, as places in `past.flights`.
     pub others: Vec<usize>,
+    /// Of those that stand for several: how many.
+    pub counts: BTreeMap<usize, usize>,
     /// Where lines were left out: the place, and how many or how long.
     pub breaks: Vec<(i32, String)>,
     /// What kinds of lines were left out altogether.
@@ -76,7 +80,11 @@ impl Layout {
         let each = view.all || records.len() <= EACH;
         let all = |row: usize| mark(past, row, layout.lanes.shared(past.events[row].process));
         let weights: Vec<Weight> = (0..past.events.len()).map(|row| all(row).weight).collect();
-        layout.marks = layout.marks(past, &rows, each, focus);
+        layout.marks = layout.marks(past, &rows, (each, view.all), focus);
+        if !view.all {
+            layout.marks = gathered(past, &layout.lanes, std::mem::take(&mut layout.marks), focus);
+            (layout.others, layout.counts) = thinned(past, &layout.lanes, std::mem::take(&mut layout.others));
+        }
         layout.bundles = bundles(past, &layout.lanes, cuts, &rows, &weights, each);
         let breaks = layout.reduce(past, &rows, view, focus);
         layout.across(past);
@@ -84,8 +92,9 @@ impl Layout {
         layout
     }
 
-    /// The marks of the rows; lines of one kind that follow each other on a lane are one.
-    fn marks(&self, past: &Past, rows: &Range<usize>, each: bool, focus: Option<usize>) -> Vec<Placed> {
+    /// The marks of the rows; lines of one kind that follow each other on a lane are one. `each`: not records; not even
+    /// those that become visible.
+    fn marks(&self, past: &Past, rows: &Range<usize>, each: (bool, bool), focus: Option<usize>) -> Vec<Placed> {
         let mut marks: Vec<Placed> = Vec::new();
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
         for row in rows.clone() {
@@ -95,6 +104,8 @@ impl Layout {
             if mark.label.is_empty() {
                 continue; // an arrow says it, or nothing has to
             }
+            // What a commit shows is one thing, unless everything is wanted.
+            let each = if matches!(past.events[row].kind, Kind::Visible { .. }) { each.1 } else { each.0 };
             let merges = mark.merges && !(each && mark.weight == Weight::Record) && Some(row) != focus;
             if Some(row) == focus {
                 mark.weight = Weight::Key;
@@ -125,7 +136,7 @@ impl Layout {
 
     /// Leaves out what matters least, until the rest can be read. Gives the rows before which there are gaps.
     fn reduce(&mut self, past: &Past, rows: &Range<usize>, view: View, focus: Option<usize>) -> BTreeSet<usize> {
-        let labels = |layout: &Self| layout.marks.len() + layout.bundles.len() / 4;
+        let labels = |layout: &Self| layout.marks.len() + layout.bundles.len() / 4 + layout.others.len() / 8;
         if view.all || labels(self) <= BUDGET {
             return BTreeSet::new();
         }

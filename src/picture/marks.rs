@@ -76,6 +76,8 @@ pub fn mark(past: &Past, row: usize, folded: bool) -> Mark {
     );
     let subtask = past.topology.subtasks.get(event.process.index());
     let label = match subtask {
+        // The shaded stretch says it.
+        Some(_) if folded && matches!(event.kind, Kind::Hold { .. } | Kind::Release { .. }) => String::new(),
         Some(subtask) if folded && !label.is_empty() => format!("/{} {label}", subtask.index),
         _ => label,
     };

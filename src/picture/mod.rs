@@ -8,6 +8,7 @@ mod bundles;
 pub mod cuts;
 pub mod diagram;
 pub mod export;
+mod gathering;
 pub mod history;
 mod lanes;
 mod layout;

@@ -207,7 +207,7 @@ impl<T: Clone> Rings<T> {
 
     pub fn send(&mut self, channel: ChannelId, m: u64, item: T) {
         let ring = &mut self.rings[channel.index()];
-        if ring.first + ring.items.len() as u64 != m {
+        if ring.first.checked_add(ring.items.len() as u64) != Some(m) {
             ring.items.clear(); // an unknown past: start over from here
             ring.first = m;
         }

@@ -193,7 +193,9 @@ fn recovery(past: &Past, job: Attempt, base: Option<CheckpointId>, since: usize,
     let crash = crash.map(|(row, e)| said(row, format!("{} {} ends by a fault", topology.name(e.process), e.attempt)));
     let suspect = || {
         before().filter_map(|(row, event)| match &event.kind {
-            Kind::Fault { what } if what.starts_with("suspect") => Some(said(row, what.to_string())),
+            Kind::Fault { what } if ["suspect", "replace"].iter().any(|word| what.starts_with(word)) => {
+                Some(said(row, what.to_string()))
+            }
             _ => None,
         })
     };
