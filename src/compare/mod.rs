@@ -59,6 +59,10 @@ fn planned(scenario: &Scenario, seed: u64, weather: Weather) -> Scenario {
 fn column(loaded: &Loaded, plans: &[(u64, Scenario)], way: &'static Way) -> Result<Column, String> {
     let mut column = Column { way: way.name, measure: Ok(Measure::default()), broken: Vec::new() };
     let mut sum = Measure::default();
+    if let Some(why) = way.refuses(&loaded.scenario) {
+        column.measure = Err(why.to_string());
+        return Ok(column);
+    }
     for (seed, closed) in plans {
         let told = |problem: String| format!("{}: {problem}", way.name);
         let built = build(&way.of(closed), loaded, &protocols::find).map_err(|error| told(error.to_string()))?;
