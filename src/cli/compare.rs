@@ -146,6 +146,9 @@ fn human(block: &Block) -> String {
     rows.push(("", able.iter().map(|(column, _)| column.way.to_string()).collect()));
     let mut group = "";
     for figure in FIGURES {
+        if able.iter().all(|(_, measure)| figure.of(measure).of == 0) {
+            continue;
+        }
         if figure.group != group {
             group = figure.group;
             rows.push((group, Vec::new()));

@@ -91,7 +91,7 @@ impl<'a> Fold<'a> {
         Fold {
             topology,
             holds,
-            measure: Measure { runs: 1, ..Measure::default() },
+            measure: Measure { runs: 1, coordinated: 1, ..Measure::default() },
             rounds: BTreeMap::new(),
             attempts: BTreeMap::new(),
             waiting: BTreeMap::new(),

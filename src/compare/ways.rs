@@ -1,5 +1,6 @@
 //! What is compared: checkpoint protocols, and which jobs each can run.
 
+use super::induced::Rule;
 use crate::scenario::Scenario;
 use crate::scenario::spec::{Guarantee, Job, Mode, Open, Pick};
 
@@ -16,6 +17,8 @@ pub struct Way {
     pub holds: bool,
     straight: Runs,
     circles: Runs,
+    /// Where everybody takes checkpoints alone: when one is forced. The messages are those of the row's protocol.
+    pub rule: Option<Rule>,
 }
 
 /// Can it run jobs of a kind?
@@ -31,7 +34,12 @@ const NO_BACK_EDGE: &str = "nothing goes round, and without back edges it is `al
 
 const fn way(name: &'static str, mode: Mode, about: &'static str) -> Way {
     let (straight, circles) = (Runs::As("engine"), Runs::Not(ITSELF));
-    Way { name, about, mode, guarantee: Guarantee::ExactlyOnce, holds: true, straight, circles }
+    Way { name, about, mode, guarantee: Guarantee::ExactlyOnce, holds: true, straight, circles, rule: None }
+}
+
+const fn alone(name: &'static str, rule: Rule, about: &'static str) -> Way {
+    let (straight, circles) = (Runs::As("chandy-lamport"), Runs::As("chandy-lamport"));
+    Way { straight, circles, rule: Some(rule), ..way(name, Mode::Unaligned, about) }
 }
 
 /// All of them.
@@ -69,6 +77,9 @@ pub static WAYS: &[Way] = &[
             "aligned but for back edges, whose records are logged until the barrier returns",
         )
     },
+    alone("uncoordinated", Rule::Never, "everybody records a state whenever the own timer says so"),
+    alone("bcs", Rule::Index, "the same, and before a message with a larger index (communication-induced)"),
+    alone("hmnr", Rule::Vectors, "the same, and before a message that could close a zigzag (communication-induced)"),
 ];
 
 /// The way of this name.
