@@ -316,6 +316,13 @@ pub static CIRCLES: &[Protocol] = &[
     ),
     row!("back-edge-endless", "I2", "circles/bank", circles::endless, "logging goes on after the barrier came round"),
     row!("marker-forgotten", "I2", "circles/bank", circles::stateless, "the state of channels isn't stored"),
+    row!(
+        "marker-jumps",
+        "I2",
+        "circles/bank",
+        circles::jumping,
+        "channels that aren't FIFO: a marker arrives before records that were sent ahead of it"
+    ),
     row!("marker-late", "I1", "circles/bank", circles::late, "a record slips between the snapshot and its markers"),
 ];
 

@@ -18,7 +18,7 @@ use super::retold::NeverStopsRecording;
 use crate::engine;
 use crate::engine::config::{Config, Mode};
 use crate::engine::gate::Gate;
-use crate::engine::message::{Control, Effect, Element, Mark, Request};
+use crate::engine::message::{Control, Effect, Element, Input, Mark, Request};
 use crate::engine::process::Process;
 use crate::engine::subtask::Subtask;
 use crate::ids::*;
@@ -195,6 +195,31 @@ pub(super) fn hasty(t: &Arc<Topology>, c: &Arc<Config>, who: Incarnation) -> Box
 
 pub(super) fn endless(t: &Arc<Topology>, c: &Arc<Config>, who: Incarnation) -> Box<dyn Process> {
     log(t, c, who, |process, _| Interposed::boxed(process, NeverStopsRecording::default()))
+}
+
+// What channels that aren't FIFO would do: a marker arrives before records that were sent ahead of it.
+#[derive(Clone, Debug)]
+struct Jumps;
+
+impl Mischief for Jumps {
+    fn input(&mut self, input: Input) -> Option<Input> {
+        Some(match input {
+            Input::Overtook { input, barrier, .. } => Input::Element(input, Element::Barrier(barrier)),
+            other => other,
+        })
+    }
+
+    fn effects(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects {
+            if let Effect::Send(_, Element::Barrier(barrier)) = effect {
+                barrier.overtakes = true;
+            }
+        }
+    }
+}
+
+pub(super) fn jumping(t: &Arc<Topology>, c: &Arc<Config>, who: Incarnation) -> Box<dyn Process> {
+    mark(t, c, who, |process, _| Interposed::boxed(process, Jumps))
 }
 
 pub(super) fn late(t: &Arc<Topology>, c: &Arc<Config>, who: Incarnation) -> Box<dyn Process> {
