@@ -60,6 +60,12 @@ pub enum OperatorKind {
     Join,
     /// Emits, for each record, the pair of the last value of its key and this one: sensitive to order.
     LastValue,
+    /// Keeps half of the value on the account of the key, and hands the rest on to the next key: for records that go
+    /// round, with the vertex among its own inputs.
+    PassOn {
+        /// How many accounts, at least 1: after the last comes the first.
+        keys: u32,
+    },
     /// Adds a number between 0 and 7 that nobody can foresee: a choice, made by the environment.
     Choose,
 }

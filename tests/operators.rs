@@ -139,6 +139,26 @@ fn a_chain_hands_on_from_operator_to_operator() {
     assert_eq!(chain.state().len(), 3);
 }
 
+/// What comes round again and again until nothing is left stays on the accounts, one after another, to the last.
+#[test]
+fn pass_on_keeps_half_and_hands_the_rest_to_the_next_account() {
+    let mut chain = Chain::new(&[OperatorKind::PassOn { keys: 3 }]);
+    let (mut next, mut way) = (Some(record(0, int(1), int(13))), Vec::new());
+    while let Some(one) = next {
+        way.push((one.id.part, one.key.clone(), one.value.clone()));
+        next = apply(&mut chain, 0, one, 0).pop();
+    }
+    let expected = [(0, 1, 13), (1, 2, 6), (2, 0, 3), (3, 1, 1)];
+    assert_eq!(way, expected.map(|(part, key, value)| (part, int(key), int(value))));
+    let kept: Vec<_> = chain.state()[0].keyed.clone().into_iter().collect();
+    assert_eq!(kept, [(int(0), int(2)), (int(1), int(7 + 1)), (int(2), int(3))]);
+    let once = |key: Datum, value: Datum| {
+        apply(&mut Chain::new(&[OperatorKind::PassOn { keys: 3 }]), 0, record(0, key, value), 0)
+    };
+    assert!(once(int(0), int(0)).is_empty() && once(int(0), text("words")).is_empty());
+    assert_eq!(once(text("key"), int(-5))[0].value, int(-2), "a key that is no integer stays");
+}
+
 fn every_kind() -> Vec<OperatorKind> {
     use OperatorKind::*;
     let all = vec![
@@ -153,13 +173,14 @@ fn every_kind() -> Vec<OperatorKind> {
         Union,
         Join,
         LastValue,
+        PassOn { keys: 4 },
         Choose,
     ];
     for kind in &all {
         // A new operator doesn't compile here until it is in the list above.
         match kind {
             Map { .. } | Words | Filter { .. } | KeyedCount | KeyedSum | KeyedMax | Distinct => {}
-            Window { .. } | Union | Join | LastValue | Choose => {}
+            Window { .. } | Union | Join | LastValue | PassOn { .. } | Choose => {}
         }
     }
     all

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub use super::compare::Compare;
 pub use super::exec_args::Exec;
 pub use super::lint::Lint;
 pub use super::list::List;
@@ -343,32 +344,6 @@ pub enum ScoreFormat {
     Human,
     /// One JSON document.
     Json,
-}
-
-/// `cutline compare`.
-#[derive(Args, Debug)]
-#[command(
-    after_long_help = "The same records, delays and faults under each protocol: once with nothing going wrong, once with the scenario's faults.
-Exits with 1 if a protocol doesn't keep what it claims, or a count isn't what its closed form says.
-
-Examples:
-  cutline compare
-  cutline compare scenarios/diamond.json --seeds 100 --protocols aligned,unaligned
-  cutline compare --format json"
-)]
-pub struct Compare {
-    /// Scenario files, and directories that are searched for them
-    #[arg(value_name = "PATHS", default_value = "scenarios/compare")]
-    pub paths: Vec<PathBuf>,
-    /// So many seeds of each, instead of as many as the scenario says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub seeds: Option<u64>,
-    /// Only these
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub protocols: Vec<String>,
-    /// How it is written
-    #[arg(long, value_enum, default_value_t = ScoreFormat::Human)]
-    pub format: ScoreFormat,
 }
 
 /// `cutline folklore`.

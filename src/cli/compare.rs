@@ -1,17 +1,44 @@
 //! `cutline compare`: one job under one checkpoint protocol after another, and what each costs.
 
-use super::args::{self, ScoreFormat};
+use super::args::ScoreFormat;
 use super::exit::{Ending, Why};
 use super::output::{self, complain};
 use super::plan::{BASE, seed_at};
 use super::{find, list, seed};
-use crate::compare::{Column, FIGURES, Shown, WAYS, Way, Weather, compare as run};
+use crate::compare::{Column, FIGURES, Measure, Shown, WAYS, Way, Weather, compare as run};
 use crate::report;
 use crate::scenario::diagnose::nearest;
 use crate::scenario::{Loaded, load};
+use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+/// `cutline compare`.
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "The same records, delays and faults under each protocol: once with nothing going wrong, once with the scenario's faults.
+Exits with 1 if a protocol doesn't keep what it claims, or a count isn't what its closed form says.
+
+Examples:
+  cutline compare
+  cutline compare scenarios/diamond.json --seeds 100 --protocols aligned,unaligned
+  cutline compare --format json"
+)]
+pub struct Compare {
+    /// Scenario files, and directories that are searched for them
+    #[arg(value_name = "PATHS", default_value = "scenarios/compare")]
+    pub paths: Vec<PathBuf>,
+    /// So many seeds of each, instead of as many as the scenario says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub seeds: Option<u64>,
+    /// Only these
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub protocols: Vec<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ScoreFormat::Human)]
+    pub format: ScoreFormat,
+}
 
 /// What came of one scenario in one weather.
 struct Block {
@@ -40,7 +67,7 @@ impl Block {
 }
 
 /// Compares.
-pub fn compare(args: args::Compare) -> Ending {
+pub fn compare(args: Compare) -> Ending {
     let ways = match ways(&args.protocols) {
         Ok(ways) => ways,
         Err(problem) => {
@@ -97,8 +124,8 @@ pub fn compare(args: args::Compare) -> Ending {
 }
 
 const LEGEND: &str = "\
-Averages over all seeds, in virtual time. In brackets: the closed form of the same; and a mark of exclamation: it is another number, and the
-trace doesn't say why. docs/compare.md says what the rows mean.
+Averages over all seeds, in virtual time. In brackets: the closed form of the same. A mark of exclamation: it is another
+number, and the trace doesn't say why. `cutline help compare` and docs/compare.md say more.
 ";
 
 fn ways(names: &[String]) -> Result<Vec<&'static Way>, String> {
@@ -140,27 +167,10 @@ fn cell(shown: &Shown) -> String {
 
 fn human(block: &Block) -> String {
     let mut out = format!("{}: {} seeds, {}\n", block.path.display(), block.seeds, block.weather());
-    let able: Vec<_> =
-        block.columns.iter().filter_map(|column| Some((column, column.measure.as_ref().ok()?))).collect();
-    let mut rows: Vec<(&str, Vec<String>)> = Vec::new();
-    rows.push(("", able.iter().map(|(column, _)| column.way.to_string()).collect()));
-    let mut group = "";
-    for figure in FIGURES {
-        if figure.group != group {
-            group = figure.group;
-            rows.push((group, Vec::new()));
-        }
-        rows.push((figure.title, able.iter().map(|(_, measure)| cell(&figure.of(measure))).collect()));
-    }
-    let widths: Vec<usize> = (0..able.len())
-        .map(|c| rows.iter().filter_map(|(_, cells)| cells.get(c)).map(String::len).max().unwrap_or(0))
-        .collect();
-    for (title, cells) in &rows {
-        let indent = if cells.is_empty() || title.is_empty() { "" } else { "  " };
-        let mut line = format!("  {:<28}", format!("{indent}{title}"));
-        cells.iter().zip(&widths).for_each(|(cell, width)| _ = write!(line, "  {cell:>width$}"));
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
+    let able = block.columns.iter().filter_map(|column| Some((column, column.measure.as_ref().ok()?)));
+    // Other rows make sense where everybody is alone.
+    let (together, alone): (Vec<_>, Vec<_>) = able.partition(|(_, measure)| measure.alone == 0);
+    [together, alone].iter().filter(|columns| !columns.is_empty()).for_each(|columns| table(columns, &mut out));
     for column in &block.columns {
         if let Err(why) = &column.measure {
             let _ = writeln!(out, "  {} can't run this job: {why}", column.way);
@@ -172,6 +182,30 @@ fn human(block: &Block) -> String {
     }
     out.push('\n');
     out
+}
+
+fn table(columns: &[(&Column, &Measure)], out: &mut String) {
+    let mut rows: Vec<(&str, Vec<String>)> = Vec::new();
+    rows.push(("", columns.iter().map(|(column, _)| column.way.to_string()).collect()));
+    let mut group = "";
+    for figure in FIGURES {
+        if columns.iter().all(|(_, measure)| figure.of(measure).of == 0) {
+            continue;
+        }
+        if figure.group != group {
+            group = figure.group;
+            rows.push((group, Vec::new()));
+        }
+        rows.push((figure.title, columns.iter().map(|(_, measure)| cell(&figure.of(measure))).collect()));
+    }
+    let width = |c| rows.iter().filter_map(|(_, cells)| cells.get(c)).map(String::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    for (title, cells) in &rows {
+        let indent = if cells.is_empty() || title.is_empty() { "" } else { "  " };
+        let mut line = format!("  {:<30}", format!("{indent}{title}"));
+        cells.iter().zip(&widths).for_each(|(cell, width)| _ = write!(line, "  {cell:>width$}"));
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
 }
 
 fn machine(ways: &[&'static Way], blocks: &[Block]) -> Value {

@@ -3,7 +3,7 @@
 use super::args;
 use crate::protocols;
 use crate::runtime::feed;
-use crate::scenario::spec::{Checkpoints, Data, Open, Restart};
+use crate::scenario::spec::{Checkpoints, Data, Open, Restart, VertexSpec};
 use crate::scenario::{Loaded, Scenario, build, draw, load_unread, render};
 use crate::topology::{Role, SourceKind};
 use crate::world::setup::Setup;
@@ -46,6 +46,12 @@ pub fn plan(args: &args::Exec) -> Result<Planned, String> {
         .filter(|vertex| matches!(vertex.role, Role::Source { kind: SourceKind::Socket, .. }));
     if let Some(socket) = sockets.into_iter().next() {
         return Err(format!("`{}` reads a socket, which only the simulator has: make it a `log`", socket.name));
+    }
+    let around = |v: &VertexSpec| v.inputs.iter().any(|input| input.from == v.id);
+    let able = protocols::CIRCLES.iter().any(|row| row.name == closed.protocol);
+    if let Some(vertex) = closed.job.vertices.iter().find(|v| around(v) && !able) {
+        let (id, protocol) = (&vertex.id, &closed.protocol);
+        return Err(format!("`{id}` is among its own inputs, and `{protocol}` would wait there for itself for ever"));
     }
     feed::probe(&built.setup.logs)?;
     if closed.transaction_timeout_ms.is_some() {

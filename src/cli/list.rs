@@ -8,7 +8,7 @@ use super::output::{self, complain};
 use super::parse::{self, Partition, Range};
 use super::plan::{BASE, Seeds};
 use super::{find, prepare};
-use crate::protocols::PROTOCOLS;
+use crate::protocols;
 use crate::report::{grouped, seed};
 use crate::scenario::{Loaded, load};
 use clap::Args;
@@ -143,7 +143,7 @@ fn protocols(format: ListFormat) -> String {
     match format {
         ListFormat::Human => {
             let mut out = String::new();
-            for protocol in PROTOCOLS {
+            for protocol in protocols::all() {
                 let breaks = protocol.breaks.map_or_else(String::new, |invariant| format!("  (breaks {invariant})"));
                 let _ = writeln!(out, "{:<24} {}{breaks}", protocol.name, protocol.about);
             }
@@ -158,7 +158,7 @@ fn protocols(format: ListFormat) -> String {
                 }
                 value
             };
-            let all: Vec<_> = PROTOCOLS.iter().map(one).collect();
+            let all: Vec<_> = protocols::all().map(one).collect();
             pretty(&json!({ "schema": "cutline.list/1", "protocols": all }))
         }
     }

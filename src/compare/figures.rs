@@ -71,12 +71,15 @@ const RUN: &str = "a run";
 const MESSAGES: &str = "a checkpoint of everybody";
 const CHECKPOINT: &str = "a completed checkpoint";
 const FAILURE: &str = "a recovery";
+const ALONE: &str = "local checkpoints of everybody alone";
+const LINE: &str = "a failure where everybody is alone";
 
 /// All rows, in the order in which they are shown.
 pub static FIGURES: &[Figure] = &[
-    row(RUN, "completed", "checkpoints completed", |m| ratio(m.completed, m.runs)),
-    row(RUN, "given_up", "checkpoints given up", |m| ratio(m.begun - m.completed, m.runs)),
-    row(RUN, "useless", "useless local checkpoints", |m| ratio(m.useless, m.runs)),
+    row(RUN, "completed", "checkpoints completed", |m| ratio(m.completed, m.coordinated)),
+    row(RUN, "given_up", "checkpoints given up", |m| ratio(m.begun - m.completed, m.coordinated)),
+    row(RUN, "local", "local checkpoints", |m| ratio(m.local, m.runs)),
+    row(RUN, "useless", "  useless ones", |m| ratio(m.useless, m.runs)),
     row(RUN, "time_us", "time to the end, us", |m| us(m.time, m.ended)),
     row(RUN, "throughput", "records a second", |m| ratio(m.records * 1_000_000, m.time / 1000)),
     row(MESSAGES, "control", "control messages", |m| {
@@ -95,9 +98,22 @@ pub static FIGURES: &[Figure] = &[
     row(CHECKPOINT, "pause_us", "a source's pause, us", |m| us(m.pause, m.pauses)),
     row(CHECKPOINT, "in_flight", "records stored in flight", |m| formed(m.flight, m.completed, 1)),
     row(CHECKPOINT, "in_flight_bytes", "  their bytes", |m| ratio(m.flight_bytes, m.completed)),
-    row(FAILURE, "recoveries", "recoveries a run", |m| ratio(m.recoveries, m.runs)),
+    row(FAILURE, "recoveries", "recoveries a run", |m| ratio(m.recoveries, m.coordinated)),
     row(FAILURE, "down_us", "until restored, us", |m| us(m.down, m.recoveries)),
     row(FAILURE, "behind_us", "until caught up, us", |m| us(m.behind, m.caught_up)),
     row(FAILURE, "read_again", "records read again", |m| formed(m.again, m.recoveries, 1)),
     row(FAILURE, "applied_again", "records applied again", |m| ratio(m.applied_again, m.recoveries)),
+    row(ALONE, "basic", "by a timer", |m| ratio(m.basic, m.alone)),
+    row(ALONE, "forced", "forced by a message", |m| ratio(m.forced, m.alone)),
+    row(ALONE, "carried", "bytes carried by a message", |m| formed(m.carried, m.messages, 1)),
+    row(LINE, "failures", "failures a run", |m| ratio(m.failures, m.alone)),
+    row(LINE, "back", "processes that go back", |m| ratio(m.back[0], m.failures)),
+    row(LINE, "back_logged", "  with logs of channels", |m| ratio(m.back[1], m.failures)),
+    row(LINE, "undone", "records undone", |m| ratio(m.undone[0], m.failures)),
+    row(LINE, "undone_logged", "  with logs of channels", |m| ratio(m.undone[1], m.failures)),
+    row(LINE, "since", "  with logs of receipts", |m| ratio(m.since, m.failures)),
+    row(LINE, "discarded", "checkpoints thrown away", |m| ratio(m.discarded[0], m.failures)),
+    row(LINE, "discarded_logged", "  with logs of channels", |m| ratio(m.discarded[1], m.failures)),
+    row(LINE, "beginnings", "back at the beginning", |m| ratio(m.beginnings[0], m.failures)),
+    row(LINE, "beginnings_logged", "  with logs of channels", |m| ratio(m.beginnings[1], m.failures)),
 ];

@@ -91,7 +91,7 @@ impl<'a> Fold<'a> {
         Fold {
             topology,
             holds,
-            measure: Measure { runs: 1, ..Measure::default() },
+            measure: Measure { runs: 1, coordinated: 1, ..Measure::default() },
             rounds: BTreeMap::new(),
             attempts: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -128,7 +128,7 @@ impl<'a> Fold<'a> {
             Kind::EndOut { channel } => _ = self.counts(event.attempt).ended.insert(*channel),
             Kind::EndIn { channel } => {
                 self.counts(event.attempt).closed.insert(*channel);
-                self.align(who, event.time.0);
+                self.align(who, event.time.0, false);
             }
             Kind::Finish { complete: true } if event.process == self.topology.coordinator() => {
                 self.measure.ended = 1;
@@ -168,10 +168,11 @@ impl<'a> Fold<'a> {
             }
             Kind::BarIn { channel, checkpoint, passed } => {
                 let overtakes = *passed > 0 || self.overtaking.contains(&(event.attempt, *channel, *checkpoint));
-                let waits = (self.holds && !overtakes).then_some(now);
+                let over = self.aligned.contains_key(&(who, *checkpoint));
+                let waits = (self.holds && !overtakes && !over).then_some(now);
                 self.waiting.entry((who, *checkpoint)).or_default().insert(*channel, waits);
                 self.barrier.insert((event.attempt, *channel), *checkpoint);
-                self.align(who, now);
+                self.align(who, now, false);
             }
             Kind::Snap { checkpoint, .. } => self.snap(event, who, *checkpoint),
             Kind::Restore { base: Some(base), kappa, .. } => self.restored(event, *base, kappa),
@@ -201,13 +202,20 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// The stall of an input is the time from its barrier to the last one's. An end stands for a barrier.
-    fn align(&mut self, who: Incarnation, now: u64) {
-        let inputs = &self.topology.subtasks[who.task.index()].inputs;
+    /// The stall of an input is the time from its barrier to the last one's. An end stands for a barrier. Nobody waits for
+    /// what a vertex sends to itself; whoever is told to begin has nobody else to wait for.
+    fn align(&mut self, who: Incarnation, now: u64, told: bool) {
+        let topology = self.topology;
+        let vertex = |task: TaskId| topology.subtasks[task.index()].vertex;
+        let regular = |channel: &&ChannelId| vertex(topology.channels[channel.index()].from) != vertex(who.task);
+        let inputs: Vec<ChannelId> =
+            topology.subtasks[who.task.index()].inputs.iter().filter(regular).copied().collect();
         let closed = &self.attempts.entry(who.attempt).or_default().closed;
-        let alignments = self.waiting.range_mut((who, CheckpointId(0))..=(who, CheckpointId(u64::MAX)));
+        let alignments = self.waiting.range((who, CheckpointId(0))..=(who, CheckpointId(u64::MAX)));
         for (name, barriers) in alignments {
-            if inputs.iter().all(|channel| closed.contains(channel) || barriers.contains_key(channel)) {
+            let here = |channel: &ChannelId| closed.contains(channel) || barriers.contains_key(channel);
+            let begun = told || inputs.iter().any(|channel| barriers.contains_key(channel));
+            if begun && inputs.iter().all(here) {
                 let since = barriers.values().flatten();
                 self.aligned.entry(*name).or_insert_with(|| since.map(|at| now - at).sum());
             }
@@ -220,6 +228,7 @@ impl<'a> Fold<'a> {
         if subtask.inputs.is_empty() {
             self.paused.insert(who, event.time.0);
         }
+        self.align(who, event.time.0, true);
         self.snapped.insert((who, checkpoint));
         let told = !self.waiting.contains_key(&(who, checkpoint));
         let counts = self.attempts.entry(event.attempt).or_default();

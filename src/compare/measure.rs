@@ -57,6 +57,31 @@ pub struct Measure {
     pub applied_again: u64,
     /// Records applied.
     pub applied: u64,
+    /// Runs in which a coordinator has everybody take part in a checkpoint.
+    pub coordinated: u64,
+    /// Runs in which everybody takes checkpoints alone. What follows is of those.
+    pub alone: u64,
+    /// Local checkpoints of timers.
+    pub basic: u64,
+    /// Local checkpoints that a message forced.
+    pub forced: u64,
+    /// Messages.
+    pub messages: u64,
+    /// The bytes that they carried beside their records.
+    pub carried: Formed,
+    /// Failures, at each of which a recovery line was computed: without logs, and with logs of the channels.
+    pub failures: u64,
+    /// Processes that go back.
+    pub back: [u64; 2],
+    /// Records that were read or taken and are undone.
+    pub undone: [u64; 2],
+    /// Records that those who failed had read or taken since their last checkpoints: nobody else goes back where every
+    /// receipt is logged before it takes effect.
+    pub since: u64,
+    /// Local checkpoints that are thrown away.
+    pub discarded: [u64; 2],
+    /// Processes that are back at the beginning though they had taken checkpoints.
+    pub beginnings: [u64; 2],
 }
 
 /// A sum that can be computed in another way as well.
@@ -108,6 +133,20 @@ impl Measure {
         ];
         sums.into_iter().for_each(|(sum, more)| *sum += more);
         self.applied += other.applied;
+        self.coordinated += other.coordinated;
+        self.alone += other.alone;
+        self.basic += other.basic;
+        self.forced += other.forced;
+        self.messages += other.messages;
+        self.failures += other.failures;
+        self.since += other.since;
+        for i in 0..2 {
+            self.back[i] += other.back[i];
+            self.undone[i] += other.undone[i];
+            self.discarded[i] += other.discarded[i];
+            self.beginnings[i] += other.beginnings[i];
+        }
+        self.carried.add(other.carried);
         self.whole += other.whole;
         self.told.add(other.told);
         self.barriers.add(other.barriers);

@@ -2,10 +2,13 @@
 //! that costs. Everything is taken from traces, by folds that know no process; times are virtual, so that the figures
 //! are the same on every machine.
 
+mod alone;
 mod figures;
 mod fold;
+pub mod induced;
 mod measure;
 mod recovery;
+pub mod rollback;
 mod ways;
 pub mod zigzag;
 
@@ -59,6 +62,10 @@ fn planned(scenario: &Scenario, seed: u64, weather: Weather) -> Scenario {
 fn column(loaded: &Loaded, plans: &[(u64, Scenario)], way: &'static Way) -> Result<Column, String> {
     let mut column = Column { way: way.name, measure: Ok(Measure::default()), broken: Vec::new() };
     let mut sum = Measure::default();
+    if let Some(why) = way.refuses(&loaded.scenario) {
+        column.measure = Err(why.to_string());
+        return Ok(column);
+    }
     for (seed, closed) in plans {
         let told = |problem: String| format!("{}: {problem}", way.name);
         let built = build(&way.of(closed), loaded, &protocols::find).map_err(|error| told(error.to_string()))?;
@@ -71,7 +78,14 @@ fn column(loaded: &Loaded, plans: &[(u64, Scenario)], way: &'static Way) -> Resu
         for violation in run.report.iter().flat_map(|report| report.failures()) {
             column.broken.push((*seed, format!("{}: {}", violation.invariant.name(), violation.message)));
         }
-        sum.add(&measure(&setup.topology, way.holds, &run.trace.unwrap_or_default()));
+        let trace = run.trace.unwrap_or_default();
+        let Some(rule) = way.rule else {
+            sum.add(&measure(&setup.topology, way.holds, &trace));
+            continue;
+        };
+        let (measure, problems) = alone::alone(&setup.topology, &trace, rule, setup.config.interval);
+        sum.add(&measure);
+        column.broken.extend(problems.into_iter().map(|problem| (*seed, problem)));
     }
     column.measure = Ok(sum);
     Ok(column)

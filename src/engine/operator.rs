@@ -56,6 +56,7 @@ pub fn make(kind: &OperatorKind) -> Box<dyn Operator> {
         OperatorKind::Window { size } => Box::new(window::Window::new(*size)),
         OperatorKind::Union => Box::new(union::Union),
         OperatorKind::Join => Box::new(join::Join::default()),
+        OperatorKind::PassOn { keys } => Box::new(pass_on::PassOn::new(*keys)),
         OperatorKind::LastValue => Box::new(last_value::LastValue::default()),
         OperatorKind::Choose => Box::new(choose::Choose),
     }

@@ -30,6 +30,21 @@ pub trait Mischief: Clone + std::fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Must an input not be read? `blocked`: what the process says.
+    fn blocks(&self, _input: InputIndex, blocked: bool) -> bool {
+        blocked
+    }
+
+    /// Is an input held for the sake of a checkpoint? `held`: what the process says.
+    fn holds(&self, _input: InputIndex, held: bool) -> bool {
+        held
+    }
+
+    /// Does it say what is read? Then it is asked after every step.
+    fn gates(&self) -> bool {
+        false
+    }
+
     /// Changes the effects of a step.
     fn effects(&mut self, _effects: &mut Vec<Effect>) {}
 }
@@ -54,19 +69,19 @@ impl<M: Mischief> Process for Interposed<M> {
             self.inner.step(input, out);
         }
         self.mischief.effects(&mut out.effects);
-        out.gate_changed |= self.mischief.pauses() != paused;
+        out.gate_changed |= self.mischief.pauses() != paused || self.mischief.gates();
     }
 
     fn blocked(&self, input: InputIndex) -> bool {
-        self.inner.blocked(input)
+        self.mischief.blocks(input, self.inner.blocked(input))
     }
 
     fn flowing(&self) -> bool {
-        self.inner.flowing()
+        self.inner.flowing() && !self.mischief.gates()
     }
 
     fn holds(&self, input: InputIndex) -> bool {
-        self.inner.holds(input)
+        self.mischief.holds(input, self.inner.holds(input))
     }
 
     fn job(&self) -> Option<Attempt> {

@@ -7,6 +7,7 @@
 pub mod anchor;
 mod bugs;
 pub mod chandy_lamport;
+mod circles;
 mod gates;
 mod interpose;
 pub mod known;
@@ -281,12 +282,61 @@ pub static PROTOCOLS: &[Protocol] = &[
     ),
 ];
 
+/// Protocols for jobs in which records go round: the engine alone would wait for itself there. Elsewhere they are what
+/// the engine is in their mode.
+pub static CIRCLES: &[Protocol] = &[
+    Protocol {
+        name: "back-edge-log",
+        about: "aligned; what comes round after the snapshot is logged until its barrier comes round (Carbone 2015)",
+        breaks: None,
+        scenario: "circles/bank",
+        spawn: circles::logged,
+    },
+    Protocol {
+        name: "chandy-lamport",
+        about: "a snapshot at the first marker; what comes before a channel's own marker is its state (1985)",
+        breaks: None,
+        scenario: "circles/bank",
+        spawn: circles::marked,
+    },
+    Protocol {
+        name: "unaligned-circle",
+        about: "the engine's unaligned barriers, which overtake, in a circle",
+        breaks: None,
+        scenario: "circles/bank",
+        spawn: circles::overtaking,
+    },
+    row!("back-edge-forgotten", "I2", "circles/bank", circles::forgetful, "what was logged of back edges isn't stored"),
+    row!(
+        "back-edge-hasty",
+        "I1",
+        "circles/bank",
+        circles::hasty,
+        "a back edge is read on whose barrier came before the snapshot"
+    ),
+    row!("back-edge-endless", "I2", "circles/bank", circles::endless, "logging goes on after the barrier came round"),
+    row!("marker-forgotten", "I2", "circles/bank", circles::stateless, "the state of channels isn't stored"),
+    row!(
+        "marker-jumps",
+        "I2",
+        "circles/bank",
+        circles::jumping,
+        "channels that aren't FIFO: a marker arrives before records that were sent ahead of it"
+    ),
+    row!("marker-late", "I1", "circles/bank", circles::late, "a record slips between the snapshot and its markers"),
+];
+
+/// All rows of all tables.
+pub fn all() -> impl Iterator<Item = &'static Protocol> {
+    PROTOCOLS.iter().chain(CIRCLES)
+}
+
 /// The protocol of this name.
 pub fn find(name: &str) -> Option<Spawn> {
-    PROTOCOLS.iter().find(|protocol| protocol.name == name).map(|protocol| protocol.spawn)
+    all().find(|protocol| protocol.name == name).map(|protocol| protocol.spawn)
 }
 
 /// All names.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    PROTOCOLS.iter().map(|protocol| protocol.name)
+    all().map(|protocol| protocol.name)
 }

@@ -59,7 +59,7 @@ plant!(flush_unasked, Writers, |_, _| FlushUnasked::default());
 
 // Holds barriers back until one more record has been sent.
 #[derive(Clone, Debug, Default)]
-struct BarrierLate(Vec<Effect>);
+pub(super) struct BarrierLate(Vec<Effect>);
 
 impl Mischief for BarrierLate {
     fn effects(&mut self, effects: &mut Vec<Effect>) {

@@ -125,7 +125,7 @@ plant!(stands_still, Sources, |_, _| StandsStill::default());
 
 // Keeps what comes on an input after its barrier as if it had been in flight at the cut.
 #[derive(Clone, Debug, Default)]
-struct NeverStopsRecording {
+pub(super) struct NeverStopsRecording {
     marked: Vec<InputIndex>,
     after: Vec<(InputIndex, Record)>,
 }

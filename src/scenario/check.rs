@@ -251,14 +251,20 @@ impl<'a> Check<'a> {
                         self.value("S0212", &pointer, message.to_string()).label = label;
                     }
                 }
+                PassOn { keys: 0 } => {
+                    let message = "there must be an account to pass on to".to_string();
+                    self.value("S0220", &format!("{pointer}/pass_on/keys"), message);
+                }
                 Choose if o > 0 => {
                     let message = "`choose` must come first: a choice belongs to the record that enters the chain";
                     self.value("S0220", &pointer, message.to_string());
                 }
                 _ => {}
             }
-            let keyed =
-                matches!(operator, KeyedCount | KeyedSum | KeyedMax | Distinct | Window { .. } | Join | LastValue);
+            let keyed = matches!(
+                operator,
+                KeyedCount | KeyedSum | KeyedMax | Distinct | Window { .. } | Join | LastValue | PassOn { .. }
+            );
             if keyed && vertex.parallelism.most() > 1 {
                 self.keyed(v, &pointer, split);
             }
@@ -318,7 +324,13 @@ impl<'a> Check<'a> {
         let vertices = &self.s.job.vertices;
         let before: Vec<Vec<usize>> = vertices
             .iter()
-            .map(|v| v.inputs.iter().filter_map(|input| self.find(&input.from)).map(|(f, _)| f).collect())
+            .enumerate()
+            .map(|(v, vertex)| {
+                // What passes on comes to an end.
+                let own = |f: &usize| *f == v && ends(&vertex.operators);
+                let inputs = vertex.inputs.iter().filter_map(|input| self.find(&input.from)).map(|(f, _)| f);
+                inputs.filter(|f| !own(f)).collect()
+            })
             .collect();
         let mut left: Vec<bool> = vec![true; vertices.len()];
         while let Some(v) = (0..vertices.len()).find(|v| left[*v] && before[*v].iter().all(|f| !left[*f])) {
@@ -418,6 +430,11 @@ impl<'a> Check<'a> {
         }
         self.faults();
     }
+}
+
+/// Does a record that goes round through these operators come to an end?
+fn ends(operators: &[OperatorKind]) -> bool {
+    operators.iter().any(|operator| matches!(operator, OperatorKind::PassOn { .. }))
 }
 
 fn shortened_list(names: &[&str]) -> String {

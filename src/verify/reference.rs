@@ -152,6 +152,18 @@ impl Operator {
                 self.keyed.insert(record.key.clone(), sum.clone());
                 record.value = sum;
             }
+            OperatorKind::PassOn { keys } => {
+                let (brought, rest) = (int(&record.value), int(&record.value) / 2);
+                let kept = last.map_or(0, int).wrapping_add(brought - rest);
+                self.keyed.insert(record.key.clone(), Datum::Int(kept));
+                if rest == 0 {
+                    return Step::Drop;
+                }
+                if let Datum::Int(key) = &mut record.key {
+                    *key = if keys == 0 { 0 } else { key.wrapping_add(1).rem_euclid(keys as i64) };
+                }
+                (record.id.part, record.value) = (record.id.part.wrapping_add(1), Datum::Int(rest));
+            }
             OperatorKind::KeyedMax => {
                 if last.is_some_and(|max| record.value <= *max) {
                     return Step::Drop;
@@ -305,7 +317,9 @@ pub fn shape(graph: &JobGraph) -> Shape {
     let (mut grouped_out, mut rising) = (vec![false; n], vec![false; n]);
     let mut insensitive = true;
     let chooses = graph.vertices.iter().any(|v| v.chain.contains(&OperatorKind::Choose));
-    for v in sorted(graph) {
+    let order = sorted(graph);
+    insensitive &= order.len() == n; // what goes round comes in some order
+    for v in order {
         let vertex = &graph.vertices[v];
         let ins: Vec<_> = graph.edges.iter().filter(|e| e.to.index() == v).collect();
         let by_key = |e: &&crate::topology::Edge| match e.partitioning {
@@ -330,7 +344,9 @@ pub fn shape(graph: &JobGraph) -> Shape {
                     insensitive &= grouped;
                     up = false;
                 }
-                KeyedSum | KeyedMax | Window { .. } | LastValue | Choose => (insensitive, up) = (false, false),
+                KeyedSum | KeyedMax | Window { .. } | LastValue | PassOn { .. } | Choose => {
+                    (insensitive, up) = (false, false)
+                }
             }
         }
         grouped_out[v] = grouped;

@@ -9,6 +9,7 @@ pub mod join;
 pub mod last_value;
 pub mod map;
 pub mod max;
+pub mod pass_on;
 pub mod sum;
 pub mod union;
 pub mod window;
