@@ -144,9 +144,9 @@ impl Drawing<'_> {
             self.over.push_str("<g>");
             svg::title(&mut self.over, &said.join("; "));
             let (left, height) = (x - 6, (end - top).max(4));
-            let _ = write!(
+            let _ = writeln!(
                 self.over,
-                "<rect class=\"blocked\" x=\"{left}\" y=\"{top}\" width=\"12\" height=\"{height}\"/></g>\n"
+                "<rect class=\"blocked\" x=\"{left}\" y=\"{top}\" width=\"12\" height=\"{height}\"/></g>"
             );
             self.signs.insert(Sign::Blocked);
         }

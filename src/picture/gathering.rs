@@ -71,10 +71,13 @@ pub fn gathered(past: &Past, lanes: &Lanes, marks: Vec<Placed>, focus: Option<us
     out
 }
 
+/// From which lane to which, in which attempt, and what.
+type Ways = (usize, usize, Attempt, Load);
+
 /// Of what goes between two lanes that are shared, only the first and the last are drawn; with the first, how many there
 /// are. `others` are places in `past.flights`.
 pub fn thinned(past: &Past, lanes: &Lanes, others: Vec<usize>) -> (Vec<usize>, BTreeMap<usize, usize>) {
-    let mut groups: BTreeMap<(usize, usize, Attempt, Load), (usize, usize, usize)> = BTreeMap::new();
+    let mut groups: BTreeMap<Ways, (usize, usize, usize)> = BTreeMap::new();
     let mut kept = Vec::new();
     for at in others {
         let flight = &past.flights[at];

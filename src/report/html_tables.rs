@@ -27,7 +27,7 @@ pub fn goals(sweep: &Sweep) -> Markup {
                     tbody { @for row in rows { tr {
                         th scope="row" { (row.name) }
                         td { (list(row.goals.iter().filter(|goal| goal.seeds.is_some_and(|n| n > 0)).map(told))) }
-                        td.bad { (list(row.goals.iter().filter(|goal| !goal.seeds.is_some_and(|n| n > 0)).map(told))) }
+                        td.bad { (list(row.goals.iter().filter(|goal| goal.seeds.unwrap_or(0) == 0).map(told))) }
                     } } }
                 } }
             }

@@ -199,7 +199,7 @@ fn recovery(past: &Past, job: Attempt, base: Option<CheckpointId>, since: usize,
             _ => None,
         })
     };
-    let failure = crash.or_else(|| suspect().last());
+    let failure = crash.or_else(|| suspect().next_back());
     let from = failure.as_ref().map_or(since, |(moment, _)| moment.step);
     let detected = before().filter(|(row, _)| *row >= from).find_map(|(row, event)| match &event.kind {
         Kind::Abort { checkpoint, reason: AbortReason::Failover } => {
