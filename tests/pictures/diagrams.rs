@@ -149,8 +149,8 @@ fn traces_with_holes_are_drawn() {
             3 => !matches!(kind, Kind::Snap { .. }),
             4 => !matches!(kind, Kind::BarOut { .. } | Kind::Put { .. }),
             5 => !matches!(kind, Kind::Start | Kind::Restore { .. }),
-            6 => i % 3 != 0,
-            7 => i % 7 == 0,
+            6 => !i.is_multiple_of(3),
+            7 => i.is_multiple_of(7),
             _ => i == 40,
         };
         let mut part = whole.clone();
