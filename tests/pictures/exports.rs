@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 fn traces() -> Vec<Told> {
     let mut all = vec![told("zombie", "engine", 10), told("unaligned", "engine", 7), told("diamond", "no-hold", 3)];
+    // Two channels of one subtask are blocked at once.
+    all.push(told("coordinator_failover", "engine", 3));
     // One with holes and without times.
     let mut part = all[0].clone();
     part.events = part.events.into_iter().enumerate().filter(|(i, _)| i % 5 != 2).map(|(_, event)| event).collect();
@@ -87,6 +89,12 @@ fn slices_of_perfetto_nest_and_flows_have_both_ends() {
                 assert!(to > from, "a slice has a width");
                 stack.push(*to);
             }
+        }
+        let mut last: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+        for event in events.iter().filter(|event| event["cat"] == "line") {
+            let from = nanos(&event["ts"]);
+            let after = last.insert(track(event), from + nanos(&event["dur"])).is_none_or(|end| end <= from);
+            assert!(after, "lines of a track come one after another: {event}");
         }
         for event in events {
             let (id, name) = (event["id"].as_u64(), &event["name"]);
