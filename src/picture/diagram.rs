@@ -282,13 +282,15 @@ impl Drawing<'_> {
         out.push_str(&head.0);
         let _ = writeln!(out, "<g transform=\"translate(0 {top})\">");
         out.push_str(&self.over);
+        // Letters have an edge in the colour of the ground, so that lines don't run through them.
+        out.push_str("<g class=\"texts\">");
         out.push_str(&self.texts);
-        out.push_str("</g>\n");
+        out.push_str("</g></g>\n");
         svg::line(&mut out, "rule", (16, legend - 18), (right - 16, legend - 18));
         out.push('\n');
         out.push_str(&foot);
         out.push_str("</svg>\n");
-        out
+        style::plain(&out)
     }
 
     /// The lines above the picture, where they end, and all of it as a sentence.

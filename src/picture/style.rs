@@ -1,54 +1,67 @@
 //! Colours and strokes, light and dark. Contrast of text is at least 4.5 to 1 on both.
 //!
-//! Plain rules without variables: also renderers that know no more than SVG 1.1 show them.
+//! Light is in the attributes of elements: viewers that forbid styles, as Jenkins does by default, and renderers that
+//! know no more than SVG 1.1 show it. A style sheet, where there may be one, makes it dark for who prefers that.
+
+/// Fonts in which all letters are equally wide.
+const FONTS: &str = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,Liberation Mono,monospace";
+
+/// The attributes of each class, in the order of their names.
+const LIGHT: &[(&str, &str)] = &[
+    ("abort", "fill=\"none\" stroke=\"#cf222e\" stroke-width=\"2\""),
+    ("aborted", "fill=\"#ff8182\" fill-opacity=\"0.35\" stroke=\"#cf222e\" stroke-dasharray=\"4 2\""),
+    ("band", "fill=\"#6e7781\" fill-opacity=\"0.16\" stroke=\"none\""),
+    ("bar", "stroke=\"#0969da\" stroke-width=\"1.8\" stroke-dasharray=\"7 3\" fill=\"none\""),
+    ("barhead", "fill=\"#0969da\""),
+    ("bartext", "fill=\"#0550ae\""),
+    ("bg", "fill=\"#fff\""),
+    ("blocked", "fill=\"#f2cc60\" fill-opacity=\"0.55\" stroke=\"#9a6700\" stroke-width=\"0.7\""),
+    ("cancel", "stroke=\"#0969da\" stroke-width=\"1.8\" stroke-dasharray=\"2 3\" fill=\"none\""),
+    ("captured", "stroke=\"#1a7f37\" stroke-width=\"1.8\" fill=\"none\""),
+    ("capturedhead", "fill=\"#1a7f37\""),
+    ("commit", "fill=\"#fff\" stroke=\"#1a7f37\" stroke-width=\"2\""),
+    ("commitdot", "fill=\"#1a7f37\" stroke=\"none\""),
+    ("complete", "fill=\"#fff\" stroke=\"#1a7f37\" stroke-width=\"2\""),
+    ("completedot", "fill=\"#1a7f37\" stroke=\"none\""),
+    ("crash", "fill=\"none\" stroke=\"#cf222e\" stroke-width=\"3\""),
+    ("cut", "stroke=\"#8250df\" stroke-width=\"2.2\" stroke-dasharray=\"10 4 2 4\" fill=\"none\""),
+    ("cut bad", "stroke=\"#cf222e\" stroke-width=\"2.2\" stroke-dasharray=\"10 4 2 4\" fill=\"none\""),
+    ("cut open", "stroke=\"#8250df\" stroke-width=\"1.4\" stroke-dasharray=\"2 4\" fill=\"none\""),
+    ("cuttext", "fill=\"#6639ba\" font-weight=\"700\""),
+    ("dim", "fill=\"#57606a\""),
+    ("duration", "fill=\"#218bff\" fill-opacity=\"0.35\" stroke=\"#0969da\""),
+    ("end", "stroke=\"#8c959f\" stroke-width=\"1\" stroke-dasharray=\"1 3\" fill=\"none\""),
+    ("endhead", "fill=\"#8c959f\""),
+    ("fault", "fill=\"none\" stroke=\"#cf222e\" stroke-width=\"2\""),
+    ("fenced", "fill=\"none\" stroke=\"#9a6700\" stroke-width=\"2\""),
+    ("gap", "stroke=\"#57606a\" stroke-width=\"1\" stroke-dasharray=\"3 3\" fill=\"none\""),
+    ("good", "fill=\"#116329\""),
+    ("h1", "font-size=\"14\" font-weight=\"700\""),
+    ("lane", "stroke=\"#b6bec7\" stroke-width=\"1.5\" fill=\"none\""),
+    ("lane dead", "stroke=\"#b6bec7\" stroke-width=\"1.5\" fill=\"none\" stroke-dasharray=\"1 5\""),
+    ("lane zombie", "stroke=\"#8a6d00\" stroke-width=\"1.5\" fill=\"none\" stroke-dasharray=\"6 3\""),
+    ("lone", "fill=\"#fff\" stroke=\"#6e7781\""),
+    ("mark", "fill=\"#57606a\" stroke=\"#57606a\""),
+    ("msg", "stroke=\"#6e7781\" stroke-width=\"1\" fill=\"none\""),
+    ("msghead", "fill=\"#6e7781\""),
+    ("name", "font-size=\"12\" font-weight=\"700\""),
+    ("restore", "fill=\"none\" stroke=\"#9a6700\" stroke-width=\"2\""),
+    ("ring", "fill=\"none\" stroke=\"#cf222e\" stroke-width=\"2\""),
+    ("rule", "stroke=\"#d0d7de\" stroke-width=\"1\" fill=\"none\""),
+    ("snapshot", "fill=\"#8250df\" stroke=\"#8250df\""),
+    ("texts", "stroke=\"#fff\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke\""),
+    ("trigger", "fill=\"#0969da\" stroke=\"#0969da\""),
+    ("unfinished", "fill=\"#8c959f\" fill-opacity=\"0.25\" stroke=\"#6e7781\" stroke-dasharray=\"2 3\""),
+    ("wrong", "fill=\"#b3201f\" font-weight=\"700\""),
+    ("wronghead", "fill=\"#cf222e\""),
+    ("wrongline", "stroke=\"#cf222e\" stroke-width=\"3\" fill=\"none\""),
+];
 
 /// The style sheet of all pictures.
-pub const STYLE: &str = "
-.cutline text{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace;fill:#1b1f24;paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}
-.cutline .bg{fill:#fff}
-.cutline text.h1{font-size:14px;font-weight:700}
-.cutline text.name{font-size:12px;font-weight:700}
-.cutline text.dim{fill:#57606a}
-.cutline text.wrong{fill:#b3201f;font-weight:700}
-.cutline text.good{fill:#116329}
-.cutline text.cuttext{fill:#6639ba;font-weight:700}
-.cutline text.bartext{fill:#0550ae}
-.cutline .lane{stroke:#b6bec7;stroke-width:1.5;fill:none}
-.cutline .lane.dead{stroke-dasharray:1 5}
-.cutline .lane.zombie{stroke-dasharray:6 3;stroke:#8a6d00}
-.cutline .msg{stroke:#6e7781;stroke-width:1;fill:none}
-.cutline .msghead{fill:#6e7781}
-.cutline .band{fill:#6e7781;fill-opacity:.16;stroke:none}
-.cutline .captured{stroke:#1a7f37;stroke-width:1.8;fill:none}
-.cutline .capturedhead{fill:#1a7f37}
-.cutline .wrongline{stroke:#cf222e;stroke-width:3;fill:none}
-.cutline .wronghead{fill:#cf222e}
-.cutline .bar{stroke:#0969da;stroke-width:1.8;stroke-dasharray:7 3;fill:none}
-.cutline .barhead{fill:#0969da}
-.cutline .cancel{stroke:#0969da;stroke-width:1.8;stroke-dasharray:2 3;fill:none}
-.cutline .end{stroke:#8c959f;stroke-width:1;stroke-dasharray:1 3;fill:none}
-.cutline .endhead{fill:#8c959f}
-.cutline .lone{fill:#fff;stroke:#6e7781}
-.cutline .cut{stroke:#8250df;stroke-width:2.2;stroke-dasharray:10 4 2 4;fill:none}
-.cutline .cut.bad{stroke:#cf222e}
-.cutline .cut.open{stroke-width:1.4;stroke-dasharray:2 4}
-.cutline .blocked{fill:#f2cc60;fill-opacity:.55;stroke:#9a6700;stroke-width:.7}
-.cutline .mark{fill:#57606a;stroke:#57606a}
-.cutline .snapshot{fill:#8250df;stroke:#8250df}
-.cutline .trigger{fill:#0969da;stroke:#0969da}
-.cutline .complete,.cutline .commit{fill:#fff;stroke:#1a7f37;stroke-width:2}
-.cutline .completedot,.cutline .commitdot{fill:#1a7f37;stroke:none}
-.cutline .abort,.cutline .crash,.cutline .fault{fill:none;stroke:#cf222e;stroke-width:2}
-.cutline .crash{stroke-width:3}
-.cutline .restore,.cutline .fenced{fill:none;stroke:#9a6700;stroke-width:2}
-.cutline .ring{fill:none;stroke:#cf222e;stroke-width:2}
-.cutline .rule{stroke:#d0d7de;stroke-width:1;fill:none}
-.cutline .gap{stroke:#57606a;stroke-width:1;stroke-dasharray:3 3;fill:none}
-.cutline .duration{fill:#218bff;fill-opacity:.35;stroke:#0969da}
-.cutline .aborted{fill:#ff8182;fill-opacity:.35;stroke:#cf222e;stroke-dasharray:4 2}
-.cutline .unfinished{fill:#8c959f;fill-opacity:.25;stroke:#6e7781;stroke-dasharray:2 3}
+const STYLE: &str = "
 @media screen and (prefers-color-scheme:dark){
-.cutline text{fill:#e6edf3;stroke:#0d1117}
+.cutline text{fill:#e6edf3}
+.cutline .texts{stroke:#0d1117}
 .cutline .bg{fill:#0d1117}
 .cutline text.dim{fill:#9da7b3}
 .cutline text.wrong{fill:#ff8f87}
@@ -81,12 +94,45 @@ pub const STYLE: &str = "
 }
 ";
 
+/// A picture with the attributes of its classes written out. What comes from files has no quotation marks, so nothing
+/// else looks like a class.
+pub fn plain(svg: &str) -> String {
+    let mut out = String::with_capacity(svg.len() * 2);
+    let mut rest = svg;
+    while let Some(at) = rest.find(" class=\"") {
+        let from = at + " class=\"".len();
+        let Some(end) = rest[from..].find('"').map(|end| from + end) else { break };
+        out.push_str(&rest[..=end]);
+        if let Ok(found) = LIGHT.binary_search_by_key(&&rest[from..end], |(class, _)| class) {
+            out.push(' ');
+            out.push_str(LIGHT[found].1);
+        }
+        rest = &rest[end + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// The head of a picture of this size, with its words for who can't see it.
 pub fn open(out: &mut String, size: (i32, i32), about: &str) {
     use std::fmt::Write as _;
     let ((w, h), about) = (size, super::svg::escaped(about));
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"cutline\" role=\"img\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" aria-label=\"{about}\">\n<style>{STYLE}</style>\n<rect class=\"bg\" width=\"{w}\" height=\"{h}\"/>"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"cutline\" role=\"img\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" font-family=\"{FONTS}\" font-size=\"11\" fill=\"#1b1f24\" aria-label=\"{about}\">\n<style>{STYLE}</style>\n<rect class=\"bg\" width=\"{w}\" height=\"{h}\"/>"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_in_order_and_become_attributes() {
+        assert!(LIGHT.is_sorted_by(|(a, _), (b, _)| a < b), "they are looked up by halving");
+        let svg =
+            plain("<path class=\"cut bad\" d=\"\"/><text class=\"\">a class=&quot;bg&quot;</text><g class=\"no\">");
+        assert!(svg.starts_with("<path class=\"cut bad\" stroke=\"#cf222e\""), "{svg}");
+        assert!(svg.ends_with(" d=\"\"/><text class=\"\">a class=&quot;bg&quot;</text><g class=\"no\">"), "{svg}");
+    }
 }

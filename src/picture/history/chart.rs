@@ -80,7 +80,7 @@ impl Chart {
         out.push_str(&self.axis());
         out.push_str(&self.out);
         out.push_str("</svg>\n");
-        out
+        style::plain(&out)
     }
 }
 
