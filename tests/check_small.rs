@@ -84,6 +84,11 @@ const SHOWN: &[(&str, &str, &[&str], &str, u64)] = &[
     ("refills-nothing", "join_unaligned", &[], "recovery-refinement", 17),
     ("one-restores-older", "lost_reply", &["--crashes", "1"], "I6", 29),
     ("deletes-the-newest", "failed_request", &[], "I4", 35),
+    ("complete-at-trigger", "failed_request", &[], "I4", 16),
+    ("discards-the-repeated", "lost_reply", &["--crashes", "1"], "I11", 24),
+    ("planned-ahead", "lost_reply", &["--crashes", "1"], "I6", 26),
+    ("drops-the-tail", "failed_request", &[], "I9", 30),
+    ("commits-anew", "failed_request", &[], "I11", 25),
     ("barrier-jumps", "failed_request", &[], "I2", 13),
     ("one-poll-late", "diamond", &[], "no-panic", 9),
     ("no-deadline", "lost_message", &[], "no-livelock", 12),
@@ -112,6 +117,16 @@ const UNSEEN: &[(&str, &str)] = &[
         "records after the cut on a channel that was recorded: join_unaligned is too small, with two checkpoints there are too many states",
     ),
     ("local-disk", "the restore of an operator between source and sink: two channels and a crash, too many states"),
+    ("one-copy", "records in flight on two channels of a subtask at once: join_unaligned has them on one"),
+    ("swaps-state", "the restore of two subtasks with keyed state: four channels and a crash, too many states"),
+    (
+        "second-restart-fresh",
+        "needs two restarts after a checkpoint: two_crashes ends before, with more there are too many states",
+    ),
+    (
+        "needs-ended",
+        "every checkpoint that is given up has a new id, so that no state comes twice and no space is exhausted",
+    ),
     ("notices-once", "the next checkpoint's notice says the same: harmless wherever one follows, and one always does"),
     ("drops-one", "the tenth record of a life: small scenarios have one or two"),
     (

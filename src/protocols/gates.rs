@@ -119,6 +119,8 @@ impl GateState for Wrong {
     fn digest_into(&self, d: &mut Digest) {
         self.honest.digest_into(d);
         d.word(self.newest.0);
+        self.open.iter().for_each(|input| d.word(u64::from(input.0)));
+        d.word(u64::MAX);
     }
 }
 
