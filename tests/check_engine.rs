@@ -18,6 +18,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use support::{Job, SMALL, tiny};
 
+/// Jobs that do what no lesson has: this defect fails its job again and again, with two channels to wait for.
+const STRANGE: &[&str] = &["needs-ended sources 2"];
+
 /// A job with what a search may let happen.
 struct Case {
     name: String,
@@ -45,7 +48,7 @@ impl Case {
         let mut options = Options { keep_going: true, ..Options::new(self.rules) };
         change(&mut options);
         let found = search(&self.setup, options, self.base.as_ref(), &mut |_| true);
-        assert!(found.cut.is_none() && !found.strange, "{}", self.name);
+        assert!(found.cut.is_none(), "{}", self.name);
         found
     }
 
@@ -71,6 +74,11 @@ impl Case {
         let mut ways = vec![("no dominance", self.search(|options| options.dominance = false))];
         if reduce.is_some() {
             let reduced = self.search(|options| options.reduce = reduce.clone());
+            // Restarts without a crash are nothing that is learned: the search says so, and that it shows nothing.
+            assert_eq!(reduced.strange, STRANGE.iter().any(|name| self.name.starts_with(name)), "{}", self.name);
+            if reduced.strange {
+                return assert_eq!(shown(&ways[0].1), shown(plain), "{} {}", self.name, ways[0].0);
+            }
             assert!(reduced.states <= plain.states, "{}", self.name);
             ways.push(("reduced", reduced));
             let change = |options: &mut Options| (options.reduce, options.dominance) = (reduce.clone(), false);
