@@ -38,7 +38,9 @@ pub fn exec(args: args::Exec) -> Ending {
     if args.chaos.is_some() {
         return chaos::chaos(&args, &planned);
     }
-    if !args.points {
+    if args.points {
+        outlive_nobody();
+    } else {
         planned.warnings.iter().for_each(|warning| output::warn(warning));
     }
     let begun = Instant::now();
@@ -86,6 +88,18 @@ fn make(args: &args::Exec, setup: &Arc<Setup>) -> Make {
 }
 
 /// A point of the protocol, for whoever decides when to kill. Nobody there: no matter.
+/// Whoever is told of points is `--chaos`. If it has been killed itself, so is its child, at whatever it is doing.
+fn outlive_nobody() {
+    let parent = std::os::unix::process::parent_id();
+    let watch = move || {
+        while std::os::unix::process::parent_id() == parent {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        std::process::exit(1);
+    };
+    let _ = std::thread::Builder::new().name("parent".to_string()).spawn(watch); // without it, it may stay
+}
+
 fn say_point(point: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{point}").and_then(|()| out.flush());
