@@ -1,31 +1,24 @@
 //! How long this thread has been at work.
 
-use std::time::{Duration, Instant};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 /// Runs from when it is made.
-pub struct Stopwatch {
-    cpu: Option<Duration>,
-    wall: Instant,
-}
+pub struct Stopwatch(Duration);
 
 impl Stopwatch {
     /// Starts.
     pub fn start() -> Self {
-        Stopwatch { cpu: cpu(), wall: Instant::now() }
+        Stopwatch(cpu())
     }
 
-    /// The processor time of this thread since then; where the system doesn't tell that (it is no Linux), the time that
-    /// has passed.
+    /// The processor time of this thread since then.
     pub fn elapsed(&self) -> Duration {
-        match (self.cpu, cpu()) {
-            (Some(before), Some(now)) => now.saturating_sub(before),
-            _ => self.wall.elapsed(),
-        }
+        cpu().saturating_sub(self.0)
     }
 }
 
-/// What Linux has counted for this thread: nanoseconds on a processor are the first number of the line.
-fn cpu() -> Option<Duration> {
-    let line = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    line.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
