@@ -18,7 +18,6 @@ use crate::explore::rules::*;
 use crate::explore::search::{Cut, Found, Limits, Options, search};
 use crate::protocols;
 use crate::scenario::Loaded;
-use crate::scenario::load;
 use crate::scenario::spec::{Exhaust, RecoveryAs, TimersFire};
 use crate::world::setup::Setup;
 use std::path::Path;
@@ -36,22 +35,10 @@ pub fn check(args: args::Check) -> Ending {
         complain(&super::unknown_protocol(name));
         return Ending::bad(Why::BadInput);
     }
-    let found = match find::scenarios(&args.paths) {
+    let found = match find::good(&args.paths) {
         Ok(found) => found,
-        Err(problem) => {
-            complain(&problem);
-            return Ending::bad(Why::BadInput);
-        }
+        Err(ending) => return ending,
     };
-    if found.is_empty() {
-        complain("there is no scenario there");
-        return Ending::bad(Why::NothingToRun);
-    }
-    let bad: Vec<_> = found.iter().filter_map(|(_, read)| read.as_ref().err()).flatten().cloned().collect();
-    if !bad.is_empty() {
-        output::say(&format!("{}\n", load::render(&bad, true)));
-        return Ending::bad(Why::BadInput);
-    }
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -63,8 +50,7 @@ pub fn check(args: args::Check) -> Ending {
     let mut ending = Ending::good();
     let mut documents = Vec::new();
     let mut watching = Watching::new(args.progress, args.budget, signals.clone());
-    for (path, read) in &found {
-        let Ok(loaded) = read else { continue };
+    for (path, loaded) in &found {
         match seed::aside(|| one(&args, path, loaded, &mut watching)).and_then(|result| result) {
             Ok(checked) => {
                 ending.add_all(checked.judgement.why());

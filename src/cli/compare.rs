@@ -7,8 +7,8 @@ use super::plan::{BASE, seed_at};
 use super::{find, list, seed};
 use crate::compare::{Column, FIGURES, Measure, Shown, WAYS, Way, Weather, compare as run};
 use crate::report;
+use crate::scenario::Loaded;
 use crate::scenario::diagnose::nearest;
-use crate::scenario::{Loaded, load};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -68,34 +68,17 @@ impl Block {
 
 /// Compares.
 pub fn compare(args: Compare) -> Ending {
-    let ways = match ways(&args.protocols) {
+    let ways = match ways(&args.protocols, WAYS.iter().collect()) {
         Ok(ways) => ways,
         Err(problem) => {
             complain(&problem);
             return Ending::bad(Why::BadInput);
         }
     };
-    let read = match find::scenarios(&args.paths) {
-        Ok(read) => read,
-        Err(problem) => {
-            complain(&problem);
-            return Ending::bad(Why::BadInput);
-        }
+    let scenarios = match find::good(&args.paths) {
+        Ok(scenarios) => scenarios,
+        Err(ending) => return ending,
     };
-    if read.is_empty() {
-        complain("no scenario was found");
-        return Ending::bad(Why::NothingToRun);
-    }
-    let mut scenarios = Vec::new();
-    for (path, loaded) in read {
-        match loaded {
-            Ok(loaded) => scenarios.push((path, loaded)),
-            Err(found) => {
-                output::say(&format!("{}\n", load::render(&found, true)));
-                return Ending::bad(Why::BadInput);
-            }
-        }
-    }
     seed::hush();
     let (mut blocks, mut ending) = (Vec::new(), Ending::good());
     for (path, loaded) in &scenarios {
@@ -128,16 +111,17 @@ Averages over all seeds, in virtual time. In brackets: the closed form of the sa
 number, and the trace doesn't say why. `cutline help compare` and docs/compare.md say more.
 ";
 
-fn ways(names: &[String]) -> Result<Vec<&'static Way>, String> {
+/// Those of these names among some; without names all of these.
+pub(super) fn ways(names: &[String], among: Vec<&'static Way>) -> Result<Vec<&'static Way>, String> {
     if names.is_empty() {
-        return Ok(WAYS.iter().collect());
+        return Ok(among);
     }
     let find = |name: &String| {
-        crate::compare::find(name).ok_or_else(|| {
-            let near = nearest(name, WAYS.iter().map(|way| way.name));
+        among.iter().find(|way| way.name == name).copied().ok_or_else(|| {
+            let near = nearest(name, among.iter().map(|way| way.name));
             let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            let all: Vec<&str> = WAYS.iter().map(|way| way.name).collect();
-            format!("no protocol that can be compared is called `{name}`{hint} (there are {})", all.join(", "))
+            let all: Vec<&str> = among.iter().map(|way| way.name).collect();
+            format!("`{name}` is none of those that can be had here{hint} (there are {})", all.join(", "))
         })
     };
     names.iter().map(find).collect()

@@ -16,8 +16,8 @@ enum Expr {
     Part(String),
     Is(Of, String),
     Not(Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
+    All(Vec<Expr>),
+    Any(Vec<Expr>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +56,8 @@ fn takes(expr: &Expr, facts: &Facts) -> bool {
                 || matches(&glob.replace('_', "-"), &facts.guarantee)
         }
         Expr::Not(inner) => !takes(inner, facts),
-        Expr::And(one, other) => takes(one, facts) && takes(other, facts),
-        Expr::Or(one, other) => takes(one, facts) || takes(other, facts),
+        Expr::All(inner) => inner.iter().all(|expr| takes(expr, facts)),
+        Expr::Any(inner) => inner.iter().any(|expr| takes(expr, facts)),
     }
 }
 
@@ -89,9 +89,12 @@ fn matches(glob: &str, text: &str) -> bool {
     glob[g..].iter().all(|c| *c == '*')
 }
 
+/// Levels of `!` and brackets in an expression: each takes a part of the stack, and nobody types more.
+const DEEPEST: usize = 64;
+
 /// Reads an expression.
 pub fn parse(text: &str) -> Result<Filter, String> {
-    let mut parser = Parser { rest: text };
+    let mut parser = Parser { rest: text, depth: 0 };
     let expr = parser.any()?;
     match parser.peek() {
         None => Ok(Filter { text: text.to_string(), expr }),
@@ -101,6 +104,7 @@ pub fn parse(text: &str) -> Result<Filter, String> {
 
 struct Parser<'a> {
     rest: &'a str,
+    depth: usize,
 }
 
 impl Parser<'_> {
@@ -118,29 +122,36 @@ impl Parser<'_> {
     }
 
     fn any(&mut self) -> Result<Expr, String> {
-        let mut expr = self.all()?;
+        let mut inner = vec![self.all()?];
         while self.eat('|') {
-            expr = Expr::Or(Box::new(expr), Box::new(self.all()?));
+            inner.push(self.all()?);
         }
-        Ok(expr)
+        Ok(Expr::Any(inner))
     }
 
     fn all(&mut self) -> Result<Expr, String> {
-        let mut expr = self.one()?;
+        let mut inner = vec![self.one()?];
         while self.eat('&') {
-            expr = Expr::And(Box::new(expr), Box::new(self.one()?));
+            inner.push(self.one()?);
         }
-        Ok(expr)
+        Ok(Expr::All(inner))
     }
 
     fn one(&mut self) -> Result<Expr, String> {
-        if self.eat('!') {
-            return Ok(Expr::Not(Box::new(self.one()?)));
+        let (not, inside) = (self.eat('!'), self.rest);
+        if !not && !self.eat('(') {
+            return self.leaf();
         }
-        if self.eat('(') {
-            let expr = self.any()?;
-            return if self.eat(')') { Ok(expr) } else { Err("a `)` is missing".to_string()) };
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("nested more than {DEEPEST} times: `{inside}`"));
         }
+        let expr = if not { Expr::Not(Box::new(self.one()?)) } else { self.any()? };
+        self.depth -= 1;
+        if not || self.eat(')') { Ok(expr) } else { Err("a `)` is missing".to_string()) }
+    }
+
+    fn leaf(&mut self) -> Result<Expr, String> {
         let word = self.word();
         if word.is_empty() {
             return Err(format!("a name, or one of {} is missing", known()));
@@ -225,6 +236,9 @@ mod tests {
             ("name()", "says nothing"),
             ("a b", "isn't expected"),
             ("a &", "missing"),
+            (&"!".repeat(100_000), "more than 64 times"),
+            (&"(".repeat(100_000), "more than 64 times"),
+            (&"a&".repeat(100_000), "missing"),
         ] {
             assert!(parse(text).unwrap_err().contains(wanted), "{text}: {:?}", parse(text));
         }

@@ -1,7 +1,9 @@
 //! Which files a command means.
 
+use super::exit::{Ending, Why};
+use super::output::{self, complain};
 use crate::protocols;
-use crate::scenario::{Diagnostic, Loaded, load_knowing};
+use crate::scenario::{Diagnostic, Loaded, load, load_knowing};
 use std::path::{Path, PathBuf};
 
 /// A problem with a path that isn't one of a file's content.
@@ -71,6 +73,30 @@ pub fn is_vector(path: &Path) -> bool {
 
 /// A scenario file with what came of reading it.
 pub type Read = (PathBuf, Result<Loaded, Vec<Diagnostic>>);
+
+/// Finds and reads scenarios for a command that needs them all to be good. What is wrong has been said.
+pub fn good(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Loaded)>, Ending> {
+    let read = scenarios(paths).map_err(|problem| {
+        complain(&problem);
+        Ending::bad(Why::BadInput)
+    })?;
+    if read.is_empty() {
+        complain("no scenario was found");
+        return Err(Ending::bad(Why::NothingToRun));
+    }
+    let (mut good, mut mistakes) = (Vec::new(), Vec::new());
+    for (path, loaded) in read {
+        match loaded {
+            Ok(loaded) => good.push((path, loaded)),
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    if mistakes.is_empty() {
+        return Ok(good);
+    }
+    output::say(&format!("{}\n", load::render(&mistakes, true)));
+    Err(Ending::bad(Why::BadInput))
+}
 
 /// Finds and reads scenarios.
 pub fn scenarios(paths: &[PathBuf]) -> Result<Vec<Read>, Problem> {

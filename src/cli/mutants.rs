@@ -16,7 +16,7 @@ use super::{find, prepare};
 use crate::digest::mix;
 use crate::protocols::{PROTOCOLS, Protocol};
 use crate::report::{Kind, grouped, seed as shown};
-use crate::scenario::{Loaded, load};
+use crate::scenario::Loaded;
 use crate::sim::run::Keep;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -152,27 +152,13 @@ pub fn mutants(args: args::Mutants) -> Ending {
 }
 
 fn entries(args: &args::Mutants) -> Result<Vec<Entry>, Ending> {
-    let read = find::scenarios(&args.paths).map_err(|problem| {
-        complain(&problem);
-        Ending::bad(Why::BadInput)
-    })?;
-    let (mut entries, mut bad) = (Vec::new(), false);
-    for (path, loaded) in read {
-        match loaded {
-            // A scenario with a protocol of its own may not be a job that the engine can run.
-            Ok(loaded) if loaded.scenario.protocol == PROTOCOLS[0].name => {
-                let allowed = allowed(&loaded.scenario);
-                entries.push(Entry { path: path.display().to_string(), loaded, allowed });
-            }
-            Ok(_) => {}
-            Err(found) => {
-                output::say(&format!("{}\n\n", load::render(&found, true)));
-                bad = true;
-            }
+    let mut entries = Vec::new();
+    for (path, loaded) in find::good(&args.paths)? {
+        // A scenario with a protocol of its own may not be a job that the engine can run.
+        if loaded.scenario.protocol == PROTOCOLS[0].name {
+            let allowed = allowed(&loaded.scenario);
+            entries.push(Entry { path: path.display().to_string(), loaded, allowed });
         }
-    }
-    if bad {
-        return Err(Ending::bad(Why::BadInput));
     }
     if entries.is_empty() {
         complain("no scenario was found that runs the engine");

@@ -4,12 +4,11 @@ use super::args::ScoreFormat;
 use super::exit::{Ending, Why};
 use super::output::{self, complain};
 use super::plan::{BASE, seed_at};
-use super::{find, list, parse, seed, tuned};
+use super::{compare, find, list, parse, seed, tuned};
 use crate::compare::{WAYS, Way};
-use crate::scenario::diagnose::nearest;
+use crate::scenario::Loaded;
 use crate::scenario::rate::lengthen;
 use crate::scenario::spec::Mode;
-use crate::scenario::{Loaded, load};
 use crate::tune::flink::{self, Flink};
 use crate::tune::{Load, Setting, Sweep};
 use clap::Args;
@@ -103,6 +102,10 @@ pub fn tune(args: Tune) -> Ending {
         Ok(settings) => settings,
         Err(problem) => return bad(problem),
     };
+    let refused = settings.iter().find_map(|setting| Some((setting.way.name, setting.way.refuses(&loaded.scenario)?)));
+    if let Some((name, why)) = refused {
+        return bad(format!("{}: {name} can't run this job: {why}", args.scenario.display()));
+    }
     let seeds: Vec<u64> = (0..args.seeds).map(|i| seed_at(BASE, &loaded.name, i)).collect();
     let mtbf_ms = args.mtbf.map(millis);
     let load = Load { loaded: &loaded, seeds: &seeds, mtbf_ms, fixed: &fixed };
@@ -132,21 +135,11 @@ pub fn tune(args: Tune) -> Ending {
 }
 
 fn scenario(path: &Path) -> Result<Loaded, Ending> {
-    let read = find::scenarios(&[path.to_path_buf()]).map_err(|problem| {
-        complain(&problem);
+    let found = find::good(&[path.to_path_buf()])?;
+    <[_; 1]>::try_from(found).map(|[(_, loaded)]| loaded).map_err(|many| {
+        complain(&format!("{}: one scenario is expected, and there are {}", path.display(), many.len()));
         Ending::bad(Why::BadInput)
-    })?;
-    match <[_; 1]>::try_from(read) {
-        Ok([(_, Ok(loaded))]) => Ok(loaded),
-        Ok([(_, Err(found))]) => {
-            output::say(&format!("{}\n", load::render(&found, true)));
-            Err(Ending::bad(Why::BadInput))
-        }
-        Err(many) => {
-            complain(&format!("{}: one scenario is expected, and there are {}", path.display(), many.len()));
-            Err(Ending::bad(Why::BadInput))
-        }
-    }
+    })
 }
 
 fn file(path: &Path) -> Result<Flink, String> {
@@ -176,7 +169,7 @@ fn settings(args: &Tune, fixed: &Flink) -> Result<Vec<Setting>, String> {
     }
     let mut settings = Vec::new();
     for way in ways(args, fixed)? {
-        let waits = way.name == "aligned-timeout";
+        let waits = way.setting() == Some(Mode::AlignedThenUnaligned);
         for timeout in if waits { &timeouts[..] } else { &[None] } {
             let with = |interval_ms: &u64| Setting { way, interval_ms: *interval_ms, alignment_timeout_ms: *timeout };
             settings.extend(intervals.iter().map(with));
@@ -185,23 +178,15 @@ fn settings(args: &Tune, fixed: &Flink) -> Result<Vec<Setting>, String> {
     Ok(settings)
 }
 
+/// Modes of the engine: those that Flink has, too. A job that is content with at-least-once isn't offered more, nor less.
 fn ways(args: &Tune, fixed: &Flink) -> Result<Vec<&'static Way>, String> {
-    let mut names: Vec<&str> = args.modes.iter().map(String::as_str).collect();
-    if names.is_empty() {
-        names = match fixed.mode {
-            Some(Mode::AtLeastOnce) => vec!["at-least-once"],
-            Some(Mode::Unaligned) => vec!["unaligned", "aligned", "aligned-timeout"],
-            Some(Mode::AlignedThenUnaligned) => vec!["aligned-timeout", "aligned", "unaligned"],
-            _ => vec!["aligned", "unaligned", "aligned-timeout"],
-        };
+    let all = WAYS.iter().filter(|way| way.setting().is_some()).collect();
+    if !args.modes.is_empty() {
+        return compare::ways(&args.modes, all);
     }
-    let way = |name: &&str| {
-        WAYS.iter().find(|way| way.name == *name).ok_or_else(|| {
-            let near = nearest(name, WAYS.iter().map(|way| way.name));
-            let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            let all: Vec<&str> = WAYS.iter().map(|way| way.name).collect();
-            format!("no mode is called `{name}`{hint} (there are {})", all.join(", "))
-        })
-    };
-    names.iter().map(way).collect()
+    let lax = |way: &&Way| way.setting() == Some(Mode::AtLeastOnce);
+    let wanted = fixed.mode == Some(Mode::AtLeastOnce);
+    let mut ways: Vec<&'static Way> = all.into_iter().filter(|way| lax(way) == wanted).collect();
+    ways.sort_by_key(|way| way.setting() != fixed.mode); // the file's first
+    Ok(ways)
 }

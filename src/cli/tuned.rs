@@ -2,8 +2,10 @@
 
 use super::tune::Told;
 use crate::picture::plot::{Panel, Series, plot};
+use crate::scenario::spec::Mode;
 use crate::tune::{Figures, Point, Value, theory};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 const MS: f64 = 1e6;
@@ -84,17 +86,11 @@ pub fn human(told: &Told) -> String {
     out
 }
 
-fn short(told: &Told) -> Vec<String> {
-    let few = |point: &&Point| point.calm.measure.completed < 3 * point.calm.measure.runs;
-    told.sweep.points.iter().filter(few).map(|point| interval(point.setting.interval_ms)).collect()
-}
-
 fn advice(told: &Told, out: &mut String) {
-    let mut few = short(told);
-    few.dedup();
-    few.sort();
-    few.dedup();
+    let few = told.sweep.points.iter().filter(|p| p.calm.measure.completed < 3 * p.calm.measure.runs);
+    let few: BTreeSet<u64> = few.map(|point| point.setting.interval_ms).collect();
     if !few.is_empty() {
+        let few: Vec<String> = few.into_iter().map(interval).collect();
         let _ = writeln!(out, "too few checkpoints in a run to say much of {}: see --records", few.join(", "));
     }
     for point in &told.sweep.points {
@@ -144,9 +140,9 @@ fn advice(told: &Told, out: &mut String) {
 }
 
 fn flink(best: &Point, told: &Told, out: &mut String) {
-    let name = best.setting.way.name;
-    let exactly = if name == "at-least-once" { "AT_LEAST_ONCE" } else { "EXACTLY_ONCE" };
-    let overtakes = name == "unaligned" || name == "aligned-timeout";
+    let mode = best.setting.way.setting();
+    let exactly = if mode == Some(Mode::AtLeastOnce) { "AT_LEAST_ONCE" } else { "EXACTLY_ONCE" };
+    let overtakes = matches!(mode, Some(Mode::Unaligned | Mode::AlignedThenUnaligned));
     let _ = writeln!(out, "  execution.checkpointing.interval: {} ms", best.setting.interval_ms);
     let _ = writeln!(out, "  execution.checkpointing.mode: {exactly}");
     let _ = writeln!(out, "  execution.checkpointing.unaligned.enabled: {overtakes}");

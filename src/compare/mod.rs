@@ -16,6 +16,7 @@ pub use figures::{FIGURES, Figure, Shown};
 pub use measure::{Formed, Measure};
 pub use ways::{WAYS, Way, find};
 
+use crate::ids::Nanos;
 use crate::protocols;
 use crate::scenario::{Loaded, Scenario, build, draw};
 use crate::sim::run::{Keep, run};
@@ -67,28 +68,45 @@ fn column(loaded: &Loaded, plans: &[(u64, Scenario)], way: &'static Way) -> Resu
         return Ok(column);
     }
     for (seed, closed) in plans {
-        let told = |problem: String| format!("{}: {problem}", way.name);
-        let built = build(&way.of(closed), loaded, &protocols::find).map_err(|error| told(error.to_string()))?;
-        let setup = Arc::new(built.setup);
-        let run = run(&setup, &Arc::new(built.sim), *seed, Keep { trace: true, ..Keep::default() });
-        if let Some(panic) = run.panic {
-            column.broken.push((*seed, format!("panic: {panic}")));
-            continue;
-        }
-        for violation in run.report.iter().flat_map(|report| report.failures()) {
-            column.broken.push((*seed, format!("{}: {}", violation.invariant.name(), violation.message)));
-        }
-        let trace = run.trace.unwrap_or_default();
-        let Some(rule) = way.rule else {
-            sum.add(&measure(&setup.topology, way.holds, &trace));
-            continue;
+        let ran = ran(loaded, &way.of(closed), *seed).map_err(|problem| format!("{}: {problem}", way.name))?;
+        let (measure, problems) = match way.rule {
+            None => (measure(&ran.topology, way.holds, &ran.trace), Vec::new()),
+            Some(rule) => alone::alone(&ran.topology, &ran.trace, rule, ran.interval),
         };
-        let (measure, problems) = alone::alone(&setup.topology, &trace, rule, setup.config.interval);
         sum.add(&measure);
-        column.broken.extend(problems.into_iter().map(|problem| (*seed, problem)));
+        column.broken.extend(ran.broken.into_iter().chain(problems).map(|problem| (*seed, problem)));
     }
     column.measure = Ok(sum);
     Ok(column)
+}
+
+/// What came of one run.
+pub struct Ran {
+    /// The tables of its job.
+    pub topology: Arc<Topology>,
+    /// Between two triggers.
+    pub interval: Nanos,
+    /// Its lines; none, if the engine panicked.
+    pub trace: Vec<Event>,
+    /// What was claimed and not kept.
+    pub broken: Vec<String>,
+}
+
+/// Runs a plan under a seed, and judges it.
+///
+/// # Errors
+/// The plan can't be built.
+pub fn ran(loaded: &Loaded, plan: &Scenario, seed: u64) -> Result<Ran, String> {
+    let built = build(plan, loaded, &protocols::find).map_err(|error| error.to_string())?;
+    let setup = Arc::new(built.setup);
+    let run = run(&setup, &Arc::new(built.sim), seed, Keep { trace: true, ..Keep::default() });
+    let (topology, interval) = (setup.topology.clone(), setup.config.interval);
+    if let Some(panic) = run.panic {
+        return Ok(Ran { topology, interval, trace: Vec::new(), broken: vec![format!("panic: {panic}")] });
+    }
+    let failures = run.report.iter().flat_map(|report| report.failures());
+    let broken = failures.map(|violation| format!("{}: {}", violation.invariant.name(), violation.message)).collect();
+    Ok(Ran { topology, interval, trace: run.trace.unwrap_or_default(), broken })
 }
 
 /// What a trace tells of one run. `holds`: the protocol holds channels whose barrier came.

@@ -97,6 +97,11 @@ impl Way {
         if goes_round(&scenario.job) { &self.circles } else { &self.straight }
     }
 
+    /// The mode of the engine's own gate that it is; none: it is another protocol.
+    pub fn setting(&self) -> Option<Mode> {
+        matches!(self.straight, Runs::As("engine")).then_some(self.mode)
+    }
+
     /// Why it can't run the job of this scenario; nothing: it can.
     pub fn refuses(&self, scenario: &Scenario) -> Option<&'static str> {
         match self.runs(scenario) {

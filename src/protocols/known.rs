@@ -5,7 +5,7 @@
 pub enum Planted {
     /// It is this row of [`super::PROTOCOLS`], or what is left of it where only one engine's code is different.
     Row(&'static str),
-    /// A wrong gate shows it to the gate vectors, see `tests/gate/twists.rs`. In a job, a newer checkpoint heals it.
+    /// A gate with this mistake fails the gate vectors, see `tests/gate/twists.rs`. No row of the table has it.
     Gate,
     /// It can't be planted: the sentence says why.
     No(&'static str),
@@ -79,7 +79,8 @@ known! {
     "B31" "Bytewax #181" "only those who have acknowledged are asked for" Row("quorum-of-one");
     "B32" "Bytewax 0.14" "state goes elsewhere than its keys" Row("swaps-state");
     "B33" "FLINK-31963" "records in flight of a stateless operator are not redistributed" No(RESCALE);
-    "B34" "KAFKA-9891" "local state of an unclean stop is used again" Row("local-disk");
+    "B34" "KAFKA-9891" "local state of an unclean stop is used again"
+        No("a life keeps nothing that the next one would find: every restore reads the store");
     "B35" "KAFKA-10247" "state is restored and the position is not" Row("resumes-ahead");
     "B36" "FLINK-10377" "a completion notice with nothing to commit is an error"
         No("the job restarts once for it and goes on: that costs time, and breaks nothing");
@@ -100,7 +101,7 @@ known! {
     "B48" "Arroyo #1027" "a second recovery begins the upload again"
         No("a transaction is prepared whole before its checkpoint, and a restore only names it");
     "E01" "RisingWave #26492" "an ack before what it names is stored" Row("ack-before-durable");
-    "E02" "RisingWave #25690" "an epoch that is there is applied again" Row("applies-twice");
+    "E02" "RisingWave #25690" "what is committed is committed again" Row("commits-anew");
     "E03" "RisingWave #21094" "writers go back to different epochs" Row("one-restores-older");
     "E04" "RisingWave #5192" "a position is one record ahead" Row("resumes-ahead");
     "E05" "Bytewax #138" "timers are not in the snapshot" No("no operator that ships has timers");
@@ -112,12 +113,13 @@ known! {
     "E10" "Iceberg #10892" "the restored id is lower than one that was committed" Row("ids-start-over");
     "E11" "Pravega #5" "a transaction times out between prepare and commit"
         No("the environment's: scenarios/transaction_timeout.json expects the violation of I11");
-    "E12" "Bufstream 0.1.0" "a delayed abort hits the next transaction" Row("aborts-prepared");
+    "E12" "Bufstream 0.1.0" "a delayed abort hits the next transaction"
+        No("requests to a ledger name their transaction, or an attempt that is over");
     "E13" "FLINK-20654" "records in flight are kept twice" Row("refills-twice");
     "E14" "FLINK-17994" "a newer barrier comes between a notice and its barrier"
         No("a gate is told of barriers one after another, by one thread");
     "E15" "FLIP-147" "a barrier is waited for on an input that has ended" Row("needs-ended");
-    "E16" "Feldera #6374" "what is missing is started from nothing, silently" Row("starts-fresh");
+    "E16" "Feldera #6374" "what is missing is started from nothing, silently" Row("planned-ahead");
     "E17" "denormalized" "a barrier that doesn't flow with the records" Row("out-of-band");
     "E18" "Flink" "one copy of what was in flight, for a broadcast" Row("one-copy");
     "E19" "FLIP-600" "one checkpoint of two epochs, over regions" No(PARTS);

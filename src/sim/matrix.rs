@@ -141,7 +141,16 @@ impl Cell {
 
     /// The place of this name.
     pub fn find(name: &str) -> Option<Self> {
-        possible().find(|cell| cell.name() == name)
+        let mut words = name.split(' ');
+        let fault = words.next().and_then(|word| FAULTS.iter().position(|known| *known == word))?;
+        let struck = words.next().and_then(|word| STRUCK.iter().find(|(_, known)| *known == word))?.0;
+        let phase = words.next().and_then(|word| PHASES.iter().find(|(_, known)| *known == word))?.0;
+        let other = match words.next() {
+            None => false,
+            Some("+") => true,
+            Some(_) => return None,
+        };
+        Some(Cell { fault, struck, phase, other }).filter(|cell| words.next().is_none() && cell.possible())
     }
 
     /// Can a fault of this kind strike there, in that phase?

@@ -46,6 +46,7 @@ struct Pair {
 /// # Errors
 /// The first thing that isn't as it should be.
 pub fn read(text: &str) -> Result<Flink, Mistake> {
+    shallow(text)?;
     let documents = MarkedYaml::load_from_str(text).map_err(|error| {
         let marker = error.marker();
         Mistake { at: (marker.line(), marker.col() + 1), what: format!("this is not YAML: {}", error.info()) }
@@ -82,6 +83,20 @@ pub fn read(text: &str) -> Result<Flink, Mistake> {
         _ => Some(Mode::Aligned),
     };
     Ok(flink)
+}
+
+/// Each level of block structures takes a column at least, and a part of the parser's stack: settings have a handful.
+/// (Of brackets the parser itself bears only so many.)
+fn shallow(text: &str) -> Result<(), Mistake> {
+    const DEEPEST: usize = 64;
+    for (number, line) in text.lines().enumerate() {
+        let inside = line.trim_start_matches([' ', '\t', '-', '?', ':']);
+        if line.len() - inside.len() > DEEPEST {
+            let what = format!("nothing is expected to be nested deeper than {DEEPEST} columns");
+            return Err(Mistake { at: (number + 1, DEEPEST + 1), what });
+        }
+    }
+    Ok(())
 }
 
 fn flatten(prefix: &str, node: &MarkedYaml, pairs: &mut Vec<Pair>) -> Result<(), Mistake> {
@@ -189,6 +204,11 @@ mod tests {
         assert!(wrong.what.contains("a duration such as"), "{}", wrong.what);
         assert_eq!(place("execution.checkpointing.mode: TWICE").at.0, 1);
         assert_eq!(place("- a\n- b\n").at, (1, 1));
+        for opener in ["- ", "? ", ": ", "- ? ", "["] {
+            assert!(read(&opener.repeat(20_000)).is_err(), "{opener}");
+        }
+        let stairs: String = (0..5000).map(|depth| format!("{:depth$}a:\n", "")).collect();
+        assert_eq!(place(&stairs).at, (66, 65));
         assert!(read("a: [1, 2").is_err() && read("execution.checkpointing.timeout: 99999999999999999999 d").is_err());
     }
 }

@@ -6,15 +6,12 @@ pub mod latency;
 pub mod theory;
 
 use crate::compare::{self, Measure, Way};
-use crate::protocols;
 use crate::scenario::open::Open;
 use crate::scenario::rate::crash_every;
 use crate::scenario::spec::SinkKind;
-use crate::scenario::{Loaded, Scenario, build, draw};
-use crate::sim::run::{Keep, run};
+use crate::scenario::{Loaded, Scenario, draw};
 use flink::Flink;
 use latency::{Latency, latency};
-use std::sync::Arc;
 
 /// Longer than any run: as good as no checkpoints but the last one.
 const NEVER_MS: u64 = 3_600_000;
@@ -49,8 +46,6 @@ pub struct Sums {
     pub measure: Measure,
     /// Of the output.
     pub latency: Latency,
-    /// Crashes that were planned.
-    pub failures: u64,
     /// Claims that weren't kept, with the seed; empty, or something is wrong with the engine or the scenario.
     pub broken: Vec<(u64, String)>,
 }
@@ -126,19 +121,10 @@ impl Load<'_> {
         let mut sums = Sums::default();
         for (seed, closed) in closed {
             let plan = self.plan(closed, *seed, setting, calm);
-            let built = build(&plan, self.loaded, &protocols::find).map_err(|error| error.to_string())?;
-            let setup = Arc::new(built.setup);
-            let run = run(&setup, &Arc::new(built.sim), *seed, Keep { trace: true, ..Keep::default() });
-            if let Some(panic) = run.panic {
-                return Err(format!("seed {seed:#x}: the engine panicked: {panic}"));
-            }
-            for violation in run.report.iter().flat_map(|report| report.failures()) {
-                sums.broken.push((*seed, format!("{}: {}", violation.invariant.name(), violation.message)));
-            }
-            let trace = run.trace.unwrap_or_default();
-            sums.measure.add(&compare::measure(&setup.topology, setting.way.holds, &trace));
-            sums.latency.add(&latency(&trace));
-            sums.failures += plan.faults.script.len() as u64;
+            let ran = compare::ran(self.loaded, &plan, *seed)?;
+            sums.measure.add(&compare::measure(&ran.topology, setting.way.holds, &ran.trace));
+            sums.latency.add(&latency(&ran.trace));
+            sums.broken.extend(ran.broken.into_iter().map(|what| (*seed, what)));
         }
         Ok(sums)
     }
