@@ -97,6 +97,7 @@ const SHOWN: &[(&str, &str, &[&str], &str, u64)] = &[
     ("out-of-band", "failed_request", &[], "I2", 13),
     ("put-then-add", "shuffle", &[], "I9", 48),
     ("counts-records", "failed_request", &[], "no-deadlock", 8),
+    ("reads-on", "stop", &[], "I9", 47),
     ("no-second-trigger", "failed_request", &[], "no-deadlock", 11),
 ];
 
@@ -107,6 +108,8 @@ const UNSEEN: &[(&str, &str)] = &[
         "a barrier of a checkpoint that was given up arrives during the next: two checkpoints, two inputs, too many states",
     ),
     ("ack-before-flush", "needs a sink that writes behind its acks, and no small scenario has one but two-phase sinks"),
+    ("ends-input", "the end is felt where the stop comes to nothing and the source reads on: a stop and a failure, too many states"),
+    ("stays-off", "the stop must come to nothing: a stop and a failure, too many states"),
     (
         "starts-fresh",
         "the state of an operator between source and sink, lost: two channels and a crash, too many states",

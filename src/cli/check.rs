@@ -99,6 +99,7 @@ pub fn rules(wanted: &Exhaust) -> Rules {
         .with(Scarce::LostReply, wanted.lost_replies)
         .with(Scarce::FailedRequest, wanted.failed_requests)
         .with(Scarce::LostControl, wanted.lost_control)
+        .with(Scarce::Stop, wanted.stops)
         .with(Scarce::Expiry, wanted.expiries);
     Rules {
         budget,
@@ -175,7 +176,7 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
         seed: args.seed,
         setup,
         options,
-        base: base.map(|base| base.states),
+        base: base.map(|base| (base.states, base.refines())),
         seconds: began.elapsed().as_secs_f64(),
         found,
         judgement,

@@ -29,7 +29,7 @@ pub struct Checked {
     /// How it was searched.
     pub options: Options,
     /// States that recoveries were held against, or why they weren't.
-    pub base: Result<usize, NoBase>,
+    pub base: Result<(usize, bool), NoBase>,
     /// How long it took.
     pub seconds: f64,
     /// What was found.
@@ -97,6 +97,7 @@ fn bounds(rules: &Rules) -> String {
         (Scarce::LostReply, "lost reply"),
         (Scarce::FailedRequest, "failed request"),
         (Scarce::LostControl, "lost message"),
+        (Scarce::Stop, "stop"),
         (Scarce::Expiry, "expiry"),
     ];
     let some = kinds.iter().filter(|(kind, _)| rules.budget.of(*kind) > 0);
@@ -187,10 +188,15 @@ fn soundness(checked: &Checked) -> String {
     let refinement = match (&checked.base, options.rules.budget.of(Scarce::Crash), options.rules.recovery) {
         (_, 0, _) => "no crash, so nothing to decide".to_string(),
         (_, _, Recovery::Stepwise) => "undecided where recovery is stepwise".to_string(),
-        (Ok(states), _, _) => format!("against {} states without checkpoints and faults", grouped(*states as u64)),
-        (Err(NoBase::NotClaimed), _, _) => "not claimed by this job".to_string(),
-        (Err(NoBase::Unseen), _, _) => "undecided: these processes don't show their states".to_string(),
-        (Err(NoBase::TooLarge), _, _) => "undecided: too many states without checkpoints".to_string(),
+        (Ok((_, false)), _, _) => "undecided: a sink without transactions shows what a crash doesn't undo".to_string(),
+        (Ok((states, true)), _, _) => {
+            format!("against {} states without checkpoints and faults", grouped(*states as u64))
+        }
+        (Err(why), _, _) => unheld(*why).to_string(),
+    };
+    let output = match &checked.base {
+        Ok(_) => "against all ends of a run without checkpoints and faults",
+        Err(why) => unheld(*why),
     };
     let liveness = match (found.cut.is_some() || !found.violations.is_empty(), found.edges.too_many()) {
         (true, _) => "undecided",
@@ -199,6 +205,7 @@ fn soundness(checked: &Checked) -> String {
         _ => "the job can still end from every state",
     };
     let _ = writeln!(out, "  recovery refinement: {refinement}");
+    let _ = writeln!(out, "  output: {output}");
     let _ = writeln!(out, "  liveness: {liveness}");
     let _ = writeln!(
         out,
@@ -250,5 +257,15 @@ impl Checked {
             "audited": found.audits,
             "misses": found.misses,
         })
+    }
+}
+
+/// Why the output, or what a recovery restores, is held against nothing.
+fn unheld(why: NoBase) -> &'static str {
+    match why {
+        NoBase::NotClaimed => "not judged: the job doesn't claim exactly once",
+        NoBase::Overwrites => "undecided: a sink overwrites what it has shown",
+        NoBase::Unseen => "undecided: these processes don't show their states",
+        NoBase::TooLarge => "undecided: too many states without checkpoints",
     }
 }

@@ -293,6 +293,9 @@ pub enum Wish {
     StopWithSavepoint,
 }
 
+/// All of them.
+pub const WISHES: [Wish; 2] = [Wish::Checkpoint, Wish::StopWithSavepoint];
+
 /// Everything a process can ask for. The order matters: a crash keeps a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {

@@ -197,7 +197,7 @@ fn tell(control: &Control) -> u8 {
     match control {
         Control::Deploy { .. } => 0,
         Control::Stop => 1,
-        Control::Trigger(_) | Control::TriggerLast(_) => 2, // no search makes a wish
+        Control::Trigger(_) | Control::TriggerLast(_) => 2, // with wishes nothing is reduced: no class is learned
         Control::Complete(_) => 3,
         Control::Abort(_) => 4,
         Control::Running => 5,

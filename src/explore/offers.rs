@@ -3,7 +3,7 @@
 
 use super::rules::*;
 use super::space::*;
-use crate::engine::message::Timer;
+use crate::engine::message::{Timer, Wish};
 use crate::ids::*;
 use crate::world::choice::{AskId, Choice, Fault};
 use crate::world::menu::OUTCOMES;
@@ -174,12 +174,14 @@ impl Space {
                     let coordinator = self.setup().topology.coordinator();
                     if who.task == coordinator {
                         menu.push((Fault::Failover, Scarce::Failover, col, VARIANTS - 2));
+                        let stop = Fault::Wish(who, Wish::StopWithSavepoint);
+                        menu.push((stop, Scarce::Stop, col, VARIANTS - 3));
                     }
                     for (slot, lost) in self.slots().iter().enumerate().filter(|(c, _)| self.at(row, *c) != 0) {
                         if let (Slot::Life(lost), true) = (lost, who.task == coordinator)
                             && lost.task != coordinator
                         {
-                            menu.push((Fault::Suspect(who, *lost), Scarce::Suspicion, col, VARIANTS - 3 - slot as u32));
+                            menu.push((Fault::Suspect(who, *lost), Scarce::Suspicion, col, VARIANTS - 4 - slot as u32));
                         }
                     }
                 }

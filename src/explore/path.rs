@@ -86,6 +86,7 @@ fn renamed(world: &World, choice: Choice) -> Choice {
             Fault::LoseControl(from, to) => Fault::LoseControl(life(from), life(to)),
             Fault::FailRequest(id) => Fault::FailRequest(ask(id)),
             Fault::LoseReply(id) => Fault::LoseReply(ask(id)),
+            Fault::Wish(who, wish) => Fault::Wish(life(who), wish),
         }),
     }
 }

@@ -34,8 +34,10 @@ pub struct Base {
 /// Why there is nothing to hold a job against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBase {
-    /// It doesn't claim exactly once, or has a sink without transactions.
+    /// It doesn't claim exactly once.
     NotClaimed,
+    /// It has a sink that overwrites what it has shown.
+    Overwrites,
     /// Its processes don't show their states.
     Unseen,
     /// It has too many states, even without checkpoints.
@@ -48,11 +50,17 @@ impl Base {
     /// # Errors
     /// If there is nothing to hold the job against.
     pub fn new(setup: &Arc<Setup>, most: usize) -> Result<Self, NoBase> {
-        let sink = |role: &Role| matches!(role, Role::Sink(kind) if *kind != SinkKind::TwoPhase);
-        let untransactional = setup.topology.graph.vertices.iter().any(|vertex| sink(&vertex.role));
-        if setup.guarantee != Guarantee::ExactlyOnce || untransactional {
+        let some = |kind: SinkKind| {
+            let vertices = &setup.topology.graph.vertices;
+            vertices.iter().any(|vertex| matches!(vertex.role, Role::Sink(other) if other == kind))
+        };
+        if setup.guarantee != Guarantee::ExactlyOnce {
             return Err(NoBase::NotClaimed);
         }
+        if some(SinkKind::Upsert) {
+            return Err(NoBase::Overwrites);
+        }
+        let transactional = !some(SinkKind::Print);
         let rules = Rules { untriggered: true, ..Rules::default() };
         let (mut space, mut steps, mut base) = (Space::new(setup), Steps::default(), Base::default());
         let first = space.row(&recovery::started(setup));
@@ -64,7 +72,9 @@ impl Base {
                 return Err(NoBase::TooLarge);
             }
             let world = space.world(&row);
-            base.meanings.insert(meaning(&world).ok_or(NoBase::Unseen)?);
+            if transactional {
+                base.meanings.insert(meaning(&world).ok_or(NoBase::Unseen)?);
+            }
             space.offers(&row, &rules, &Budget::default(), &mut offers);
             offers.retain(|offer| offer.fires().is_none());
             if offers.is_empty() {
@@ -79,6 +89,12 @@ impl Base {
         }
         base.expected = Expected::new(outputs);
         Ok(base)
+    }
+
+    /// Can what a recovery restores be held against it? Not with a sink without transactions: what that shows, a crash
+    /// doesn't undo.
+    pub fn refines(&self) -> bool {
+        !self.meanings.is_empty()
     }
 
     /// Only what it can end with, for jobs whose processes don't show their states.
@@ -134,7 +150,7 @@ fn meaning(world: &World) -> Option<u128> {
     Some(sum)
 }
 
-/// The output of a world: what sinks show, and what they were given and don't show yet.
+/// The output of a world: what sinks show, and what those with transactions were given and don't show yet.
 fn written(world: &World) -> Output {
     let mut output = super::expected::output(world);
     let mut add = |vertex: VertexId, record: Record| {
@@ -142,6 +158,9 @@ fn written(world: &World) -> Output {
     };
     for who in world.lives() {
         let vertex = world.setup().topology.subtasks[who.task.index()].vertex;
+        if world.setup().topology.vertex(who.task).role != Role::Sink(SinkKind::TwoPhase) {
+            continue;
+        }
         let view = world.life(who).and_then(|life| life.process.view());
         view.into_iter().flat_map(|view| view.output).for_each(|record| add(vertex, record));
     }

@@ -20,6 +20,8 @@ pub enum Scarce {
     FailedRequest,
     /// A control message is lost.
     LostControl,
+    /// An operator wants the job to stop with a savepoint.
+    Stop,
     /// A ledger gives a transaction up.
     Expiry,
     /// A choice that isn't the first one on the menu.
@@ -27,7 +29,7 @@ pub enum Scarce {
 }
 
 /// How many kinds of scarce things there are.
-pub const SCARCE: usize = 9;
+pub const SCARCE: usize = 10;
 
 /// How much of everything scarce: by [`Scarce`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -126,6 +126,7 @@ fn control(past: &Past, event: &Event) -> Option<Said> {
         Kind::EndOut { .. } | Kind::EndIn { .. } => said(Shape::Dot, Weight::Detail, String::new()),
         Kind::Finish { complete: true } if subtask => said(Shape::Bar, Weight::Detail, "input is over".to_string()),
         Kind::Finish { complete: true } => said(Shape::Bar, Weight::Key, "job has ended".to_string()),
+        Kind::Suspend { checkpoint } => said(Shape::Bar, Weight::Key, format!("stopped at {checkpoint}")),
         Kind::Finish { complete: false } => said(Shape::Crash, Weight::Key, "job has failed".to_string()),
         _ => None,
     }

@@ -34,7 +34,7 @@ macro_rules! known {
 use Planted::{Gate, No, Row};
 
 const SOURCE_COORDINATOR: &str = "sources have no coordinator of their own that hands out splits";
-const SAVEPOINT: &str = "in a simulated job nobody asks for a savepoint; `exec` does, and stops";
+const SAVEPOINT: &str = "a savepoint is a checkpoint like any other here: recovery knows it";
 const COMMITTER: &str = "the sink commits what it has written itself; there is no second operator that commits";
 const RESCALE: &str = "a simulated job keeps its parallelism; `exec` changes it between two runs";
 const PARTS: &str = "the whole job restarts, never a part of it";
@@ -45,19 +45,20 @@ known! {
     "B03" "FLINK-18063" "a cancel is not heard before one's own barrier" Gate;
     "B04" "JET-1435" "a lost trigger is waited for for ever" Row("no-deadline");
     "B05" "JET-1397" "who has finished declines" Row("finish-unsaid");
-    "B06" "JET-1073" "work goes on behind a terminal barrier" Gate;
+    "B06" "JET-1073" "work goes on behind a terminal barrier" Row("reads-on");
     "B07" "FLINK-33693" "a barrier turns unaligned on an edge that must not carry it"
         No("every edge may carry unaligned barriers");
     "B08" "FLINK-23201" "the alignment clock of the newest checkpoint stops with an older one" Gate;
     "B09" "FLINK-13256" "the periodic trigger is not armed again" Row("no-second-trigger");
-    "B10" "FLINK-15152" "a savepoint that fails leaves periodic checkpoints off" No(SAVEPOINT);
+    "B10" "FLINK-15152" "a savepoint that fails leaves periodic checkpoints off" Row("stays-off");
     "B11" "FLINK-32655" "a wrapper swallows the notice of an abort"
         No("it only waits: the next barrier, deadline or end releases whatever waits for an abort");
     "B12" "FLINK-13969" "a stopped coordinator begins a checkpoint" Row("forged-token");
     "B13" "RisingWave #20988" "an answer of before a recovery is accepted"
         No("ids are never used again, so that an old ack names nothing that is pending; see `ids-start-over`");
     "B14" "RisingWave #20627" "completion overtakes what it depends on" Row("ack-before-durable");
-    "B15" "Arroyo 2090cb97" "a final checkpoint starts beside a running one" No(SAVEPOINT);
+    "B15" "Arroyo 2090cb97" "a final checkpoint starts beside a running one"
+        No("checkpoints may overlap: one beside another does no harm here");
     "B16" "Arroyo #400" "a job is rescaled without a final checkpoint" No(RESCALE);
     "B17" "FLINK-28265" "'it is there' is taken for a failure, and the state deleted" Row("discards-the-repeated");
     "B18" "FLINK-5940" "an older checkpoint is restored silently" Row("restore-older");
@@ -84,7 +85,7 @@ known! {
     "B35" "KAFKA-10247" "state is restored and the position is not" Row("resumes-ahead");
     "B36" "FLINK-10377" "a completion notice with nothing to commit is an error"
         No("the job restarts once for it and goes on: that costs time, and breaks nothing");
-    "B37" "FLINK-21132" "a stop with savepoint ends the input" No(SAVEPOINT);
+    "B37" "FLINK-21132" "a stop with savepoint ends the input" Row("ends-input");
     "B38" "FLINK-23854" "transactions of before are left open" Row("no-fence");
     "B39" "FLINK-31363" "an empty transaction can't be committed"
         No("a transaction without records is never made");

@@ -258,6 +258,27 @@ pub static PROTOCOLS: &[Protocol] = &[
         "a commit without an answer is done again in a new transaction (KAFKA-9274)"
     ),
     row!(
+        "reads-on",
+        "I9",
+        "stop_and_resume",
+        shipped::reads_on,
+        "work goes on behind the checkpoint that the job stops with (JET-1073)"
+    ),
+    row!(
+        "ends-input",
+        "I9",
+        "stop_and_resume",
+        shipped::ends_input,
+        "to stop, the input is ended, as if there were no more of it (FLINK-21132)"
+    ),
+    row!(
+        "stays-off",
+        "I12",
+        "stop_in_trouble",
+        shipped::stays_off,
+        "periodic checkpoints stay off when the savepoint to stop with fails (FLINK-15152)"
+    ),
+    row!(
         "out-of-band",
         "I1",
         "diamond",

@@ -1,7 +1,7 @@
 //! More defects that real engines have shipped: those that need a memory of what was said before.
 
 use super::interpose::Mischief;
-use super::plant::{Inputs, plant};
+use super::plant::{Effects, Inputs, plant};
 use crate::engine::config::Config;
 use crate::engine::message::*;
 use crate::engine::process::Process;
@@ -188,5 +188,47 @@ impl Mischief for CommitsAnew {
         effects.splice(0..0, anew);
     }
 }
+
+// To stop, a checkpoint is taken like any other: sources read on behind it until they are told to stop.
+plant!(reads_on, Sources, |_, _| Inputs(|input| {
+    if let Input::Told { control, .. } = input
+        && let Control::TriggerLast(id) = *control
+    {
+        *control = Control::Trigger(id);
+    }
+}));
+
+// To stop, the input is ended behind the last barrier, as if there were no more of it.
+#[derive(Clone, Debug, Default)]
+struct EndsInput(Option<CheckpointId>);
+
+impl Mischief for EndsInput {
+    fn input(&mut self, input: Input) -> Option<Input> {
+        if let Input::Told { control: Control::TriggerLast(id), .. } = &input {
+            self.0 = Some(*id);
+        }
+        Some(input)
+    }
+
+    fn effects(&mut self, effects: &mut Vec<Effect>) {
+        let ends = effects.iter().filter_map(|effect| match effect {
+            Effect::Send(channel, Element::Barrier(barrier)) if Some(barrier.id) == self.0 => {
+                Some(Effect::Send(*channel, Element::End))
+            }
+            _ => None,
+        });
+        let ends: Vec<Effect> = ends.collect();
+        effects.extend(ends);
+    }
+}
+
+plant!(ends_input, Sources, |_, _| EndsInput::default());
+
+// Periodic checkpoints end when the job is to stop, and stay off when that fails.
+plant!(stays_off, Coordinator, |_, _| Effects(|effects| {
+    if effects.iter().any(|effect| matches!(effect, Effect::Mark(Mark::StopFailed(_)))) {
+        effects.retain(|effect| !matches!(effect, Effect::Arm(Timer::Interval, _)));
+    }
+}));
 
 plant!(commits_anew, Sinks, |_, _| CommitsAnew::default());

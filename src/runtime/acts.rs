@@ -193,7 +193,10 @@ impl Life {
                 self.line_if(book, || Kind::Finish { complete });
                 *lock(&self.hub.ended) = Some(complete);
             }
-            Mark::Suspended(id) => *lock(&self.hub.suspended) = Some(id),
+            Mark::Suspended(checkpoint) => {
+                self.line_if(book, || Kind::Suspend { checkpoint });
+                *lock(&self.hub.suspended) = Some(checkpoint);
+            }
             Mark::StopFailed(savepoint) => self.hub.tally.note(Note::StopFailed(savepoint)),
             Mark::Restarting(attempt, base) => {
                 self.hub.tally.attempts.fetch_add(1, Relaxed);

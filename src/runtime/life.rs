@@ -211,7 +211,10 @@ impl Life {
                 };
                 self.act(None, told, Input::Lost(lost));
             }
-            Letter::Asked(wish) => self.act(None, |_, _| {}, Input::Asked(wish)),
+            Letter::Asked(wish) => {
+                let choice = Choice::Fault(Fault::Wish(self.who, wish));
+                self.act(Some(choice), |_, _| {}, Input::Asked(wish));
+            }
         }
     }
 

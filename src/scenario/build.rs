@@ -3,6 +3,7 @@
 use super::load::Loaded;
 use super::spec::*;
 use crate::engine::config::{Config, RestartStrategy};
+use crate::engine::message::Wish;
 use crate::engine::process::Spawn;
 use crate::ids::*;
 use crate::sim::setup::{FaultKind, Latency, Pace, Planned, Point, SimSetup, When};
@@ -352,6 +353,8 @@ fn planned(topology: &Topology, hosts: u32, entry: &Entry) -> Result<Planned> {
         Do::LoseReplies { count } => FaultKind::LoseReplies { count: times(count)? },
         Do::PauseStore { .. } => FaultKind::PauseStore { lasting },
         Do::StoreFull { .. } => FaultKind::StoreFull { lasting },
+        Do::Checkpoint => FaultKind::Wish(Wish::Checkpoint),
+        Do::Stop => FaultKind::Wish(Wish::StopWithSavepoint),
     };
     Ok(Planned { when, what })
 }

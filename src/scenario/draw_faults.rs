@@ -47,7 +47,7 @@ fn how_many(count: &Open<0, 1000>, dice: &mut Dice, style: Style) -> u64 {
 
 /// Leaves out kinds that have no target here and, but for uniform runs, about half of the others: a kind that is
 /// there in every run hides what its absence would show.
-fn choose_kinds(weights: &mut [u64; 15], places: &Places, dice: &mut Dice, style: Style) {
+fn choose_kinds(weights: &mut [u64; KINDS], places: &Places, dice: &mut Dice, style: Style) {
     if places.channels == 0 {
         (weights[PAUSE_LINK], weights[SLOW_LINK]) = (0, 0);
     }
@@ -55,8 +55,9 @@ fn choose_kinds(weights: &mut [u64; 15], places: &Places, dice: &mut Dice, style
         return;
     }
     let all = *weights;
-    for weight in weights.iter_mut() {
-        if dice.chance(1, 2) {
+    for (kind, weight) in weights.iter_mut().enumerate() {
+        // Where nobody names them, wishes take no part in the draw: seeds keep their meaning.
+        if (kind < CHECKPOINT || *weight > 0) && dice.chance(1, 2) {
             *weight = 0;
         }
     }
@@ -70,6 +71,7 @@ fn choose_kinds(weights: &mut [u64; 15], places: &Places, dice: &mut Dice, style
 /// Places in the list of weights: the order of the fields of `Weights`.
 const PAUSE_LINK: usize = 7;
 const SLOW_LINK: usize = 8;
+const CHECKPOINT: usize = 15;
 
 fn fault(kind: usize, places: &Places, lasting: &Lasting, heal_us: u64, dice: &mut Dice, style: Style) -> Entry {
     let pointed = match style {
@@ -115,7 +117,9 @@ fn target(kind: usize, places: &Places, for_ms: Lasting, dice: &mut Dice) -> Do 
         11 => Do::FailRequests { count: few(dice) },
         12 => Do::LoseReplies { count: few(dice) },
         13 => Do::PauseStore { for_ms },
-        _ => Do::StoreFull { for_ms },
+        14 => Do::StoreFull { for_ms },
+        CHECKPOINT => Do::Checkpoint,
+        _ => Do::Stop,
     }
 }
 
@@ -203,6 +207,7 @@ impl Entry {
                 count.close(dice, lean);
             }
             Do::Crash(_) | Do::CrashHost(_) | Do::CrashCoordinator | Do::Failover | Do::Suspect(_) => {}
+            Do::Checkpoint | Do::Stop => {}
         }
     }
 

@@ -31,6 +31,9 @@ pub struct Exhaust {
     /// Control messages that are lost.
     #[schemars(range(min = 0, max = 15))]
     pub lost_control: u8,
+    /// Wishes of an operator that the job stop with a savepoint.
+    #[schemars(range(min = 0, max = 15))]
+    pub stops: u8,
     /// Transactions that a ledger gives up.
     #[schemars(range(min = 0, max = 15))]
     pub expiries: u8,
@@ -59,6 +62,7 @@ impl Default for Exhaust {
             lost_replies: 0,
             failed_requests: 0,
             lost_control: 0,
+            stops: 0,
             expiries: 0,
             timers: TimersFire::Patient,
             reached: Vec::new(),

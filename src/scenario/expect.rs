@@ -66,6 +66,8 @@ pub enum Goal {
     CheckpointExpired,
     /// A subtask declined a checkpoint.
     CheckpointDeclined,
+    /// The job stopped with a savepoint.
+    StoppedWithSavepoint,
     /// A subtask came back from a completed checkpoint.
     RestoredFromCheckpoint,
     /// The job was begun again from nothing.

@@ -35,7 +35,8 @@ impl Default for Faults {
 
 macro_rules! weights {
     ($($(#[$doc:meta])* $name:ident: $usual:literal,)*) => {
-        /// How likely each kind of fault is, beside the others. A kind that isn't named never comes.
+        /// How likely each kind of fault is, beside the others. A kind that isn't named never comes; what operators
+        /// want comes only where it is named.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct Weights {
@@ -47,7 +48,7 @@ macro_rules! weights {
 
         impl Weights {
             /// The weights in the order of the fields.
-            pub fn list(&self) -> [u64; 15] {
+            pub fn list(&self) -> [u64; KINDS] {
                 [$(self.$name),*]
             }
 
@@ -90,7 +91,14 @@ weights! {
     pause_store: 2,
     /// The store takes no snapshots.
     store_full: 2,
+    /// Nothing is wrong: an operator wants a checkpoint now.
+    checkpoint: 0,
+    /// Nothing is wrong: an operator wants the job to stop with a savepoint. It goes on from there after a while.
+    stop: 0,
 }
+
+/// How many kinds there are.
+pub const KINDS: usize = 17;
 
 impl Weights {
     fn none(weight: &u64) -> bool {
@@ -229,4 +237,8 @@ pub enum Do {
         /// How long.
         for_ms: Lasting,
     },
+    /// Nothing is wrong: an operator wants a checkpoint now.
+    Checkpoint,
+    /// Nothing is wrong: an operator wants the job to stop with a savepoint. It goes on from there after a while.
+    Stop,
 }

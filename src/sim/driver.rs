@@ -15,7 +15,7 @@ use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind, Shown, Spot};
 use crate::verify::Verifier;
 use crate::world::Service;
-use crate::world::choice::{AskId, Choice};
+use crate::world::choice::{AskId, Choice, wish_words};
 use crate::world::observer::Observer;
 use crate::world::setup::Setup;
 use std::collections::BTreeMap;
@@ -572,6 +572,7 @@ pub(super) fn words(topology: &Topology, fault: &FaultKind) -> Arc<str> {
         FaultKind::LoseReplies { count } => format!("lose {count} replies"),
         FaultKind::PauseStore { lasting } => format!("pause store for {}ms", ms(lasting)),
         FaultKind::StoreFull { lasting } => format!("store full for {}ms", ms(lasting)),
+        FaultKind::Wish(wish) => format!("wish for {}", wish_words(*wish)),
     };
     text.into()
 }

@@ -2,6 +2,7 @@
 //! checkpoint was in flight. A sweep that never killed a sink between its ack and the completion has not tested that.
 
 use super::setup::FaultKind;
+use crate::engine::message::Wish;
 use crate::ids::*;
 use crate::topology::{Role, Topology};
 use crate::trace::event::{Event, Kind, Outcome, TxnOp};
@@ -60,7 +61,7 @@ words! {
 }
 
 /// The kinds of faults, in the words of scenario files.
-pub const FAULTS: [&str; 16] = [
+pub const FAULTS: [&str; 18] = [
     "crash",
     "crash_host",
     "tear",
@@ -77,6 +78,8 @@ pub const FAULTS: [&str; 16] = [
     "lose_replies",
     "pause_store",
     "store_full",
+    "checkpoint",
+    "stop",
 ];
 
 fn number(what: &FaultKind) -> usize {
@@ -97,6 +100,8 @@ fn number(what: &FaultKind) -> usize {
         FaultKind::LoseReplies { .. } => 13,
         FaultKind::PauseStore { .. } => 14,
         FaultKind::StoreFull { .. } => 15,
+        FaultKind::Wish(Wish::Checkpoint) => 16,
+        FaultKind::Wish(Wish::StopWithSavepoint) => 17,
     }
 }
 
@@ -157,7 +162,7 @@ impl Cell {
     pub fn possible(self) -> bool {
         use Struck::*;
         let whom = match FAULTS[self.fault] {
-            "crash_coordinator" | "failover" => self.struck == Coordinator,
+            "crash_coordinator" | "failover" | "checkpoint" | "stop" => self.struck == Coordinator,
             "fail_requests" | "lose_replies" | "pause_store" | "store_full" => self.struck == Store,
             "tear" => self.struck != Store,
             "stall" | "pause_link" | "slow_link" => matches!(self.struck, Inner | Sink),
@@ -339,7 +344,9 @@ impl Watch {
                 let there: Vec<TaskId> = tasks.filter(|task| hosts.get(task.index()) == Some(host)).collect();
                 there.into_iter().for_each(|task| self.at(fault, task));
             }
-            FaultKind::CrashCoordinator | FaultKind::Failover => self.at(fault, self.topology.coordinator()),
+            FaultKind::CrashCoordinator | FaultKind::Failover | FaultKind::Wish(_) => {
+                self.at(fault, self.topology.coordinator())
+            }
             FaultKind::FailRequests { .. }
             | FaultKind::LoseReplies { .. }
             | FaultKind::PauseStore { .. }

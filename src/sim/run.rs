@@ -524,6 +524,11 @@ impl Sim {
             FaultKind::LoseReplies { count } => self.lose_replies += count,
             FaultKind::PauseStore { lasting } => self.store_until = until(lasting),
             FaultKind::StoreFull { lasting } => self.store_full_until = until(lasting),
+            FaultKind::Wish(wish) => {
+                if let Some(by) = self.world.coordinators().last() {
+                    self.go_wrong(Fault::Wish(by, wish));
+                }
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! A run as a list of named choices: what a schedule file holds, one a line. It means the same after code has
 //! changed as long as the choices can still be made, which no seed can promise.
 
-use crate::engine::message::{Timer, Txn};
+use crate::engine::message::{Timer, Txn, WISHES, Wish};
 use crate::ids::*;
 use crate::topology::Topology;
-use crate::world::choice::{AskId, Choice, Fault, Step};
+use crate::world::choice::{AskId, Choice, Fault, Step, wish_words};
 pub use crate::world::choice::{FORMAT, words};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -126,6 +126,7 @@ impl<'a> Reader<'a> {
             "lose-control" => Choice::Fault(Fault::LoseControl(self.life()?, self.life()?)),
             "fail-request" => Choice::Fault(Fault::FailRequest(self.ask()?)),
             "lose-reply" => Choice::Fault(Fault::LoseReply(self.ask()?)),
+            "wish" => Choice::Fault(Fault::Wish(self.life()?, self.wish()?)),
             other => return Err(format!("unknown verb `{other}`")),
         })
     }
@@ -176,6 +177,12 @@ impl<'a> Reader<'a> {
         let word = self.word("a sink")?;
         let found = self.topology.graph.vertices.iter().position(|vertex| vertex.name == word);
         found.map(|v| VertexId(v as u32)).ok_or_else(|| format!("the job has no vertex `{word}`"))
+    }
+
+    fn wish(&mut self) -> Result_<Wish> {
+        let word = self.word("what is wanted")?;
+        let found = WISHES.into_iter().find(|wish| wish_words(*wish) == word);
+        found.ok_or_else(|| format!("expected `checkpoint` or `stop`, found `{word}`"))
     }
 
     fn timer(&mut self) -> Result_<Timer> {

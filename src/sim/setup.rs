@@ -1,6 +1,7 @@
 //! What the random simulation adds to a world: how long things take, and which faults come when. All of it is
 //! drawn before the run (`scenario::draw`), so that a plan says everything.
 
+use crate::engine::message::Wish;
 use crate::ids::*;
 use crate::world::Service;
 
@@ -170,6 +171,8 @@ pub enum FaultKind {
         /// How long.
         lasting: Nanos,
     },
+    /// Nothing is wrong: an operator wants something of the coordinator.
+    Wish(Wish),
 }
 
 /// A fault and its time.

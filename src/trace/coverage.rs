@@ -65,6 +65,8 @@ goals! {
     Crashed = "crashed",
     /// A checkpoint completed after some subtask had finished.
     FinalCheckpoint = "checkpoint_after_finish",
+    /// The job stopped with a savepoint.
+    Suspended = "stopped_with_savepoint",
     /// The job ended with everything processed.
     JobFinished = "job_finished",
     /// The job failed for good.
@@ -173,6 +175,7 @@ impl Coverage {
             Kind::Hold { .. } => self.set(Met::Held),
             Kind::CancelIn { .. } => self.set(Met::Cancelled),
             Kind::Crash => self.set(Met::Crashed),
+            Kind::Suspend { .. } => self.set(Met::Suspended),
             Kind::EndOut { .. } => self.bits |= 1 << 63, // some subtask has finished: not a goal by itself
             _ => {}
         }

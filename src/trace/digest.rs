@@ -247,6 +247,7 @@ fn small(d: &mut Digest, kind: &Kind) {
         Kind::Abandon { checkpoint, reason } => [40, checkpoint.0, *reason as u64],
         Kind::Choice { value } => [41, *value as u64, 0],
         Kind::Finish { complete } => [42, *complete as u64, 0],
+        Kind::Suspend { checkpoint } => [43, checkpoint.0, 0],
         other => unreachable!("{other:?} has words of its own"),
     };
     words.iter().for_each(|word| d.word(*word));

@@ -430,4 +430,9 @@ pub enum Kind {
         /// Did it get to the end?
         complete: bool,
     },
+    /// Coordinator: the job has stopped, and goes on from this checkpoint when somebody leads it again.
+    Suspend {
+        /// Which.
+        checkpoint: CheckpointId,
+    },
 }

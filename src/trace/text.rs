@@ -132,6 +132,7 @@ fn details(topology: &Topology, kind: &Kind) -> String {
             ch(channel)
         }
         Kind::Snap { checkpoint, .. } => checkpoint.to_string(),
+        Kind::Suspend { checkpoint } => checkpoint.to_string(),
         Kind::Choice { value } => value.to_string(),
         Kind::Finish { complete } => if *complete { "complete" } else { "for good" }.to_string(),
     }

@@ -55,7 +55,7 @@ pub(crate) const ABORTS: &[(&str, AbortReason)] = &[
 ];
 
 /// The word of each kind of line, in the order of the enum.
-pub const KINDS: [&str; 36] = [
+pub const KINDS: [&str; 37] = [
     "read",
     "visible",
     "quiesce",
@@ -92,6 +92,7 @@ pub const KINDS: [&str; 36] = [
     "abandon",
     "choice",
     "finish",
+    "suspend",
 ];
 
 /// The word of a kind of line.
@@ -133,5 +134,6 @@ pub fn kind(kind: &Kind) -> &'static str {
         Kind::Abandon { .. } => "abandon",
         Kind::Choice { .. } => "choice",
         Kind::Finish { .. } => "finish",
+        Kind::Suspend { .. } => "suspend",
     }
 }

@@ -117,6 +117,7 @@ impl WellFormed {
             | Kind::EndIn { channel }
             | Kind::Hold { channel }
             | Kind::Release { channel } => self.owns(p, *channel, false),
+            Kind::Suspend { .. } => p == self.topology.coordinator(),
             Kind::Finish { .. } => task(&p) || p == self.topology.coordinator(),
             _ => true,
         }

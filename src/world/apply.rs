@@ -65,6 +65,7 @@ impl World {
             }
             Fault::FailRequest(ask) => self.serve(ask, true, true, observer),
             Fault::LoseReply(ask) => self.serve(ask, false, false, observer),
+            Fault::Wish(who, wish) => self.step(who, Input::Asked(wish), None, observer),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the environment may do next: the single source of nondeterminism.
 
-use crate::engine::message::{Timer, Txn};
+use crate::engine::message::{Timer, Txn, Wish};
 use crate::ids::*;
 use crate::topology::Topology;
 
@@ -41,11 +41,11 @@ pub enum Choice {
     Revive,
     /// A ledger gives up a transaction that was open for too long.
     Expire(VertexId, Txn),
-    /// Something goes wrong.
+    /// Something comes from outside.
     Fault(Fault),
 }
 
-/// Something that goes wrong.
+/// Something that comes from outside: it goes wrong, or somebody wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// A life ends.
@@ -60,6 +60,8 @@ pub enum Fault {
     FailRequest(AskId),
     /// A request takes effect, its reply is lost.
     LoseReply(AskId),
+    /// An operator wants something of a coordinator.
+    Wish(Incarnation, Wish),
 }
 
 /// A choice, and where the step it leads to is torn.
@@ -102,6 +104,15 @@ pub fn words(topology: &Topology, choice: Choice) -> String {
         Choice::Fault(Fault::LoseControl(from, to)) => format!("lose-control {} {}", life(from), life(to)),
         Choice::Fault(Fault::FailRequest(id)) => format!("fail-request {}", ask(id)),
         Choice::Fault(Fault::LoseReply(id)) => format!("lose-reply {}", ask(id)),
+        Choice::Fault(Fault::Wish(who, wish)) => format!("wish {} {}", life(who), wish_words(wish)),
+    }
+}
+
+/// What somebody wants, in a word.
+pub fn wish_words(wish: Wish) -> &'static str {
+    match wish {
+        Wish::Checkpoint => "checkpoint",
+        Wish::StopWithSavepoint => "stop",
     }
 }
 

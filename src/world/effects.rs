@@ -251,6 +251,7 @@ impl World {
             Mark::Chose(value) => Kind::Choice { value },
             Mark::Triggered(checkpoint, required) => Kind::Trigger { checkpoint, required, job: self.job_of(who) },
             Mark::Aborted(checkpoint, reason) => Kind::Abort { checkpoint, reason },
+            Mark::Suspended(checkpoint) => Kind::Suspend { checkpoint },
             Mark::JobEnded(complete) => {
                 self.job_ended = Some(complete);
                 Kind::Finish { complete }

@@ -88,6 +88,7 @@ impl Ledger {
                         txn: None,
                     });
                     self.position += 1;
+                    self.remember(record);
                 }
                 Reply::Done
             }
@@ -184,15 +185,16 @@ impl Ledger {
     fn show(&mut self, from: Incarnation, txn: Option<Txn>, records: Arc<[Record]>) -> Showing {
         let first = Shown { position: self.position, from, txn };
         self.position += records.len() as u64;
-        if let Some(seen) = &mut self.seen {
-            for record in records.iter() {
-                if self.kind == SinkKind::Upsert {
-                    seen.retain(|old, _| old.key != record.key);
-                }
-                *seen.entry(record.clone()).or_default() += 1;
-            }
-        }
+        records.iter().for_each(|record| self.remember(record));
         Showing { first, records }
+    }
+
+    fn remember(&mut self, record: &Record) {
+        let Some(seen) = &mut self.seen else { return };
+        if self.kind == SinkKind::Upsert {
+            seen.retain(|old, _| old.key != record.key);
+        }
+        *seen.entry(record.clone()).or_default() += 1;
     }
 
     /// How many records a reader sees.

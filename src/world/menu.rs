@@ -3,6 +3,7 @@
 use super::choice::{AskId, Choice, Fault};
 use super::life::Life;
 use super::{Service, World};
+use crate::engine::message::WISHES;
 use crate::engine::process::ANY_OFFSET;
 use crate::ids::*;
 
@@ -41,12 +42,13 @@ impl World {
         menu.dedup();
     }
 
-    /// Every fault that could happen next, ascending.
+    /// Everything that could come from outside next, ascending.
     pub fn faults(&self, menu: &mut Vec<Choice>) {
         menu.clear();
         menu.extend(self.lives().chain(self.coordinators()).map(Fault::Crash).map(Choice::Fault));
         menu.push(Choice::Fault(Fault::Failover));
         for by in self.coordinators() {
+            menu.extend(WISHES.map(|wish| Choice::Fault(Fault::Wish(by, wish))));
             menu.extend(self.lives().map(|lost| Choice::Fault(Fault::Suspect(by, lost))));
         }
         menu.extend(self.control.keys().map(|(from, to)| Choice::Fault(Fault::LoseControl(*from, *to))));
@@ -93,6 +95,7 @@ impl World {
             Fault::Suspect(by, lost) => self.life(by).is_some() && self.life(lost).is_some(),
             Fault::LoseControl(from, to) => self.control.contains_key(&(from, to)),
             Fault::FailRequest(ask) | Fault::LoseReply(ask) => self.appliable(ask),
+            Fault::Wish(who, _) => who.task == self.setup.topology.coordinator() && self.life(who).is_some(),
         }
     }
 

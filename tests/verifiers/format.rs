@@ -116,6 +116,7 @@ fn kinds() -> impl Strategy<Value = Vec<Kind>> {
                 Kind::Abandon { checkpoint, reason },
                 Kind::Choice { value: int },
                 Kind::Finish { complete: flag },
+                Kind::Suspend { checkpoint },
             ]
         },
     )

@@ -216,6 +216,7 @@ fn body(f: &mut Fields, names: &Names, kind: &str) -> Result<Kind, Error> {
         "stop" => Kind::Stop,
         "clear" => Kind::Clear,
         "fault" => Kind::Fault { what: f.text("what")?.into() },
+        "suspend" => Kind::Suspend { checkpoint: f.ckpt()? },
         "finish" => Kind::Finish { complete: f.flag("complete")? },
         "choice" => {
             let value = f.take("value")?;

@@ -40,6 +40,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("abandon", &["ckpt", "reason"]),
     ("choice", &["value"]),
     ("finish", &["complete"]),
+    ("suspend", &["ckpt"]),
 ];
 
 fn shape(field: &str) -> Value {
