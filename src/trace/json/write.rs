@@ -259,7 +259,7 @@ fn fields(line: &mut Line, kind: &Kind) {
             line.raw("job", job.0);
             line.list("required", required, |out, names, task| quote(out, &names.task(*task)));
         }
-        Kind::Ack { checkpoint } => line.ckpt(*checkpoint),
+        Kind::Ack { checkpoint } | Kind::Suspend { checkpoint } => line.ckpt(*checkpoint),
         Kind::Decline { checkpoint, reason } | Kind::Abandon { checkpoint, reason } => {
             line.ckpt(*checkpoint);
             line.text("reason", words::decline(*reason));
