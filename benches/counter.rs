@@ -31,7 +31,13 @@ const TIMES: u64 = 8;
 
 fn setup(n: u64) -> (Arc<Setup>, Arc<SimSetup>) {
     let vertex = |name: &str, role, chain, parallelism| Vertex { name: name.into(), role, chain, parallelism };
-    let edge = |from, to, partitioning| Edge { from: VertexId(from), to: VertexId(to), partitioning, capacity: 4096 };
+    let edge = |from, to, partitioning| Edge {
+        from: VertexId(from),
+        to: VertexId(to),
+        partitioning,
+        capacity: 4096,
+        fifo: true,
+    };
     let graph = JobGraph {
         vertices: vec![
             vertex("source", Role::Source { kind: SourceKind::Log, partitions: 2 }, vec![], 2),

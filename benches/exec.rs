@@ -56,8 +56,13 @@ struct Measured {
 
 fn measure(records: u64, keys: u64, parallelism: u32, interval: Option<u64>) -> Measured {
     let vertex = |name: &str, role, chain| Vertex { name: name.into(), role, chain, parallelism };
-    let edge =
-        |from, to| Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Hash, capacity: 4096 };
+    let edge = |from, to| Edge {
+        from: VertexId(from),
+        to: VertexId(to),
+        partitioning: Partitioning::Hash,
+        capacity: 4096,
+        fifo: true,
+    };
     let topology = Arc::new(Topology::build(JobGraph {
         vertices: vec![
             vertex("source", Role::Source { kind: SourceKind::Log, partitions: parallelism }, vec![]),

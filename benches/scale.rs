@@ -30,6 +30,7 @@ fn graph(stages: u32, width: u32) -> JobGraph {
         to: VertexId(i + 1),
         partitioning: if shuffles.contains(&i) { Partitioning::Hash } else { Partitioning::Forward },
         capacity: 64,
+        fifo: true,
     };
     JobGraph { vertices: (0..stages).map(vertex).collect(), edges: (0..stages - 1).map(edge).collect() }
 }

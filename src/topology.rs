@@ -147,6 +147,14 @@ pub struct Edge {
     pub partitioning: Partitioning,
     /// How many elements a channel holds before its sender is stopped.
     pub capacity: u32,
+    /// First in, first out? Otherwise what was sent later may be taken earlier, all but the end.
+    #[serde(default = "fifo", skip_serializing_if = "Clone::clone")]
+    pub fifo: bool,
+}
+
+/// What channels are where nobody says otherwise.
+fn fifo() -> bool {
+    true
 }
 
 /// What a topology is built from: what a scenario file and a trace header say.
@@ -201,6 +209,8 @@ pub struct Channel {
     pub side: u32,
     /// How many elements it holds before the sender is stopped.
     pub capacity: u32,
+    /// First in, first out?
+    pub fifo: bool,
 }
 
 /// All tables of a job.
@@ -274,8 +284,9 @@ impl Topology {
                     let output = self.subtasks[from as usize].outputs.len() as u32;
                     self.subtasks[to as usize].inputs.push(channel);
                     self.subtasks[from as usize].outputs.push(channel);
-                    let (from, to, capacity) = (TaskId(from), TaskId(to), edge.capacity);
-                    channels.push(Channel { from, to, input, output, side, capacity });
+                    let (from, to) = (TaskId(from), TaskId(to));
+                    let Edge { capacity, fifo, .. } = *edge;
+                    channels.push(Channel { from, to, input, output, side, capacity, fifo });
                 }
                 let partitioning = edge.partitioning;
                 self.subtasks[from as usize].routes.push(Route { partitioning, first, count });

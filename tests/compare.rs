@@ -2,6 +2,8 @@
 
 #[path = "compare/alone.rs"]
 mod alone;
+#[path = "compare/reordered.rs"]
+mod reordered;
 
 use cutline::cli::plan::{BASE, seed_at};
 use cutline::compare::zigzag::Zigzag;

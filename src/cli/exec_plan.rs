@@ -53,6 +53,9 @@ pub fn plan(args: &args::Exec) -> Result<Planned, String> {
         let (id, protocol) = (&vertex.id, &closed.protocol);
         return Err(format!("`{id}` is among its own inputs, and `{protocol}` would wait there for itself for ever"));
     }
+    if protocols::NOTED.iter().any(|row| row.name == closed.protocol) {
+        return Err(format!("`{}` writes on records, which only the simulator carries", closed.protocol));
+    }
     feed::probe(&built.setup.logs)?;
     if closed.transaction_timeout_ms.is_some() {
         warnings.push("`transaction_timeout_ms` is for the simulator: no file expires".to_string());

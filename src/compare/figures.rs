@@ -82,6 +82,8 @@ pub static FIGURES: &[Figure] = &[
     row(RUN, "useless", "  useless ones", |m| ratio(m.useless, m.runs)),
     row(RUN, "time_us", "time to the end, us", |m| us(m.time, m.ended)),
     row(RUN, "throughput", "records a second", |m| ratio(m.records * 1_000_000, m.time / 1000)),
+    row(RUN, "written", "bytes written on a record", |m| formed(m.written, m.noted, 1)),
+    row(RUN, "asides", "counts that subtasks are told", |m| formed(m.asides, if m.noted > 0 { m.runs } else { 0 }, 1)),
     row(MESSAGES, "control", "control messages", |m| {
         let all = [m.told, m.barriers, m.acks, m.notices];
         let form = all.iter().map(|part| part.form).sum();

@@ -50,6 +50,8 @@ pub struct Fold<'a> {
     topology: &'a Topology,
     /// Are channels held whose barrier came?
     holds: bool,
+    /// Are there barriers?
+    marks: bool,
     measure: Measure,
     rounds: BTreeMap<Name, Round>,
     attempts: BTreeMap<Attempt, Counts>,
@@ -91,6 +93,7 @@ impl<'a> Fold<'a> {
         Fold {
             topology,
             holds,
+            marks: true,
             measure: Measure { runs: 1, coordinated: 1, ..Measure::default() },
             rounds: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -108,6 +111,11 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// The same where there are no barriers, and everybody is told to begin.
+    pub fn unmarked(topology: &'a Topology) -> Self {
+        Fold { marks: false, ..Fold::new(topology, false) }
+    }
+
     /// The next line.
     pub fn observe(&mut self, event: &Event) {
         self.zigzag.observe(event);
@@ -118,7 +126,11 @@ impl<'a> Fold<'a> {
                 self.counts(event.attempt).sent.insert(*channel, m + 1);
                 self.sizes.insert((*channel, record.id), bytes(record));
             }
-            Kind::Apply { channel, m } => drop(self.counts(event.attempt).taken.insert(*channel, m + 1)),
+            Kind::Apply { channel, m } => {
+                let fifo = self.topology.channels[channel.index()].fifo;
+                let taken = self.counts(event.attempt).taken.entry(*channel).or_default();
+                *taken = if fifo { m + 1 } else { *taken + 1 };
+            }
             Kind::Read { .. } => {
                 if let Some(since) = self.paused.remove(&who) {
                     self.measure.pause += event.time.0 - since;
@@ -297,8 +309,9 @@ impl<'a> Fold<'a> {
                 }
             };
             m.whole += 1;
-            m.told.add(Formed { measured: round.told, form: sources, excused: 0 });
-            m.barriers.add(Formed { measured: round.barriers, form: channels, excused: 0 });
+            let (told, barriers) = if self.marks { (sources, channels) } else { (tasks, 0) };
+            m.told.add(Formed { measured: round.told, form: told, excused: 0 });
+            m.barriers.add(Formed { measured: round.barriers, form: barriers, excused: 0 });
             m.acks.add(Formed { measured: round.acks, form: tasks, excused: 0 });
             m.notices.add(Formed { measured: heard, form: tasks, excused: unheard });
             m.reminders += round.reminders;

@@ -57,6 +57,12 @@ pub struct Measure {
     pub applied_again: u64,
     /// Records applied.
     pub applied: u64,
+    /// Records on which a protocol wrote something.
+    pub noted: u64,
+    /// The bytes of that.
+    pub written: Formed,
+    /// What subtasks told each other.
+    pub asides: Formed,
     /// Runs in which a coordinator has everybody take part in a checkpoint.
     pub coordinated: u64,
     /// Runs in which everybody takes checkpoints alone. What follows is of those.
@@ -146,6 +152,9 @@ impl Measure {
             self.discarded[i] += other.discarded[i];
             self.beginnings[i] += other.beginnings[i];
         }
+        self.noted += other.noted;
+        self.written.add(other.written);
+        self.asides.add(other.asides);
         self.carried.add(other.carried);
         self.whole += other.whole;
         self.told.add(other.told);

@@ -19,9 +19,10 @@ pub use ways::{WAYS, Way, find};
 use crate::ids::Nanos;
 use crate::protocols;
 use crate::scenario::{Loaded, Scenario, build, draw};
+use crate::sim::beside::Beside;
 use crate::sim::run::{Keep, run};
 use crate::topology::Topology;
-use crate::trace::event::Event;
+use crate::trace::event::{Event, Kind};
 use fold::Fold;
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ fn column(loaded: &Loaded, plans: &[(u64, Scenario)], way: &'static Way) -> Resu
     for (seed, closed) in plans {
         let ran = ran(loaded, &way.of(closed), *seed).map_err(|problem| format!("{}: {problem}", way.name))?;
         let (measure, problems) = match way.rule {
+            None if way.written => (written(&ran), Vec::new()),
             None => (measure(&ran.topology, way.holds, &ran.trace), Vec::new()),
             Some(rule) => alone::alone(&ran.topology, &ran.trace, rule, ran.interval),
         };
@@ -88,6 +90,8 @@ pub struct Ran {
     pub interval: Nanos,
     /// Its lines; none, if the engine panicked.
     pub trace: Vec<Event>,
+    /// What was said beside.
+    pub beside: Beside,
     /// What was claimed and not kept.
     pub broken: Vec<String>,
 }
@@ -100,13 +104,31 @@ pub fn ran(loaded: &Loaded, plan: &Scenario, seed: u64) -> Result<Ran, String> {
     let built = build(plan, loaded, &protocols::find).map_err(|error| error.to_string())?;
     let setup = Arc::new(built.setup);
     let run = run(&setup, &Arc::new(built.sim), seed, Keep { trace: true, ..Keep::default() });
-    let (topology, interval) = (setup.topology.clone(), setup.config.interval);
+    let (topology, interval, beside) = (setup.topology.clone(), setup.config.interval, run.beside);
     if let Some(panic) = run.panic {
-        return Ok(Ran { topology, interval, trace: Vec::new(), broken: vec![format!("panic: {panic}")] });
+        return Ok(Ran { topology, interval, trace: Vec::new(), beside, broken: vec![format!("panic: {panic}")] });
     }
     let failures = run.report.iter().flat_map(|report| report.failures());
     let broken = failures.map(|violation| format!("{}: {}", violation.invariant.name(), violation.message)).collect();
-    Ok(Ran { topology, interval, trace: run.trace.unwrap_or_default(), broken })
+    Ok(Ran { topology, interval, trace: run.trace.unwrap_or_default(), beside, broken })
+}
+
+/// The same where records tell where a cut is: everybody is told to begin, there are no barriers, and every record has
+/// a number on it; whoever takes a cut tells the receiver of each of his channels what went into it.
+fn written(ran: &Ran) -> Measure {
+    let mut fold = Fold::unmarked(&ran.topology);
+    ran.trace.iter().for_each(|event| fold.observe(event));
+    let outputs = |event: &Event| ran.topology.subtasks[event.process.index()].outputs.len() as u64;
+    let snaps = ran.trace.iter().filter(|event| matches!(event.kind, Kind::Snap { .. }));
+    let sent = ran.trace.iter().filter(|event| matches!(event.kind, Kind::Send { .. })).count() as u64;
+    let Beside { noted, bytes, asides } = ran.beside;
+    let formed = |measured, form| Formed { measured, form, excused: 0 };
+    Measure {
+        noted,
+        written: formed(bytes, 8 * sent),
+        asides: formed(asides, snaps.map(outputs).sum()),
+        ..fold.finish()
+    }
 }
 
 /// What a trace tells of one run. `holds`: the protocol holds channels whose barrier came.

@@ -26,6 +26,8 @@ pub(super) struct Recovery {
     read: BTreeMap<PartitionId, u64>,
     stretches: BTreeMap<(Attempt, PartitionId), Stretch>,
     applied: BTreeMap<ChannelId, u64>,
+    /// The same as of the last failure.
+    applied_before: BTreeMap<ChannelId, u64>,
 }
 
 impl Recovery {
@@ -35,6 +37,7 @@ impl Recovery {
             Kind::Crash => drop(self.failed_at.get_or_insert(now)),
             Kind::Begin { job, outcome: Outcome::Ok, .. } if job.0 > 1 => {
                 let since = self.failed_at.take().unwrap_or(now);
+                self.applied_before = self.applied.clone();
                 let tasks = (0..topology.len() as u32).map(TaskId).collect();
                 self.deploying = Some((*job, since, tasks));
                 self.behind = Some((*job, since, BTreeSet::new()));
@@ -49,7 +52,10 @@ impl Recovery {
             Kind::Apply { channel, m: number } => {
                 m.applied += 1;
                 let next = self.applied.entry(*channel).or_default();
-                m.applied_again += u64::from(*number < *next);
+                // Where there is no order, a small number needn't be an old one.
+                let fifo = topology.channels[channel.index()].fifo;
+                let known = if fifo { *next } else { self.applied_before.get(channel).copied().unwrap_or(0) };
+                m.applied_again += u64::from(*number < known);
                 *next = (*next).max(number + 1);
             }
             _ => {}

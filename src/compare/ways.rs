@@ -15,6 +15,8 @@ pub struct Way {
     guarantee: Guarantee,
     /// Are channels held whose barrier came?
     pub holds: bool,
+    /// Do records tell by themselves where a cut is? Then there are no barriers, and no channel has to be FIFO.
+    pub written: bool,
     straight: Runs,
     circles: Runs,
     /// Where everybody takes checkpoints alone: when one is forced. The messages are those of the row's protocol.
@@ -30,11 +32,13 @@ enum Runs {
 }
 
 const ITSELF: &str = "records go round, and an alignment would wait for a barrier that comes round behind its own end";
+const IN_TURN: &str = "what was sent before a cut is told by order, and a channel here isn't FIFO";
 const NO_BACK_EDGE: &str = "nothing goes round, and without back edges it is `aligned`";
 
 const fn way(name: &'static str, mode: Mode, about: &'static str) -> Way {
     let (straight, circles) = (Runs::As("engine"), Runs::Not(ITSELF));
-    Way { name, about, mode, guarantee: Guarantee::ExactlyOnce, holds: true, straight, circles, rule: None }
+    let guarantee = Guarantee::ExactlyOnce;
+    Way { name, about, mode, guarantee, holds: true, written: false, straight, circles, rule: None }
 }
 
 const fn alone(name: &'static str, rule: Rule, about: &'static str) -> Way {
@@ -77,6 +81,13 @@ pub static WAYS: &[Way] = &[
             "aligned but for back edges, whose records are logged until the barrier returns",
         )
     },
+    Way {
+        straight: Runs::As("lai-yang"),
+        circles: Runs::Not("how a circle comes to its end is found out by markers, which it doesn't have"),
+        holds: false,
+        written: true,
+        ..way("lai-yang", Mode::Unaligned, "records say by themselves whether they were sent before the cut")
+    },
     alone("uncoordinated", Rule::Never, "everybody records a state whenever the own timer says so"),
     alone("bcs", Rule::Index, "the same, and before a message with a larger index (communication-induced)"),
     alone("hmnr", Rule::Vectors, "the same, and before a message that could close a zigzag (communication-induced)"),
@@ -104,7 +115,9 @@ impl Way {
 
     /// Why it can't run the job of this scenario; nothing: it can.
     pub fn refuses(&self, scenario: &Scenario) -> Option<&'static str> {
+        let fifo = |job: &Job| job.vertices.iter().flat_map(|vertex| &vertex.inputs).all(|input| input.fifo);
         match self.runs(scenario) {
+            Runs::As(_) if !self.written && !fifo(&scenario.job) => Some(IN_TURN),
             Runs::As(_) => None,
             Runs::Not(why) => Some(why),
         }

@@ -24,6 +24,11 @@ impl Element<Record> {
                 d.word(id.0);
             }
             Element::End => d.word(4),
+            Element::Noted(noted) => {
+                d.word(5 | (noted.note.len() as u64) << 8);
+                noted.note.iter().for_each(|word| d.word(*word));
+                noted.record.digest(d);
+            }
         }
     }
 }
@@ -48,6 +53,10 @@ impl Control {
             Control::Finished => (10, 0),
             Control::Failed => (11, 0),
             Control::TriggerLast(id) => (12, id.0),
+            Control::Counted(id, channel, records) => {
+                d.word(*records);
+                (13 | (channel.0 as u64) << 8, id.0)
+            }
         };
         d.word(tag);
         d.word(id);

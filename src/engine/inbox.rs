@@ -91,6 +91,7 @@ impl<R, G: BarrierGate<R>> Inbox<R, G> {
             Element::Barrier(barrier) => self.gate.barrier(input, barrier, &mut self.effects),
             Element::Cancel(checkpoint) => self.gate.cancel(input, checkpoint, &mut self.effects),
             Element::End => self.gate.end(input, &mut self.effects),
+            Element::Noted(_) => unreachable!("what is written on a record is taken off before"),
         }
         out.extend(self.effects.drain(..).map(Taken::Gate));
         true

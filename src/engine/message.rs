@@ -64,6 +64,29 @@ pub enum Element<R> {
     Cancel(CheckpointId),
     /// Nothing more comes on this channel.
     End,
+    /// A record with something written on it. The engine sends none and is given none: what is written comes as
+    /// [`Input::Noted`], and the record right behind it.
+    Noted(Box<Noted<R>>),
+}
+
+impl<R> Element<R> {
+    /// The record, if it is one.
+    pub fn record(&self) -> Option<&R> {
+        match self {
+            Element::Record(record) => Some(record),
+            Element::Noted(noted) => Some(&noted.record),
+            _ => None,
+        }
+    }
+}
+
+/// A record, and what a protocol writes on it beside what the job means by it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Noted<R> {
+    /// The record.
+    pub record: R,
+    /// What is written.
+    pub note: Arc<[u64]>,
 }
 
 /// What a coordinator and a subtask tell each other, FIFO for each pair. Every notice names the attempt
@@ -97,6 +120,8 @@ pub enum Control {
     Finished,
     /// To the coordinator: this subtask can't go on.
     Failed,
+    /// From one subtask to another: so many records went into this channel before the sender's cut.
+    Counted(CheckpointId, ChannelId, u64),
 }
 
 /// Why a subtask declines a checkpoint.
@@ -244,6 +269,8 @@ pub enum Timer {
 pub enum Input {
     /// The driver has taken this off the head of an input channel.
     Element(InputIndex, Element<Record>),
+    /// What is written on the record that comes next, on this input. It hasn't been taken yet.
+    Noted(InputIndex, Arc<[u64]>),
     /// A barrier has jumped the queue; `passed` stay queued and are channel state.
     Overtook {
         /// The input it came on.

@@ -263,6 +263,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             }
             Input::Lost(_) | Input::Start | Input::Asked(_) => {} // only a coordinator acts on suspicions, wishes, or by itself
             Input::Element(..) | Input::Read { .. } => unreachable!("records take the fast path"),
+            Input::Noted(..) => unreachable!("whoever writes on records reads it himself"),
         }
     }
 

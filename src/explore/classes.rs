@@ -166,7 +166,7 @@ impl Roles {
             Choice::Deliver(_, channel) => {
                 let Facts::Queue(queue) = space.facts(own) else { unreachable!("a delivery takes from a queue") };
                 let kind = match space.element(queue.head) {
-                    Some(Element::Record(_)) | None => 0,
+                    Some(Element::Record(_) | Element::Noted(_)) | None => 0,
                     Some(Element::Barrier(_)) => 1,
                     Some(Element::Cancel(_)) => 2,
                     Some(Element::End) => 3,
@@ -206,6 +206,7 @@ fn tell(control: &Control) -> u8 {
         Control::Noted(_) => 8,
         Control::Finished => 9,
         Control::Failed => 10,
+        Control::Counted(..) => OTHER - TELL, // no reduction knows it
     }
 }
 

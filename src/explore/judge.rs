@@ -183,13 +183,16 @@ fn completed(world: &World, checkpoint: CheckpointId) -> Option<Wrong> {
         };
         let (from, to) = (stored(channel.from)?, stored(channel.to)?);
         let sent = store.shadow(&from)?.sent.get(channel.output as usize).copied()?;
-        let taken = store.shadow(&to)?.taken.get(channel.input.index()).copied()?;
+        let shadow = store.shadow(&to)?;
+        let ahead = shadow.ahead(channel.input).count() as u64;
+        let taken = shadow.taken.get(channel.input.index()).copied()? + ahead;
+        let last = shadow.ahead(channel.input).last().map_or(taken, |m| m + 1);
         let kept = &store.snapshot(&to)?.channels;
         let kept = kept.iter().find(|(input, _)| *input == channel.input).map_or(0, |(_, records)| records.len() as u64);
         let names = (topology.name(channel.from), topology.name(channel.to));
-        if taken > sent {
+        if last > sent {
             let message = format!(
-                "{checkpoint}: {} had taken {taken} records from {} at its cut, of which only {sent} were sent at the sender's",
+                "{checkpoint}: {} had taken {last} records from {} at its cut, of which only {sent} were sent at the sender's",
                 names.1, names.0
             );
             return Wrong::invariant(Invariant::I1, message);

@@ -95,7 +95,9 @@ pub(super) struct Made {
 /// Whose step a choice is.
 fn owner(space: &Space, choice: Choice) -> Option<TaskId> {
     Some(match choice {
-        Choice::Deliver(_, c) | Choice::Overtake(_, c) => space.setup().topology.channels[c.index()].to,
+        Choice::Deliver(_, c) | Choice::Overtake(_, c) | Choice::Jump(_, c, _) => {
+            space.setup().topology.channels[c.index()].to
+        }
         Choice::Read(who, _) | Choice::Choose(who, _) | Choice::Tell(_, who) | Choice::Fire(who, _) => who.task,
         Choice::Apply(ask) | Choice::Answer(ask) => ask.asker.task,
         Choice::Detect(by, _) => by.task,

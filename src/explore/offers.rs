@@ -101,12 +101,16 @@ impl Space {
         let actor = self.wire(col).actor;
         let id = self.at(row, actor);
         let Facts::Life(life) = self.facts(id) else { return };
-        let input = self.setup().topology.channels[channel.index()].input;
-        if life.choosing || life.blocked.contains(input) {
+        let table = self.setup().topology.channels[channel.index()];
+        if life.choosing || life.blocked.contains(table.input) {
             return;
         }
         if !self.full(row, actor) {
             offer(Choice::Deliver(job, channel), 0);
+            if let Some(Part::Channel(queue)) = self.part(self.at(row, col)).filter(|_| !table.fifo) {
+                let places = (1..queue.len()).filter(|at| queue.can_jump(*at)).map(|at| at as u32);
+                places.for_each(|at| offer(Choice::Jump(job, channel, at), 1 + at));
+            }
         }
         if let Some(barrier) = queue.jumper
             && (barrier.overtakes || self.life(id).is_some_and(|life| life.process.hastens(barrier.id)))

@@ -66,6 +66,7 @@ fn renamed(world: &World, choice: Choice) -> Choice {
     match choice {
         Choice::Deliver(_, channel) => Choice::Deliver(job, channel),
         Choice::Overtake(_, channel) => Choice::Overtake(job, channel),
+        Choice::Jump(_, channel, at) => Choice::Jump(job, channel, at),
         Choice::Read(who, slot) => Choice::Read(life(who), slot),
         Choice::Choose(who, value) => Choice::Choose(life(who), value),
         Choice::Tell(from, to) => Choice::Tell(life(from), life(to)),

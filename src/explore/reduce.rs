@@ -178,7 +178,7 @@ impl Reducer {
 
     /// Was anything learned of a job like this one?
     pub fn knows_something(&self) -> bool {
-        !self.nodes.is_empty()
+        !self.nodes.is_empty() && self.topology.channels.iter().all(|channel| channel.fifo)
     }
 
     /// Leaves only moves that have to be made here; false if nothing is known of what is met, wherever that is: a

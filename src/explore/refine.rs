@@ -129,13 +129,13 @@ fn meaning(world: &World) -> Option<u128> {
         sum = sum.wrapping_add(d.finish128());
         for channel in topology.subtasks[who.task.index()].outputs.iter() {
             let queue = world.channel(who.attempt, *channel)?;
-            let records = queue.iter().filter_map(|element| match element {
-                Element::Record(record) => Some(record),
-                _ => None,
-            });
+            let mut records: Vec<&Record> = queue.iter().filter_map(Element::record).collect();
+            if !topology.channels[channel.index()].fifo {
+                records.sort(); // any of them may be next
+            }
             let d = &mut Digest::new();
             d.word(1 << 32 | channel.0 as u64);
-            records.for_each(|record| record.digest(d));
+            records.into_iter().for_each(|record| record.digest(d));
             sum = sum.wrapping_add(d.finish128());
         }
     }

@@ -129,7 +129,7 @@ impl Steps {
         let own = space.at(row, offer.col);
         let source = match (offer.what, space.facts(own)) {
             (Move::Choice(Choice::Deliver(..) | Choice::Tell(..)), Facts::Queue(queue)) => queue.head,
-            (Move::Choice(Choice::Overtake(..)), _) => own,
+            (Move::Choice(Choice::Overtake(..) | Choice::Jump(..)), _) => own,
             _ => 0,
         };
         let tag = offer.col as u32 * VARIANTS + offer.variant;
@@ -307,7 +307,8 @@ impl Steps {
         for col in 0..after.len() - HEAD {
             let (old, new) = (space.at(row, col), after[HEAD + col]);
             let slot = space.slots()[col];
-            let jumped = col == offer.col && matches!(offer.what, Move::Choice(Choice::Overtake(..)));
+            let jumped =
+                col == offer.col && matches!(offer.what, Move::Choice(Choice::Overtake(..) | Choice::Jump(..)));
             let mut base = old;
             if takes && col == offer.col {
                 let Facts::Queue(queue) = space.facts(old) else { return Class::Whole };
@@ -428,7 +429,7 @@ fn completed(ran: &Ran) -> Option<u128> {
             snapshot.digest_whole(d);
         }
         if let Some(shadow) = ran.world.store().shadow(key) {
-            shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+            shadow.digest(d);
         }
     }
     Some(d.finish128())

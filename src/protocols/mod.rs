@@ -8,6 +8,7 @@ pub mod anchor;
 mod bugs;
 pub mod chandy_lamport;
 mod circles;
+mod colours;
 mod gates;
 mod interpose;
 pub mod known;
@@ -347,9 +348,29 @@ pub static CIRCLES: &[Protocol] = &[
     row!("marker-late", "I1", "circles/bank", circles::late, "a record slips between the snapshot and its markers"),
 ];
 
+/// Protocols that write on records, as channels that aren't FIFO make necessary. Only the world carries that.
+pub static NOTED: &[Protocol] = &[
+    Protocol {
+        name: "lai-yang",
+        about: "records say whether they were sent before the snapshot, and may overtake each other (Lai & Yang 1987)",
+        breaks: None,
+        scenario: "reordered/pipeline",
+        spawn: colours::lai_yang,
+    },
+    row!("colour-blind", "I1", "reordered/pipeline", colours::blind, "what a record says makes nobody take a snapshot"),
+    row!("white-forgotten", "I2", "reordered/pipeline", colours::forgetful, "records in flight aren't kept"),
+    row!(
+        "white-unawaited",
+        "I2",
+        "reordered/pipeline",
+        colours::impatient,
+        "a snapshot is stored before everything in flight has come"
+    ),
+];
+
 /// All rows of all tables.
 pub fn all() -> impl Iterator<Item = &'static Protocol> {
-    PROTOCOLS.iter().chain(CIRCLES)
+    PROTOCOLS.iter().chain(CIRCLES).chain(NOTED)
 }
 
 /// The protocol of this name.

@@ -99,6 +99,7 @@ impl Life {
             }
             Element::Cancel(id) => self.line_if(book, || Kind::CancelOut { channel, checkpoint: *id }),
             Element::End => self.line_if(book, || Kind::EndOut { channel }),
+            Element::Noted(_) => unreachable!("nobody who writes on records is run for real"),
         }
         if self.outlets[output as usize].push(element) && !self.full.contains(&output) {
             self.full.push(output);

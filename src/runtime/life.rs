@@ -399,6 +399,7 @@ impl Life {
             }
             Element::Cancel(checkpoint) => Kind::CancelIn { channel, checkpoint: *checkpoint },
             Element::End => Kind::EndIn { channel },
+            Element::Noted(_) => unreachable!("nobody who writes on records is run for real"),
         };
         let told = |life: &mut Life, book: &mut super::book::Book| life.line(book, || kind);
         self.act(Some(Choice::Deliver(self.who.attempt, channel)), told, Input::Element(input, element));

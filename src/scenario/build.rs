@@ -178,7 +178,7 @@ fn graph(closed: &Scenario) -> Result<JobGraph> {
             }
             let capacity = small(input.capacity.as_ref().unwrap_or(&closed.job.capacity), "capacity")?;
             let (from, to) = (VertexId(from as u32), VertexId(v as u32));
-            graph.edges.push(Edge { from, to, partitioning: input.by, capacity });
+            graph.edges.push(Edge { from, to, partitioning: input.by, capacity, fifo: input.fifo });
         }
     }
     Ok(graph)

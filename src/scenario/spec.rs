@@ -157,6 +157,15 @@ pub struct InputSpec {
     /// How many records a channel holds; the job's `capacity`, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Open<1, 100_000>>,
+    /// First in, first out. Otherwise a channel hands over any of what is in it, in any order; only its end comes last.
+    #[serde(default = "InputSpec::fifo", skip_serializing_if = "Clone::clone")]
+    pub fifo: bool,
+}
+
+impl InputSpec {
+    fn fifo() -> bool {
+        true
+    }
 }
 
 /// What a source reads, and how fast.

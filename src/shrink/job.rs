@@ -9,6 +9,7 @@ impl Search<'_> {
     pub(super) fn job(&mut self) {
         self.vertices();
         self.edit(|s| s.job.vertices.iter_mut().for_each(|v| v.parallelism = Open::Fixed(1)));
+        self.edit(|s| s.job.vertices.iter_mut().flat_map(|v| &mut v.inputs).for_each(|input| input.fifo = true));
         for v in 0..self.best.job.vertices.len() {
             self.fewer(
                 |s| s.job.vertices[v].operators.len(),
@@ -95,7 +96,8 @@ fn bypass(job: &mut Job, v: usize) {
             }
             for before in &gone.inputs {
                 let by = if before.by == Partitioning::Forward { input.by } else { before.by };
-                vertex.inputs.push(InputSpec { from: before.from.clone(), by, capacity: input.capacity.clone() });
+                let (from, capacity) = (before.from.clone(), input.capacity.clone());
+                vertex.inputs.push(InputSpec { from, by, capacity, fifo: input.fifo && before.fifo });
             }
         }
     }

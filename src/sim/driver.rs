@@ -3,6 +3,7 @@
 //! Only the head of a channel is in the queue, and only if its receiver could take it when it was last looked at;
 //! after a step only what the step touched is looked at again.
 
+use super::beside::Beside;
 use super::matrix::Watch;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
@@ -99,6 +100,8 @@ pub struct Driver {
     pub digest: TraceDigest,
     /// The judges.
     pub verifier: Option<Verifier>,
+    /// What was said beside records and barriers.
+    pub beside: Beside,
     /// What was met.
     pub coverage: Coverage,
     /// Where faults strike; none: no fault is planned.
@@ -137,6 +140,7 @@ impl Driver {
             fired: Vec::new(),
             digest: TraceDigest::new(setup.topology.processes()),
             verifier,
+            beside: Beside::default(),
             coverage: Coverage::default(),
             watch: (!plan.faults.is_empty()).then(|| Watch::new(&setup.topology)),
             capture: None,
@@ -440,6 +444,14 @@ impl Observer for Driver {
             self.visible_sum = self.visible_sum.wrapping_add(value as u64);
         }
         self.keep(|| at.visible(shown, record));
+    }
+
+    fn noted(&mut self, words: usize) {
+        self.beside.wrote(words);
+    }
+
+    fn aside(&mut self) {
+        self.beside.asides += 1;
     }
 
     fn records_visible(&mut self, at: Spot, shown: &Shown, records: &[Record]) {

@@ -1,5 +1,6 @@
 //! A recorded schedule again: no clock, no dice, only the choices.
 
+use super::beside::Beside;
 use super::matrix::Matrix;
 use super::run::{Keep, Run, meta};
 use super::schedule::{Move, words};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 struct Watch {
     digest: TraceDigest,
     verifier: Verifier,
+    beside: Beside,
     coverage: Coverage,
     delivered: u64,
     capture: Option<Vec<Event>>,
@@ -30,6 +32,14 @@ impl Observer for Watch {
         if let Some(events) = &mut self.capture {
             events.push(event);
         }
+    }
+
+    fn noted(&mut self, words: usize) {
+        self.beside.wrote(words);
+    }
+
+    fn aside(&mut self) {
+        self.beside.asides += 1;
     }
 }
 
@@ -51,6 +61,7 @@ pub fn follow(setup: &Arc<Setup>, seed: u64, moves: &[Move], keep: Keep) -> Resu
     let mut watch = Watch {
         digest: TraceDigest::new(setup.topology.processes()),
         verifier: Verifier::new(&meta(setup, Some(seed))),
+        beside: Beside::default(),
         coverage: Coverage::default(),
         delivered: 0,
         capture: keep.trace.then(Vec::new),
@@ -77,6 +88,7 @@ pub fn follow(setup: &Arc<Setup>, seed: u64, moves: &[Move], keep: Keep) -> Resu
         visible_sum: 0,
         time: Nanos(0),
         report: (!keep.unjudged).then(|| watch.verifier.finish()),
+        beside: watch.beside,
         coverage: watch.coverage,
         matrix: Matrix::default(),
         panic: None,

@@ -1,5 +1,6 @@
 //! One run: a world, a clock, a seed; from nothing to quiescence, or to the bound.
 
+use super::beside::Beside;
 use super::driver::{Driver, Due, Rare, words};
 use super::matrix::Matrix;
 use super::schedule::Move;
@@ -57,6 +58,8 @@ pub struct Run {
     pub time: Nanos,
     /// The verdicts.
     pub report: Option<Report>,
+    /// What was said beside records and barriers.
+    pub beside: Beside,
     /// What was met.
     pub coverage: Coverage,
     /// Where faults struck.
@@ -92,6 +95,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
     let verifier = (!keep.unjudged).then(|| Verifier::for_topology(&setup.topology, &meta(), Depth::Full));
     let mut driver = Driver::new(setup, plan, seed, verifier);
     driver.capture = keep.trace.then(Vec::new);
+    let fifo = setup.topology.channels.iter().all(|channel| channel.fifo);
     let mut sim = Sim {
         world: World::new(setup),
         driver,
@@ -111,7 +115,8 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         clear_at: None,
         steps_at_clear: 0,
         silent: 0,
-        smooth: !keep.schedule,
+        smooth: !keep.schedule && fifo,
+        fifo,
     };
     let panic = catch_unwind(AssertUnwindSafe(|| sim.run_out(keep))).err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -127,6 +132,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         visible_sum: sim.driver.visible_sum,
         time: Nanos(sim.driver.now),
         report: sim.driver.verifier.take().map(|verifier| verifier.finish()),
+        beside: sim.driver.beside,
         coverage,
         matrix: sim.driver.watch.take().map(|watch| watch.matrix).unwrap_or_default(),
         panic,
@@ -159,6 +165,8 @@ struct Sim {
     silent: u64,
     /// Nothing is paused, slowed, torn or recorded: records take the fast path.
     smooth: bool,
+    /// All channels are FIFO.
+    fifo: bool,
 }
 
 impl Sim {
@@ -243,11 +251,22 @@ impl Sim {
         if let Some(until) = self.paused(to).or(link.map(|(_, until)| *until)) {
             return self.driver.head(job, channel, until);
         }
+        let choice = self.jumps(job, channel).unwrap_or(choice);
         self.make(choice);
         if let Some(due) = self.world.channel(job, channel).and_then(|queue| queue.due()) {
             self.driver.head(job, channel, due);
         }
         self.touched();
+    }
+
+    /// What is taken off a channel that isn't FIFO in place of its head: anything in it, each as likely as the other.
+    fn jumps(&mut self, job: Attempt, channel: ChannelId) -> Option<Choice> {
+        if self.setup.topology.channels[channel.index()].fifo {
+            return None;
+        }
+        let len = self.world.channel(job, channel)?.len() as u64;
+        let choice = Choice::Jump(job, channel, self.driver.dice.below(len) as u32);
+        self.world.enabled(choice).then_some(choice)
     }
 
     #[inline]
@@ -326,7 +345,7 @@ impl Sim {
     /// Who takes a step if this happens.
     fn stepping(&self, choice: Choice) -> Option<TaskId> {
         match choice {
-            Choice::Deliver(_, channel) | Choice::Overtake(_, channel) => {
+            Choice::Deliver(_, channel) | Choice::Overtake(_, channel) | Choice::Jump(_, channel, _) => {
                 Some(self.setup.topology.channels[channel.index()].to)
             }
             Choice::Read(who, _) | Choice::Choose(who, _) | Choice::Fire(who, _) => Some(who.task),
@@ -467,7 +486,8 @@ impl Sim {
         let now = self.driver.now;
         self.link_until.retain(|(_, until)| *until > now);
         let paused = self.host_until.iter().any(|until| *until > now);
-        self.smooth = self.schedule.is_none() && self.tears.is_empty() && self.link_until.is_empty() && !paused;
+        self.smooth =
+            self.fifo && self.schedule.is_none() && self.tears.is_empty() && self.link_until.is_empty() && !paused;
     }
 
     fn fault(&mut self, index: usize) {

@@ -107,6 +107,7 @@ impl<'a> Reader<'a> {
         Ok(match verb {
             "deliver" => Choice::Deliver(self.attempt()?, self.channel()?),
             "overtake" => Choice::Overtake(self.attempt()?, self.channel()?),
+            "jump" => Choice::Jump(self.attempt()?, self.channel()?, self.number("a place in the channel")?),
             "read" => Choice::Read(self.life()?, self.number("a partition's place")?),
             "choose" => Choice::Choose(self.life()?, self.number("an outcome")?),
             "tell" => Choice::Tell(self.life()?, self.life()?),

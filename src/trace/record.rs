@@ -5,6 +5,7 @@
 //! goes on from the restored cut and a process can't lie about it.
 
 use super::event::{Event, Kappa, Kind, Spot};
+use crate::digest::Digest;
 use crate::engine::message::Record;
 use crate::engine::snapshot::Snapshot;
 use crate::ids::*;
@@ -16,8 +17,32 @@ use std::sync::Arc;
 pub struct Shadow {
     /// By output index.
     pub sent: Vec<u64>,
-    /// By input index.
+    /// By input index. Where records can overtake each other: those before the first one that isn't taken.
     pub taken: Vec<u64>,
+    /// What was taken ahead of others: ascending.
+    pub ahead: Vec<(InputIndex, u64)>,
+}
+
+impl Shadow {
+    /// Adds the canonical encoding.
+    pub fn digest(&self, d: &mut Digest) {
+        self.sent.iter().chain(&self.taken).for_each(|count| d.word(*count));
+        if !self.ahead.is_empty() {
+            d.word(u64::MAX - self.ahead.len() as u64);
+            self.ahead.iter().for_each(|(input, m)| [input.0 as u64, *m].iter().for_each(|word| d.word(*word)));
+        }
+    }
+
+    /// The numbers of records of an input that were taken ahead of others.
+    pub fn ahead(&self, input: InputIndex) -> impl Iterator<Item = u64> + '_ {
+        self.ahead.iter().filter(move |(at, _)| *at == input).map(|(_, m)| *m)
+    }
+
+    /// Counting goes on behind so many records of an input.
+    pub fn go_on(&mut self, input: InputIndex, taken: u64) {
+        self.taken[input.index()] = taken;
+        self.ahead.retain(|(at, _)| *at != input);
+    }
 }
 
 /// Stamps the events of one life.
@@ -34,7 +59,7 @@ impl Recorder {
     pub fn new(topology: &Topology, life: Incarnation) -> Self {
         let subtask = topology.subtasks.get(life.task.index());
         let (outputs, inputs) = subtask.map_or((0, 0), |s| (s.outputs.len(), s.inputs.len()));
-        Recorder { life, n: 0, shadow: Shadow { sent: vec![0; outputs], taken: vec![0; inputs] } }
+        Recorder { life, n: 0, shadow: Shadow { sent: vec![0; outputs], taken: vec![0; inputs], ahead: Vec::new() } }
     }
 
     /// A life of which so many events were recorded before, by a process that is gone.
@@ -69,7 +94,32 @@ impl Recorder {
     pub fn apply(&mut self, input: InputIndex) -> u64 {
         let next = &mut self.shadow.taken[input.index()];
         *next += 1;
-        *next - 1
+        let m = *next - 1;
+        if !self.shadow.ahead.is_empty() {
+            self.catch_up(input);
+        }
+        m
+    }
+
+    /// A record is taken off a channel ahead of so many others: its number there.
+    pub fn apply_ahead(&mut self, input: InputIndex, of: usize) -> u64 {
+        let first = self.shadow.taken[input.index()];
+        let left = |m: &u64| !self.shadow.ahead.contains(&(input, *m));
+        let m = (first..).filter(left).nth(of).expect("numbers don't come to an end");
+        self.shadow.ahead.push((input, m));
+        self.shadow.ahead.sort_unstable();
+        self.catch_up(input);
+        m
+    }
+
+    #[cold]
+    fn catch_up(&mut self, input: InputIndex) {
+        let Shadow { taken, ahead, .. } = &mut self.shadow;
+        let next = &mut taken[input.index()];
+        while let Some(at) = ahead.iter().position(|one| *one == (input, *next)) {
+            ahead.remove(at);
+            *next += 1;
+        }
     }
 
     /// The life goes on from a stored cut.

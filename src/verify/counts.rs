@@ -4,9 +4,11 @@
 //! surviving history. Each has numbers of its own, and says itself what they mean; they lie side by side, because
 //! nearly every line of a trace touches them.
 
+use super::taken::Taken;
 use crate::ids::*;
 use crate::topology::Topology;
 use crate::trace::Datum;
+use std::collections::BTreeMap;
 
 /// As the number of the next message: not known, anything goes.
 pub(crate) const ANY: u64 = u64::MAX;
@@ -66,6 +68,8 @@ pub(crate) struct Lane {
     pub rcvd: u64,
     /// Effects: what was sent in this life.
     pub tally: Tally,
+    /// First in, first out? Otherwise `next_rcvd` is `ANY`, and what was received is a set: see [`Board::loose`].
+    pub fifo: bool,
 }
 
 impl Lane {
@@ -92,6 +96,8 @@ pub(crate) struct Board {
     pub lanes: Box<[Lane]>,
     /// By subtask.
     pub before: Box<[Before]>,
+    /// What was received on channels that aren't FIFO.
+    pub loose: BTreeMap<ChannelId, Taken>,
 }
 
 impl Board {
@@ -101,14 +107,16 @@ impl Board {
             from: c.from,
             to: c.to,
             next_sent: next,
-            next_rcvd: next,
+            next_rcvd: if c.fifo { next } else { ANY },
             sent: 0,
             rcvd: 0,
             tally: Tally::default(),
+            fifo: c.fifo,
         };
         Board {
             lanes: topology.channels.iter().map(lane).collect(),
             before: vec![Before::default(); topology.len()].into(),
+            loose: BTreeMap::new(),
         }
     }
 

@@ -1,11 +1,13 @@
 //! I1 and I2: consistent cuts and exact channel state, by counting.
 //!
 //! Channels are FIFO and messages are numbered without gaps, so that "received is a subset of sent" is a
-//! comparison of two numbers for each channel (Chandy & Lamport 1985; Mattern 1989). Which records are in flight
-//! is remembered only in modes that have channel state.
+//! comparison of two numbers for each channel (Chandy & Lamport 1985; Mattern 1989). Where the header says that a channel
+//! isn't FIFO, what was received is a set, and channel state has no order. Which records are in flight is remembered
+//! only in modes that have channel state.
 
 use super::counts::{ANY, Board, Lane, Tally};
 use super::lives::{Begun, Done, Rings, Saved, Slots, without_part};
+use super::taken::Taken;
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Mode, Topology};
@@ -17,7 +19,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 struct Part {
     sent: Box<[u64]>,
-    rcvd: Box<[u64]>,
+    rcvd: Box<[Taken]>,
     kappa: Option<Kappa>,
 }
 
@@ -64,8 +66,14 @@ impl Cut {
 
     /// A message was applied; it is counted already.
     pub(super) fn apply(&mut self, attempt: Attempt, channel: ChannelId, m: u64) {
+        if self.rings.is_none() {
+            return;
+        }
+        // What was passed over may still be needed.
+        let loose = self.board(attempt).and_then(|board| board.loose.get(&channel).map(Taken::first_missing));
+        let Some(gone) = loose.map_or(Some(m), |first| first.checked_sub(1)) else { return };
         if let Some(rings) = self.rings(attempt) {
-            rings.apply(channel, m);
+            rings.apply(channel, gone);
         }
     }
 
@@ -140,7 +148,13 @@ impl Cut {
         let held = |c: ChannelId| kappa.iter().find(|(k, _)| *k == c).map_or(&[][..], |(_, ids)| &ids[..]);
         for (channel, next) in subtask.inputs.iter().zip(ins) {
             let ids = held(*channel);
-            self.at(event.attempt, *channel, |c| c.rcvd = next.saturating_sub(ids.len() as u64));
+            let rcvd = next.saturating_sub(ids.len() as u64);
+            self.at(event.attempt, *channel, |c| c.rcvd = rcvd);
+            if !topology.channels[channel.index()].fifo
+                && let Some(board) = self.board(event.attempt)
+            {
+                board.loose.insert(*channel, Taken::before(rcvd));
+            }
             if let Some(rings) = self.rings(event.attempt) {
                 rings.put_back(*channel, next, ids);
             }
@@ -153,10 +167,14 @@ impl Cut {
     fn part(&mut self, task: TaskId, attempt: Attempt) -> Option<Part> {
         let topology = self.topology.clone();
         let subtask = &topology.subtasks[task.index()];
-        let lanes = &self.board(attempt)?.lanes;
+        let board = self.board(attempt)?;
+        let taken = |c: &ChannelId| match board.lanes[c.index()] {
+            Lane { fifo: true, rcvd, .. } => Taken::before(rcvd),
+            _ => board.loose.get(c).cloned().unwrap_or_default(),
+        };
         Some(Part {
-            sent: subtask.outputs.iter().map(|c| lanes[c.index()].sent).collect(),
-            rcvd: subtask.inputs.iter().map(|c| lanes[c.index()].rcvd).collect(),
+            sent: subtask.outputs.iter().map(|c| board.lanes[c.index()].sent).collect(),
+            rcvd: subtask.inputs.iter().map(taken).collect(),
             kappa: None,
         })
     }
@@ -167,7 +185,7 @@ impl Cut {
         let topology = self.topology.clone();
         if let Some(rings) = self.rings(event.attempt) {
             for (channel, from) in topology.subtasks[event.process.index()].inputs.iter().zip(&part.rcvd) {
-                rings.hold(*channel, *from);
+                rings.hold(*channel, from.first_missing());
             }
         }
         self.saved.save(key, part);
@@ -189,7 +207,10 @@ impl Cut {
             .open
             .iter()
             .filter(|(key, _)| key.attempt == job)
-            .flat_map(|(key, part)| topology.subtasks[key.task.index()].inputs.iter().copied().zip(part.rcvd.to_vec()))
+            .flat_map(|(key, part)| {
+                let inputs = topology.subtasks[key.task.index()].inputs.iter().copied();
+                inputs.zip(part.rcvd.iter().map(Taken::first_missing))
+            })
             .collect();
         if let Some(rings) = self.rings(job) {
             holds.iter().for_each(|(channel, from)| rings.hold(*channel, *from));
@@ -206,29 +227,31 @@ impl Cut {
                 self.unknown = Some(format!("{id} is complete, but not all of its cuts are in the trace"));
                 continue;
             };
-            let (sent, rcvd) = (from.sent[ends.output as usize], to.rcvd[ends.input.index()]);
+            let (sent, rcvd) = (from.sent[ends.output as usize], &to.rcvd[ends.input.index()]);
             let kappa = to.kappa.as_ref().and_then(|k| k.iter().find(|(c, _)| *c == channel));
             let kappa = kappa.map_or(&[][..], |(_, ids)| &ids[..]);
             let name = || self.topology.channel_name(channel);
-            if rcvd > sent && self.orphan.is_none() {
-                let what = format!(
-                    "{id} has message {sent} of {} as received ({rcvd} are), and not as sent ({sent} are)",
-                    name()
-                );
-                self.orphan =
-                    Some(Violation::new(Invariant::I1, event, what).checkpoint(id).witness(channel, job, sent));
+            if let (Some(m), None) = (rcvd.beyond(sent), &self.orphan) {
+                let received = if ends.fifo { format!(" ({} are)", rcvd.first_missing()) } else { String::new() };
+                let what =
+                    format!("{id} has message {m} of {} as received{received}, and not as sent ({sent} are)", name());
+                self.orphan = Some(Violation::new(Invariant::I1, event, what).checkpoint(id).witness(channel, job, m));
                 first = first.or(self.orphan.clone());
             }
-            let expected = sent.saturating_sub(rcvd);
+            let expected: Vec<u64> = rcvd.missing(sent).collect();
+            let start = rcvd.first_missing();
             let ring = match self.rings.as_ref().and_then(|r| r.known(job)) {
-                Some(rings) if expected > 0 || !kappa.is_empty() => rings.slice(channel, rcvd, rcvd + expected),
+                Some(rings) if !expected.is_empty() || !kappa.is_empty() => {
+                    let all = rings.slice(channel, start, sent.max(start));
+                    all.map(|all| expected.iter().map(|m| all[(m - start) as usize]).collect::<Vec<_>>())
+                }
                 _ => None,
             };
-            let problem = compare(expected, kappa, ring.as_deref());
+            let problem = compare(expected.len() as u64, kappa, ring.as_deref(), ends.fifo);
             if let (Some(problem), None) = (problem, &self.state) {
                 let what = format!("{id}, {}: {problem}", name());
                 self.state =
-                    Some(Violation::new(Invariant::I2, event, what).checkpoint(id).witness(channel, job, rcvd));
+                    Some(Violation::new(Invariant::I2, event, what).checkpoint(id).witness(channel, job, start));
                 first = first.or(self.state.clone());
             }
         }
@@ -246,8 +269,8 @@ impl Cut {
     }
 }
 
-/// What is wrong with the stored channel state, if anything.
-fn compare(expected: u64, kappa: &[RecordId], sent: Option<&[RecordId]>) -> Option<String> {
+/// What is wrong with the stored channel state, if anything. `fifo`: it has an order.
+fn compare(expected: u64, kappa: &[RecordId], sent: Option<&[RecordId]>, fifo: bool) -> Option<String> {
     let n = kappa.len() as u64;
     if n < expected {
         return Some(format!("loss: {expected} messages were in flight, {n} are in the channel state"));
@@ -262,6 +285,9 @@ fn compare(expected: u64, kappa: &[RecordId], sent: Option<&[RecordId]>) -> Opti
     let (mut a, mut b) = (sent.to_vec(), kappa.to_vec());
     a.sort();
     b.sort();
+    if a == b && !fifo {
+        return None;
+    }
     let kind = if a == b { "order" } else { "ghost" };
     let i = sent.iter().zip(kappa).position(|(x, y)| x != y).unwrap_or(0);
     Some(format!("{kind}: {} was in flight where the channel state has {}", sent[i], kappa[i]))
@@ -282,7 +308,8 @@ fn base_board(topology: &Topology, saved: &Saved<Part>, begun: &Begun, attempt: 
         for (i, lane) in board.lanes.iter_mut().enumerate() {
             lane.sent = sent_at(topology, done, ChannelId(i as u32)).unwrap_or(0);
             let ends = topology.channels[i];
-            let rcvd = done.parts[ends.to.index()].as_ref().map_or(0, |part| part.rcvd[ends.input.index()]);
+            let part = done.parts[ends.to.index()].as_ref();
+            let rcvd = part.map_or(0, |part| part.rcvd[ends.input.index()].first_missing());
             lane.rcvd = rcvd.min(lane.sent);
         }
     }

@@ -87,10 +87,18 @@ impl Verifier {
         self.seen[2] = true;
         if let Some(board) = self.cut.board(at.attempt) {
             let lane: &mut Lane = &mut board.lanes[channel.index()];
-            if order.is_ok() {
-                order = self.wellformed.apply(at, channel, m, lane);
+            if lane.fifo {
+                if order.is_ok() {
+                    order = self.wellformed.apply(at, channel, m, lane);
+                }
+                lane.rcvd = m.saturating_add(1);
+            } else {
+                let taken = board.loose.entry(channel).or_default();
+                let new = taken.take(m);
+                if order.is_ok() {
+                    order = self.wellformed.apply_any(at, channel, m, new, lane);
+                }
             }
-            lane.rcvd = m.saturating_add(1);
         }
         let new = self.note(order);
         self.applied(at, channel, m) || new

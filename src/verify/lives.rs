@@ -214,14 +214,18 @@ impl<T: Clone> Rings<T> {
         ring.items.push_back(item);
     }
 
-    /// Message `m` was applied. Gives it, if it is known.
-    pub fn apply(&mut self, channel: ChannelId, m: u64) -> Option<T> {
+    /// Message `m`, if it is known.
+    pub fn get(&self, channel: ChannelId, m: u64) -> Option<T> {
+        let ring = &self.rings[channel.index()];
+        m.checked_sub(ring.first).and_then(|i| ring.items.get(i as usize)).cloned()
+    }
+
+    /// All messages up to `m` were applied.
+    pub fn apply(&mut self, channel: ChannelId, m: u64) {
         let ring = &mut self.rings[channel.index()];
-        let item = m.checked_sub(ring.first).and_then(|i| ring.items.get(i as usize)).cloned();
         while ring.first <= m && ring.first < ring.floor && ring.items.pop_front().is_some() {
             ring.first += 1;
         }
-        item
     }
 
     /// An open cut needs everything from `from` on.

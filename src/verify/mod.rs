@@ -21,6 +21,7 @@ pub mod replay;
 pub mod restore;
 pub mod retention;
 pub mod story;
+mod taken;
 pub mod transactions;
 pub mod verdict;
 pub mod visible;

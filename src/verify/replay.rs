@@ -6,10 +6,11 @@
 
 use super::lives::{Lives, Rings, Saved, Slots, without_part};
 use super::reference::{Chain, Shape};
+use super::taken::Taken;
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
 use crate::topology::{Partitioning, Role, SinkKind, Topology};
-use crate::trace::event::{Event, Guarantee, Kind, Outcome};
+use crate::trace::event::{Event, Guarantee, Kappa, Kind, Outcome};
 use crate::trace::{Datum, Record, StoreKey};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ struct Life {
     /// For each route what must be sent next; no channel: any of the route's.
     due: Vec<VecDeque<(Option<ChannelId>, Record)>>,
     sent: Vec<u64>,
-    rcvd: Vec<u64>,
+    rcvd: Vec<Taken>,
     /// Sinks: what was written since the last completed cut, and how much before that.
     written: VecDeque<Record>,
     settled: u64,
@@ -32,7 +33,7 @@ struct Life {
 struct Part {
     chain: Option<Box<Chain>>,
     sent: Vec<u64>,
-    rcvd: Vec<u64>,
+    rcvd: Vec<Taken>,
     written: u64,
 }
 
@@ -138,8 +139,8 @@ impl Replay {
                 self.job = self.job.max(*job);
                 Ok(())
             }
-            Kind::Restore { base, .. } => {
-                self.restore(event, *base);
+            Kind::Restore { base, kappa, .. } => {
+                self.restore(event, *base, kappa);
                 Ok(())
             }
             Kind::Quiesce => self.quiesce(event),
@@ -172,11 +173,23 @@ impl Replay {
     fn apply(&mut self, event: &Event, channel: ChannelId, m: u64) -> Seen {
         self.nothing_due(event)?;
         let ends = self.topology.channels[channel.index()];
-        let record = self.rings(event.attempt).and_then(|rings| rings.apply(channel, m));
         let topology = &self.topology;
+        let mut gone = Some(m);
         if let Some(life) = life(&mut self.lives, topology, event.process, event.attempt) {
-            life.rcvd[ends.input.index()] = m.saturating_add(1);
+            let taken = &mut life.rcvd[ends.input.index()];
+            if ends.fifo {
+                *taken = Taken::before(m.saturating_add(1));
+            } else {
+                taken.take(m);
+                gone = taken.first_missing().checked_sub(1); // what was passed over is still to come
+            }
         }
+        let record = self.rings(event.attempt).and_then(|rings| {
+            let record = rings.get(channel, m);
+            gone.iter().for_each(|gone| rings.apply(channel, *gone));
+            record
+        });
+        let topology = &self.topology;
         match record {
             Some(record) => self.take(event, ends.side, record),
             None => {
@@ -245,7 +258,7 @@ impl Replay {
         let part = life.part();
         if let Some(rings) = self.rings.get(event.attempt, || Rings::new(topology.channels.len())) {
             for (channel, from) in topology.subtasks[event.process.index()].inputs.iter().zip(&part.rcvd) {
-                rings.hold(*channel, *from);
+                rings.hold(*channel, from.first_missing());
             }
         }
         self.saved.save(StoreKey { attempt: event.attempt, checkpoint, task: event.process }, part);
@@ -266,15 +279,18 @@ impl Replay {
             let (Some(from), Some(to)) = (&done.parts[ends.from.index()], &done.parts[ends.to.index()]) else {
                 continue;
             };
-            let (sent, rcvd) = (from.sent[ends.output as usize], to.rcvd[ends.input.index()]);
-            let items = rings.as_ref().and_then(|rings| rings.slice(channel, rcvd, sent)).unwrap_or_default();
+            let (sent, rcvd) = (from.sent[ends.output as usize], &to.rcvd[ends.input.index()]);
+            let start = rcvd.first_missing();
+            let items = rings.as_ref().and_then(|rings| rings.slice(channel, start, sent)).unwrap_or_default();
+            let missing = rcvd.missing(sent).filter_map(|m| items.get((m - start) as usize).cloned());
+            let items = missing.collect();
             flight.push((channel, sent, items));
         }
         if let Some(rings) = rings {
             rings.release();
             for (key, part) in self.saved.open.iter().filter(|(key, _)| key.attempt == job) {
                 let inputs = &topology.subtasks[key.task.index()].inputs;
-                inputs.iter().zip(&part.rcvd).for_each(|(channel, from)| rings.hold(*channel, *from));
+                inputs.iter().zip(&part.rcvd).for_each(|(channel, from)| rings.hold(*channel, from.first_missing()));
             }
         }
         if self.flights.len() == 4 {
@@ -302,7 +318,7 @@ impl Replay {
         }
     }
 
-    fn restore(&mut self, event: &Event, base: Option<CheckpointId>) {
+    fn restore(&mut self, event: &Event, base: Option<CheckpointId>, kappa: &Kappa) {
         let topology = self.topology.clone();
         let Some(base) = base else { return };
         let part = self.saved.part(base, event.process).cloned();
@@ -312,13 +328,23 @@ impl Replay {
             return;
         };
         let Some(life) = life(&mut self.lives, &topology, event.process, event.attempt) else { return };
-        life.chain = part.chain;
-        life.sent = part.sent;
-        life.rcvd = part.rcvd;
-        for (channel, next, items) in flight.iter().filter(|(c, ..)| topology.channels[c.index()].to == event.process) {
-            if let Some(rings) = self.rings(event.attempt) {
-                rings.put_back(*channel, *next, items);
+        (life.chain, life.sent) = (part.chain, part.sent);
+        let mut rcvd = part.rcvd;
+        for (channel, next, mut items) in flight {
+            let ends = topology.channels[channel.index()];
+            if ends.to != event.process {
+                continue;
             }
+            if !ends.fifo {
+                items = in_order_of(items, kappa, channel);
+                rcvd[ends.input.index()] = Taken::before(next.saturating_sub(items.len() as u64));
+            }
+            if let Some(rings) = self.rings(event.attempt) {
+                rings.put_back(channel, next, &items);
+            }
+        }
+        if let Some(life) = self.lives.get(event.process, event.attempt) {
+            life.rcvd = rcvd;
         }
     }
 
@@ -405,9 +431,16 @@ fn life<'a>(lives: &'a mut Lives<Life>, topology: &Topology, task: TaskId, attem
         life.chain = Some(Box::new(Chain::new(&topology.vertex(task).chain)));
         life.due = vec![VecDeque::new(); subtask.routes.len()];
         life.sent = vec![0; subtask.outputs.len()];
-        life.rcvd = vec![0; subtask.inputs.len()];
+        life.rcvd = vec![Taken::default(); subtask.inputs.len()];
     }
     Some(life)
+}
+
+/// What was in flight on a channel without order, in the order in which it was put back.
+fn in_order_of(mut items: Vec<Record>, kappa: &Kappa, channel: ChannelId) -> Vec<Record> {
+    let ids = kappa.iter().find(|(c, _)| *c == channel).map_or(&[][..], |(_, ids)| &ids[..]);
+    let find = |id: &RecordId| items.iter().position(|item| item.id == *id).map(|at| items.remove(at));
+    ids.iter().filter_map(find).collect()
 }
 
 fn add(balance: &mut BTreeMap<Record, i64>, record: &Record, n: i64) -> i64 {

@@ -1,4 +1,5 @@
-//! The trace itself: lives are numbered densely, ids are defined, and channels keep the order.
+//! The trace itself: lives are numbered densely, ids are defined, and channels keep the order, unless the header says
+//! that they don't: then each message is applied once.
 
 use super::counts::{ANY, Lane};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
@@ -212,6 +213,16 @@ impl WellFormed {
             format!("message {m} is applied and was never sent")
         } else {
             format!("message {m} is applied where {expected} is next: not first in, first out")
+        };
+        Err(self.wrong(at, &what).witness(channel, at.attempt, m))
+    }
+
+    /// A line that applies, on a channel that isn't FIFO. `new`: nobody has applied it before.
+    pub(super) fn apply_any(&self, at: Spot, channel: ChannelId, m: u64, new: bool, lane: &Lane) -> Seen {
+        let what = match (new, m < lane.next_sent) {
+            (true, true) => return Ok(()),
+            (true, false) => format!("message {m} is applied and was never sent"),
+            (false, _) => format!("message {m} is applied twice"),
         };
         Err(self.wrong(at, &what).witness(channel, at.attempt, m))
     }

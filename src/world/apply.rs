@@ -35,6 +35,7 @@ impl World {
         match choice {
             Choice::Deliver(job, channel) => self.deliver(job, channel, keep, observer),
             Choice::Overtake(job, channel) => self.overtake(job, channel, keep, observer),
+            Choice::Jump(job, channel, at) => self.jump(job, channel, at as usize, keep, observer),
             Choice::Read(who, slot) => self.read(who, slot, keep, observer),
             Choice::Choose(who, value) => self.step(who, Input::Chosen(value as i64), keep, observer),
             Choice::Tell(from, to) => self.tell(from, to, keep, observer),
@@ -73,7 +74,10 @@ impl World {
     fn deliver(&mut self, job: Attempt, channel: ChannelId, keep: Option<u32>, observer: &mut impl Observer) {
         let table = self.setup.topology.channels[channel.index()];
         let g = self.position(job).expect("a channel belongs to a generation");
-        let element = self.pop(g, channel, observer);
+        let mut element = self.pop(g, channel, observer);
+        if let Element::Noted(_) = element {
+            element = self.note_read(job, channel, element, observer);
+        }
         let to = Incarnation { task: table.to, attempt: job };
         let life = self.generations[g].places[table.to.index()].life_mut().expect("the receiver lives");
         let at = life.recorder.spot(observer.now());
@@ -86,6 +90,49 @@ impl World {
                 observer.event(at.event(Kind::CancelIn { channel, checkpoint: *checkpoint }));
             }
             Element::End => observer.event(at.event(Kind::EndIn { channel })),
+            Element::Noted(_) => unreachable!("what is written is read first"),
+        }
+        self.step(to, Input::Element(table.input, element), keep, observer);
+    }
+
+    /// What is written on a record is read before the record is taken: a process may do something first.
+    fn note_read(
+        &mut self,
+        job: Attempt,
+        channel: ChannelId,
+        element: Element<Record>,
+        observer: &mut impl Observer,
+    ) -> Element<Record> {
+        let Element::Noted(noted) = element else { return element };
+        let table = self.setup.topology.channels[channel.index()];
+        let to = Incarnation { task: table.to, attempt: job };
+        self.step(to, Input::Noted(table.input, noted.note), None, observer);
+        Element::Record(noted.record)
+    }
+
+    fn jump(&mut self, job: Attempt, channel: ChannelId, at: usize, keep: Option<u32>, observer: &mut impl Observer) {
+        let table = self.setup.topology.channels[channel.index()];
+        let g = self.position(job).expect("a channel belongs to a generation");
+        let queue = &mut self.generations[g].channels[channel.index()];
+        let (element, passed) = queue.pick(at);
+        let left = queue.len();
+        self.made_room(g, channel, left, observer);
+        let element = self.note_read(job, channel, element, observer);
+        let to = Incarnation { task: table.to, attempt: job };
+        let life = self.life_mut(to).expect("the receiver lives");
+        let line = life.recorder.spot(observer.now());
+        match &element {
+            Element::Record(_) => {
+                observer.record_applied(line, channel, life.recorder.apply_ahead(table.input, passed));
+            }
+            Element::Barrier(barrier) => {
+                let kind = Kind::BarIn { channel, checkpoint: barrier.id, passed: passed as u32 };
+                observer.event(line.event(kind));
+            }
+            Element::Cancel(checkpoint) => {
+                observer.event(line.event(Kind::CancelIn { channel, checkpoint: *checkpoint }));
+            }
+            Element::End | Element::Noted(_) => unreachable!("an end comes last, and what is written is read first"),
         }
         self.step(to, Input::Element(table.input, element), keep, observer);
     }

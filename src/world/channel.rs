@@ -1,4 +1,4 @@
-//! A bounded FIFO channel.
+//! A bounded channel, FIFO unless its receiver may pick.
 
 use crate::engine::message::{Element, Record};
 use std::collections::VecDeque;
@@ -46,6 +46,24 @@ impl Channel {
         let element = self.queue.pop_front()?.element;
         self.barriers -= matches!(element, Element::Barrier(_)) as u32;
         Some(element)
+    }
+
+    /// Could the element at this place, from 0, be taken ahead of those before it, if order doesn't matter? The end
+    /// can't: it comes last.
+    pub fn can_jump(&self, at: usize) -> bool {
+        at > 0 && self.queue.get(at).is_some_and(|entry| !matches!(entry.element, Element::End))
+    }
+
+    /// Takes the element at this place, and how many records are ahead of it.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn pick(&mut self, at: usize) -> (Element<Record>, usize) {
+        let record = |entry: &&Entry| entry.element.record().is_some();
+        let passed = self.queue.iter().take(at).filter(record).count();
+        let element = self.queue.remove(at).expect("there is such a place").element;
+        self.barriers -= matches!(element, Element::Barrier(_)) as u32;
+        (element, passed)
     }
 
     /// Takes the head, which is a record.

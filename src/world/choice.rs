@@ -23,6 +23,8 @@ pub enum Choice {
     Deliver(Attempt, ChannelId),
     /// The receiver takes the first barrier of a channel, past the records ahead of it.
     Overtake(Attempt, ChannelId),
+    /// The receiver takes what is at this place of a channel that isn't FIFO, past those ahead of it.
+    Jump(Attempt, ChannelId, u32),
     /// A source takes the next record of its n-th partition.
     Read(Incarnation, u32),
     /// The outcome of a choice that an operator waits for.
@@ -86,6 +88,7 @@ pub fn words(topology: &Topology, choice: Choice) -> String {
     match choice {
         Choice::Deliver(job, channel) => format!("deliver {job} {}", topology.channel_name(channel)),
         Choice::Overtake(job, channel) => format!("overtake {job} {}", topology.channel_name(channel)),
+        Choice::Jump(job, channel, at) => format!("jump {job} {} {at}", topology.channel_name(channel)),
         Choice::Read(who, slot) => format!("read {} {slot}", life(who)),
         Choice::Choose(who, value) => format!("choose {} {value}", life(who)),
         Choice::Tell(from, to) => format!("tell {} {}", life(from), life(to)),

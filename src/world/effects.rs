@@ -120,6 +120,10 @@ impl World {
                 observer.event(at.event(Kind::CancelOut { channel, checkpoint: *checkpoint }));
             }
             Element::End => observer.event(at.event(Kind::EndOut { channel })),
+            Element::Noted(noted) => {
+                observer.record_sent(at, channel, life.recorder.send(table.output), &noted.record);
+                observer.noted(noted.note.len());
+            }
         }
         let queue = &mut generation.channels[channel.index()];
         let len = queue.len();
@@ -161,6 +165,10 @@ impl World {
         }
         if let Control::Ack(checkpoint) | Control::Decline(checkpoint, _) = &control {
             self.cut_is_over(from, *checkpoint, matches!(control, Control::Ack(_)));
+        }
+        let coordinator = self.setup.topology.coordinator();
+        if to.task != coordinator && from.task != coordinator {
+            observer.aside();
         }
         if !self.reachable(to, &control) {
             return;
@@ -277,8 +285,8 @@ impl World {
             let Some(sent) = sender.map(|sender| sender.sent[table.output as usize]) else { continue };
             let input = InputIndex(i as u32);
             let put_back = snapshot.channels.iter().find(|(at, _)| *at == input).map_or(0, |(_, r)| r.len() as u64);
-            if shadow.taken[i] > sent {
-                shadow.taken[i] = sent.saturating_sub(put_back);
+            if shadow.taken[i] > sent || !table.fifo {
+                shadow.go_on(input, sent.saturating_sub(put_back));
             }
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn ask_digest(ask: &InFlight, d: &mut Digest) {
     ask.reply.iter().for_each(|reply| reply.digest(d));
     d.word(ask.shadow.is_some() as u64);
     if let Some(shadow) = &ask.shadow {
-        shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+        shadow.digest(d);
     }
 }
 
@@ -75,12 +75,11 @@ pub(super) fn life_digest(life: &Life, d: &mut Digest) {
     (0..life.process.cells()).for_each(|cell| life.process.digest(cell, d));
     d.word(life.timers.len() as u64);
     life.timers.iter().for_each(|timer| timer.digest(d));
-    let shadow = &life.recorder.shadow;
-    shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+    life.recorder.shadow.digest(d);
     life.offered.iter().for_each(|id| d.word(id.0));
     d.word(life.cuts.len() as u64);
     for (id, shadow) in &life.cuts {
         d.word(id.0);
-        shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+        shadow.digest(d);
     }
 }

@@ -16,9 +16,12 @@ impl World {
         menu.clear();
         for generation in &self.generations {
             let job = generation.attempt;
-            for c in 0..generation.channels.len() {
+            for (c, queue) in generation.channels.iter().enumerate() {
                 let channel = ChannelId(c as u32);
                 menu.extend([Choice::Deliver(job, channel), Choice::Overtake(job, channel)]);
+                if !self.setup.topology.channels[c].fifo {
+                    menu.extend((1..queue.len() as u32).map(|at| Choice::Jump(job, channel, at)));
+                }
             }
         }
         for who in self.lives() {
@@ -65,6 +68,11 @@ impl World {
         match choice {
             Choice::Deliver(job, channel) => self.deliverable(job, channel),
             Choice::Overtake(job, channel) => self.jumper(job, channel).is_some(),
+            Choice::Jump(job, channel, at) => {
+                let fifo = self.setup.topology.channels[channel.index()].fifo;
+                let queue = self.channel(job, channel).filter(|_| !fifo);
+                queue.is_some_and(|queue| queue.can_jump(at as usize)) && self.deliverable(job, channel)
+            }
             Choice::Read(who, slot) => self.life(who).is_some_and(|life| self.readable(life, slot)),
             Choice::Choose(who, value) => value < OUTCOMES && self.life(who).is_some_and(|life| life.choosing),
             Choice::Tell(from, to) => self.tellable(from, to),

@@ -65,6 +65,12 @@ pub trait Observer {
     /// What a process may take has changed, or its outputs have room again.
     fn changed(&mut self, _life: Incarnation) {}
 
+    /// So many words are written on a record that was sent.
+    fn noted(&mut self, _words: usize) {}
+
+    /// A subtask tells another one something.
+    fn aside(&mut self) {}
+
     /// A control message is on its way; `len`: how many were before it.
     fn told(&mut self, _from: Incarnation, _to: Incarnation, _len: usize) {}
 

@@ -265,7 +265,7 @@ impl Store {
         for (key, (snapshot, shadow)) in &self.snapshots {
             key.digest(d);
             snapshot.digest_whole(d);
-            shadow.sent.iter().chain(&shadow.taken).for_each(|count| d.word(*count));
+            shadow.digest(d);
         }
     }
 }

@@ -38,7 +38,7 @@ pub fn topology(sources: u32) -> Arc<Topology> {
     let source = Role::Source { kind: SourceKind::Log, partitions: sources };
     let vertices = vec![vertex("src", source, sources), vertex("out", Role::Sink(SinkKind::TwoPhase), 1)];
     let (from, to) = (VertexId(0), VertexId(1));
-    let edges = vec![Edge { from, to, partitioning: Partitioning::Hash, capacity: 8 }];
+    let edges = vec![Edge { from, to, partitioning: Partitioning::Hash, capacity: 8, fifo: true }];
     Arc::new(Topology::build(JobGraph { vertices, edges }))
 }
 

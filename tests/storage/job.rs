@@ -10,8 +10,13 @@ use std::sync::Arc;
 /// Two sources, two counting subtasks, one sink: tasks 0 to 4.
 pub fn topology() -> Arc<Topology> {
     let vertex = |name: &str, role, chain, parallelism| Vertex { name: name.to_string(), role, chain, parallelism };
-    let edge =
-        |from, to| Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Hash, capacity: 8 };
+    let edge = |from, to| Edge {
+        from: VertexId(from),
+        to: VertexId(to),
+        partitioning: Partitioning::Hash,
+        capacity: 8,
+        fifo: true,
+    };
     let vertices = vec![
         vertex("in", Role::Source { kind: SourceKind::Log, partitions: 2 }, vec![], 2),
         vertex("count", Role::Inner, vec![OperatorKind::KeyedCount], 2),
@@ -59,7 +64,7 @@ pub fn mixed(n: i64) -> Snapshot {
 }
 
 pub fn shadow(n: u64) -> Arc<Shadow> {
-    Arc::new(Shadow { sent: vec![n, n + 1], taken: vec![u64::MAX - n] })
+    Arc::new(Shadow { sent: vec![n, n + 1], taken: vec![u64::MAX - n], ..Shadow::default() })
 }
 
 /// A completion record of tasks 2 to 4: the first `stored` parts are stored, the others had finished.

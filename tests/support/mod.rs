@@ -30,6 +30,7 @@ pub const SMALL: &[(&str, u64)] = &[
     ("join_unaligned", 803_567),
     ("lost_message", 12_371),
     ("lost_reply", 10_590),
+    ("reordered", 61_659),
     ("shuffle", 1_621),
     ("suspicion", 2_423),
     ("two_crashes", 909_417),
@@ -108,7 +109,7 @@ impl Seen {
 pub fn tiny(sources: u32, records: u64, protocol: &str) -> Arc<Setup> {
     let vertex = |name: &str, role, chain, parallelism| Vertex { name: name.into(), role, chain, parallelism };
     let source = Role::Source { kind: SourceKind::Log, partitions: sources };
-    let edge = Edge { from: VertexId(0), to: VertexId(1), partitioning: Partitioning::Hash, capacity: 4 };
+    let edge = Edge { from: VertexId(0), to: VertexId(1), partitioning: Partitioning::Hash, capacity: 4, fifo: true };
     let sink = vertex("out", Role::Sink(SinkKind::TwoPhase), vec![OperatorKind::KeyedCount], 1);
     let graph = JobGraph { vertices: vec![vertex("src", source, vec![], sources), sink], edges: vec![edge] };
     let small = Instance::new(1, 1, 1, 1);

@@ -56,7 +56,7 @@ pub static TABLE: &[Row] = &[
     ),
     row("shrink", &["scenario"]),
     row("folklore", &["ids", "protocols", "trace::event", "world::setup", "sim::run", "scenario", "verify"]),
-    row("compare", &["ids", "topology", "protocols", "trace", "sim::run", "scenario"]),
+    row("compare", &["ids", "topology", "protocols", "trace", "sim::run", "sim::beside", "scenario"]),
     row("tune", &["ids", "compare", "trace", "scenario"]),
     row("runtime", &["ids", "digest", "topology", "engine", "trace", "world::setup", "world::choice", "lines"]),
     row("report", &["dice::STREAM_VERSION", "digest", "scenario", "verify", "sim::matrix"]),

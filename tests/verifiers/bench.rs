@@ -19,7 +19,8 @@ pub const TO_OUT: ChannelId = ChannelId(2);
 
 pub fn graph(chain: Vec<OperatorKind>, sink: SinkKind) -> JobGraph {
     let vertex = |name: &str, role, chain, parallelism| Vertex { name: name.into(), role, chain, parallelism };
-    let edge = |from, to, partitioning| Edge { from: VertexId(from), to: VertexId(to), partitioning, capacity: 4 };
+    let edge =
+        |from, to, partitioning| Edge { from: VertexId(from), to: VertexId(to), partitioning, capacity: 4, fifo: true };
     JobGraph {
         vertices: vec![
             vertex("src", Role::Source { kind: SourceKind::Log, partitions: 2 }, vec![OperatorKind::Map { add: 1 }], 2),

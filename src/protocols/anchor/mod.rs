@@ -106,7 +106,7 @@ impl Instance {
         let vertex = |name: &str, role, parallelism| Vertex { name: name.into(), role, chain: Vec::new(), parallelism };
         let edge = |from, to| {
             let capacity = (self.sources as u64 * self.records + self.checkpoints + 2) as u32;
-            Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Rebalance, capacity }
+            Edge { from: VertexId(from), to: VertexId(to), partitioning: Partitioning::Rebalance, capacity, fifo: true }
         };
         let source = Role::Source { kind: SourceKind::Log, partitions: self.sources };
         let vertices = vec![

@@ -102,6 +102,7 @@ impl Instance {
             to: VertexId(to),
             partitioning: Partitioning::Forward,
             capacity: 4,
+            fifo: true,
         };
         let n = self.processes;
         let joined = |from: u32, to: u32| match self.shape {

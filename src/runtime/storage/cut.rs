@@ -172,5 +172,5 @@ fn keyed<'a>(
 
 /// The counts beside a snapshot.
 pub fn shadow(head: &Head) -> Arc<Shadow> {
-    Arc::new(Shadow { sent: head.sent.clone(), taken: head.taken.clone() })
+    Arc::new(Shadow { sent: head.sent.clone(), taken: head.taken.clone(), ..Shadow::default() })
 }

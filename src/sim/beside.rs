@@ -1,0 +1,20 @@
+//! What is said beside records and barriers: no line of a trace tells of it.
+
+/// Counts of one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Records on which a protocol wrote something.
+    pub noted: u64,
+    /// The bytes of that.
+    pub bytes: u64,
+    /// What subtasks told each other.
+    pub asides: u64,
+}
+
+impl Beside {
+    /// So many words were written on a record.
+    pub fn wrote(&mut self, words: usize) {
+        self.noted += 1;
+        self.bytes += 8 * words as u64;
+    }
+}
