@@ -87,7 +87,9 @@ impl Cluster {
         let folder = self.folder.path();
         certificates(folder);
         if let Some((uid, gid)) = self.user {
-            ["server.pem", "server.key"].map(|file| chown(folder.join(file), Some(uid), Some(gid)).expect("as above"));
+            for file in ["server.pem", "server.key"] {
+                chown(folder.join(file), Some(uid), Some(gid)).expect("as above");
+            }
         }
         let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
         fs::write(folder.join("data/pg_hba.conf"), rules).expect("a file for a test");
