@@ -65,6 +65,7 @@ fn operator(value: &Value) -> OperatorState {
         split: list(value, "split").map(datum).collect(),
         union: list(value, "union").map(datum).collect(),
         broadcast: value.get("broadcast").map(datum),
+        below: None,
     }
 }
 

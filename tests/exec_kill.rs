@@ -40,6 +40,23 @@ fn an_object_store_in_a_folder_as_the_store() {
     assert_eq!(job.wrong(&job.published()), None);
 }
 
+/// Each subtask counts some 750 words, of which it may hold 40 in memory: the state is on disk, and a process that was
+/// killed begins with an empty disk and the snapshot.
+#[test]
+fn state_that_is_larger_than_memory() {
+    let job = Job::new(4000, "two_phase", &["--state", "disk", "--state-keys", "40"]);
+    assert!(job.killed(6, 11) > 1);
+    assert_eq!(job.wrong(&job.published()), None);
+    assert!(job.dir().join("state/partitions").exists());
+    let mut traced = Job::new(300, "two_phase", &["--state", "disk", "--state-keys", "40"]);
+    let trace = traced.folder.path().join("trace.jsonl");
+    traced.args.extend(["--trace".to_string(), trace.display().to_string()]);
+    traced.killed(3, 12);
+    assert_eq!(traced.wrong(&traced.published()), None);
+    let verified = traced.verify(&trace);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
 #[test]
 fn a_sink_that_overwrites_ends_with_the_right_counts() {
     let job = Job::new(5000, "upsert", &[]);
@@ -172,4 +189,34 @@ fn an_object_store_with_conditional_puts_as_the_store() {
     job.environment = moto.environment().into();
     assert!(job.killed(5, 8) > 1);
     assert_eq!(job.wrong(&job.published()), None);
+}
+
+/// Encrypted connections, to whoever proves that he is who he should be, and to nobody else.
+#[cfg(all(feature = "postgres", feature = "s3"))]
+#[test]
+fn a_database_and_an_object_store_behind_certificates() {
+    let Some(cluster) = cluster::Cluster::encrypted() else { return };
+    let Some(moto) = cluster::Moto::encrypted("bucket") else { return };
+    let refused = |job: &Job, words: &str| {
+        let output = job.command().output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).to_string();
+        assert!(output.status.code() == Some(2) && said.contains(words), "{said}");
+    };
+    let job = |sink: &str, environment: &[(&'static str, String)]| {
+        let mut job = Job::new(1000, "two_phase", &["--sink", sink, "--store", "s3://bucket/job", "--interval-ms", "100"]);
+        job.environment = [&moto.environment()[..], environment].concat();
+        job
+    };
+    let (database, store) = (cluster.authority().display().to_string(), moto.authority().display().to_string());
+    let require = format!("{}?sslmode=require#words", cluster.outside());
+    let trust = [("PGSSLROOTCERT", database.clone()), ("SSL_CERT_FILE", store.clone())];
+    let trusting = job(&require, &trust);
+    assert!(trusting.killed(3, 10) > 0);
+    assert_eq!(trusting.wrong(&rows(&mut cluster.client(), "words")), None);
+    let wrong = [("PGSSLROOTCERT", store.clone()), ("SSL_CERT_FILE", store.clone())];
+    refused(&job(&require, &wrong), "UnknownIssuer");
+    refused(&job(&require, &[trust[0].clone(), ("SSL_CERT_FILE", database)]), "s3://bucket/job");
+    refused(&job(&format!("{}#other", cluster.outside()), &trust), "no encryption");
+    let address = require.replace("localhost", "127.0.0.1");
+    refused(&job(&address, &trust), "NotValidForName");
 }

@@ -6,7 +6,8 @@ mod killed;
 use killed::*;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// Asserts that it was refused with these words.
 fn refused(output: &Output, words: &str) {
@@ -85,4 +86,50 @@ fn damage_is_named_and_never_loaded() {
     damaged("snapshots", flip, "is damaged: its checksum is wrong");
     damaged("packs", |path| fs::remove_file(path).unwrap(), "is not there");
     damaged("log", flip, "is damaged: its checksum is wrong");
+}
+
+/// A job in the middle of its work.
+fn running(job: &Job) -> Child {
+    let child = job.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !job.dir().join("store/log").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+/// Otherwise it would ask a store that isn't there again and again, with pauses of half an hour in the end.
+#[test]
+fn a_job_whose_folder_is_deleted_ends() {
+    let job = Job::new(60_000, "two_phase", &[]);
+    let child = running(&job);
+    let until = Instant::now() + Duration::from_secs(20);
+    while fs::remove_dir_all(job.dir()).is_err() || job.dir().exists() {
+        assert!(Instant::now() < until, "it makes its folder anew");
+    }
+    refused(&child.wait_with_output().unwrap(), "was deleted or replaced while the job ran");
+}
+
+/// Whoever kills jobs on purpose leaves none behind, whether he is asked to stop or killed himself.
+#[test]
+fn an_interrupted_chaos_leaves_no_job_behind() {
+    for (signal, code) in [("-TERM", Some(143)), ("-KILL", None)] {
+        let job = Job::new(60_000, "two_phase", &["--chaos", "kills=1000,seed=1"]);
+        let mut chaos = job.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lock = job.dir().join("job-1/lock");
+        while !lock.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(Command::new("kill").args([signal, &chaos.id().to_string()]).status().unwrap().success());
+        assert_eq!(chaos.wait().unwrap().code(), code);
+        // A job that lives has the lock of its folder, and one that is about to begin takes it soon.
+        let (lock, until) = (fs::File::open(lock).unwrap(), Instant::now() + Duration::from_secs(20));
+        let mut free = 0;
+        while free < 20 {
+            assert!(Instant::now() < until, "{signal}: a job is still there");
+            free = if lock.try_lock().is_ok() { free + 1 } else { 0 };
+            let _ = lock.unlock();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }

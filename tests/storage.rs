@@ -12,3 +12,5 @@ mod places;
 mod races;
 #[path = "storage/same.rs"]
 mod same;
+#[path = "storage/tables.rs"]
+mod tables;

@@ -5,9 +5,11 @@
 
 use super::args;
 use super::count::{self, Pairs};
+use super::exec_args::State;
 use super::exec_plan::Planned;
 use super::exit::{Ending, Why};
 use super::output::{self, complain};
+use super::signals::Signals;
 use crate::digest::mix;
 use crate::engine::process::Process;
 use crate::ids::*;
@@ -125,8 +127,12 @@ const POINTS: [&str; 5] = ["staged", "stored", "acked", "published", "committed"
 /// A child that has neither ended nor come to its point in so long is taken to be stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
+/// How often is looked whether somebody wants an end.
+const LOOK: Duration = Duration::from_millis(50);
+
 struct Chaos<'a> {
     args: &'a args::Exec,
+    signals: Signals,
     planned: &'a Planned,
     numbers: Numbers,
     left: Wanted,
@@ -154,9 +160,16 @@ pub fn chaos(args: &args::Exec, planned: &Planned) -> Ending {
         ));
         return Ending::bad(Why::BadInput);
     }
-    let numbers = Numbers(mix(wanted.seed));
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("cannot listen to signals: {error}"));
+            return Ending::bad(Why::Internal);
+        }
+    };
+    let (numbers, killed) = (Numbers(mix(wanted.seed)), BTreeMap::new());
     let mut chaos =
-        Chaos { args, planned, numbers, left: wanted, expected, killed: BTreeMap::new(), rounds: 0, records: 0 };
+        Chaos { args, signals, planned, numbers, left: wanted, expected, killed, rounds: 0, records: 0 };
     let begun = Instant::now();
     let outcome = chaos.all();
     let said = chaos.words(begun.elapsed());
@@ -165,7 +178,12 @@ pub fn chaos(args: &args::Exec, planned: &Planned) -> Ending {
             let _ = std::fs::remove_dir(&args.dir);
             super::printed(output::print(&format!("{said}nothing lost, nothing twice\n")), Ending::good())
         }
-        Ok(Some(finding)) => super::printed(output::print(&format!("{said}{finding}\n")), Ending::bad(Why::Violated)),
+        Ok(Some(Finding::Ended(why))) => {
+            output::say(&said);
+            output::say(&format!("interrupted: {} is left as it was\n", args.dir.display()));
+            Ending::bad(why)
+        }
+        Ok(Some(Finding::Wrong(finding))) => super::printed(output::print(&format!("{said}{finding}\n")), Ending::bad(Why::Violated)),
         Err(problem) => {
             complain(&problem);
             Ending::bad(Why::Internal)
@@ -174,13 +192,17 @@ pub fn chaos(args: &args::Exec, planned: &Planned) -> Ending {
 }
 
 impl Chaos<'_> {
-    /// Jobs until there were enough kills; what is wrong with one, if something is.
-    fn all(&mut self) -> Result<Option<String>, String> {
+    /// Jobs until there were enough kills; what came in between, if something did.
+    fn all(&mut self) -> Result<Option<Finding>, String> {
         while self.rounds == 0 || self.left.kills > 0 || self.left.panics > 0 || self.left.hangs > 0 {
             self.rounds += 1;
             let dir = self.args.dir.join(format!("job-{}", self.rounds));
-            if let Some(finding) = self.job(&dir)? {
-                return Ok(Some(format!("{}: {finding}", dir.display())));
+            match self.job(&dir)? {
+                Some(Finding::Wrong(finding)) => {
+                    return Ok(Some(Finding::Wrong(format!("{}: {finding}", dir.display()))));
+                }
+                Some(ended) => return Ok(Some(ended)),
+                None => {}
             }
             std::fs::remove_dir_all(&dir).map_err(|error| format!("cannot delete {}: {error}", dir.display()))?;
             if !self.args.quiet {
@@ -191,22 +213,24 @@ impl Chaos<'_> {
     }
 
     /// One job from its beginning to its end.
-    fn job(&mut self, dir: &Path) -> Result<Option<String>, String> {
+    fn job(&mut self, dir: &Path) -> Result<Option<Finding>, String> {
+        let wrong = |what| Ok(Some(Finding::Wrong(what)));
         loop {
             let when = self.when();
             let (mut child, points) = self.child(dir)?;
-            match watch(&mut child, &points, when)? {
+            match watch(&mut child, &points, when, &self.signals)? {
+                Watched::Interrupted(why) => return Ok(Some(Finding::Ended(why))),
                 Watched::Killed(point) => {
                     *self.killed.entry(point).or_default() += 1;
                     self.left.kills -= 1;
                 }
-                Watched::Stuck => return Ok(Some(format!("the job did not end in {} s", STUCK.as_secs()))),
+                Watched::Stuck => return wrong(format!("the job did not end in {} s", STUCK.as_secs())),
                 Watched::Ended => {
                     let status = child.wait().map_err(|error| error.to_string())?;
                     if !status.success() {
-                        return Ok(Some(format!("the job ended with {status}")));
+                        return wrong(format!("the job ended with {status}"));
                     }
-                    return self.judge(dir);
+                    return Ok(self.judge(dir)?.map(Finding::Wrong));
                 }
             }
         }
@@ -228,6 +252,9 @@ impl Chaos<'_> {
         command.arg("exec").arg(&self.args.scenario).arg("--dir").arg(dir);
         command.args(["--store", &self.store(), "--sink", &self.args.sink, "--points", "--quiet"]);
         command.args(["--silence-ms", &SILENCE_MS.to_string()]);
+        if self.args.state == State::Disk {
+            command.args(["--state", "disk", "--state-keys", &self.args.state_keys.to_string()]);
+        }
         if let Some(interval) = self.args.interval_ms {
             command.args(["--interval-ms", &interval.to_string()]);
         }
@@ -237,7 +264,8 @@ impl Chaos<'_> {
         if let Some(failure) = self.failure() {
             command.args(["--fail", &failure]);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // What it is told is nothing. But it hears when there is nobody to tell it anything any more.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(|error| format!("cannot start the job: {error}"))?;
         let out = child.stdout.take().expect("it is piped");
         let (sender, points) = channel();
@@ -316,8 +344,18 @@ impl Chaos<'_> {
     }
 }
 
+/// What there is to tell before there were enough kills.
+enum Finding {
+    /// A job ended wrongly.
+    Wrong(String),
+    /// Somebody wants an end.
+    Ended(Why),
+}
+
 /// What became of a child.
 enum Watched {
+    /// It was killed, because a signal wants an end of it all.
+    Interrupted(Why),
     /// It was killed then.
     Killed(&'static str),
     /// It ended by itself.
@@ -327,7 +365,7 @@ enum Watched {
 }
 
 /// Waits for the moment, and kills. What the child says of points it came to is read all the time.
-fn watch(child: &mut Child, points: &Receiver<String>, when: When) -> Result<Watched, String> {
+fn watch(child: &mut Child, points: &Receiver<String>, when: When, signals: &Signals) -> Result<Watched, String> {
     let begun = Instant::now();
     let (deadline, mut left) = match when {
         When::After(time) => (begun + time, 0),
@@ -335,7 +373,10 @@ fn watch(child: &mut Child, points: &Receiver<String>, when: When) -> Result<Wat
         When::Never => (begun + STUCK, 0),
     };
     loop {
-        match points.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        if let Some((why, _)) = signals.end() {
+            return kill(child).map(|()| Watched::Interrupted(why));
+        }
+        match points.recv_timeout(deadline.saturating_duration_since(Instant::now()).min(LOOK)) {
             Ok(line) => {
                 if let When::At(point, _) = when
                     && line == point
@@ -346,6 +387,7 @@ fn watch(child: &mut Child, points: &Receiver<String>, when: When) -> Result<Wat
                     }
                 }
             }
+            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
             Err(RecvTimeoutError::Timeout) => {
                 kill(child)?;
                 return Ok(if matches!(when, When::After(_)) { Watched::Killed("at a time") } else { Watched::Stuck });

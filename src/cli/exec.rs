@@ -2,6 +2,7 @@
 
 use super::args::{self, ListFormat};
 use super::chaos;
+use super::exec_args::State;
 use super::exec_plan::{self, Planned};
 use super::exec_watch::Teller;
 use super::exit::{Ending, Why};
@@ -64,6 +65,9 @@ fn run(args: &args::Exec, planned: &Planned) -> Result<(End, Arc<Hub>, Teller), 
     let place = Place::open(&args.dir, &setup.topology, &args.store, &args.sink)?;
     let plan = serde_json::to_string_pretty(&planned.plan).map_err(|error| error.to_string())?;
     output::file(&args.dir.join("plan.json"), format!("{plan}\n").as_bytes())?;
+    if args.state == State::Disk {
+        place.keep_on_disk(args.state_keys as usize)?;
+    }
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (book, consumers) = book(args, setup, place.as_ref())?;
     let points: Option<Points> = args.points.then(|| Box::new(|point: &str| say_point(point)) as Points);
@@ -87,19 +91,17 @@ fn make(args: &args::Exec, setup: &Arc<Setup>) -> Make {
     Box::new(move |who| failures.wrap(who, (setup.spawn)(&setup.topology, &setup.config, who)))
 }
 
-/// A point of the protocol, for whoever decides when to kill. Nobody there: no matter.
-/// Whoever is told of points is `--chaos`. If it has been killed itself, so is its child, at whatever it is doing.
+/// Whoever is told of points is `--chaos`, and has the other end of what this process reads. When that is closed, he is
+/// gone, in whatever way, and so is this process, whatever it is doing: nobody waits for it, and its folder may go away.
 fn outlive_nobody() {
-    let parent = std::os::unix::process::parent_id();
-    let watch = move || {
-        while std::os::unix::process::parent_id() == parent {
-            std::thread::sleep(Duration::from_millis(200));
-        }
+    let watch = || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         std::process::exit(1);
     };
     let _ = std::thread::Builder::new().name("parent".to_string()).spawn(watch); // without it, it may stay
 }
 
+/// A point of the protocol, for whoever decides when to kill. Nobody there: no matter.
 fn say_point(point: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{point}").and_then(|()| out.flush());

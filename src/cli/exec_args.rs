@@ -1,8 +1,17 @@
 //! The arguments of `cutline exec`.
 
 use super::args::{ListFormat, Progress};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+
+/// Where keyed state is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum State {
+    /// In memory: it has to fit
+    Memory,
+    /// In memory as far as it fits, the rest in the job's folder
+    Disk,
+}
 
 /// `cutline exec`.
 #[derive(Args, Debug)]
@@ -28,6 +37,12 @@ pub struct Exec {
     /// Where output goes
     #[arg(long, value_name = "KIND", default_value = "files")]
     pub sink: String,
+    /// Where keyed state is kept
+    #[arg(long, value_enum, default_value = "memory")]
+    pub state: State,
+    /// With --state disk: so many keys of each operator of a subtask are held in memory besides
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub state_keys: u32,
     /// Time between two checkpoints, whatever the scenario says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub interval_ms: Option<u64>,

@@ -2,6 +2,7 @@
 //!
 //! To add an operator: one file in `operators/` and one row in [`make`].
 
+use super::keyed::Tables;
 use super::message::Record;
 use super::operators::*;
 use super::snapshot::OperatorState;
@@ -38,6 +39,9 @@ pub trait Operator: Send + Sync {
 
     /// Puts a state into place.
     fn restore(&mut self, _state: &OperatorState) {}
+
+    /// From here on it may keep keyed state in tables of these. Called before anything else, if at all.
+    fn lend(&mut self, _tables: &dyn Tables) {}
 
     /// A copy.
     fn fork(&self) -> Box<dyn Operator>;
@@ -108,6 +112,11 @@ impl Chain {
     #[inline]
     pub fn apply(&mut self, side: u32, record: Record, chosen: Chosen, emit: &mut Emit) {
         run(&mut self.operators, side, record, chosen, emit);
+    }
+
+    /// From here on keyed state that doesn't fit into memory lies in tables of these.
+    pub fn lend(&mut self, tables: &dyn Tables) {
+        self.operators.iter_mut().for_each(|operator| operator.lend(tables));
     }
 
     /// The states of all operators.

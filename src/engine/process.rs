@@ -1,5 +1,6 @@
 //! The one seam: a process is a pure value with one method.
 
+use super::keyed::Tables;
 use super::message::{Control, Input, Outbox, Record};
 use super::snapshot::View;
 use crate::digest::Digest;
@@ -35,6 +36,10 @@ pub enum Passed {
 pub trait Process: Send + Sync + 'static {
     /// Something happened: change, and say what you ask for. The outbox is empty before.
     fn step(&mut self, input: Input, out: &mut Outbox);
+
+    /// From here on it may keep keyed state that doesn't fit into memory in tables of these. A driver that has none never
+    /// calls this, one that has does so before the first step; what the process does is the same either way.
+    fn lend(&mut self, _tables: &dyn Tables) {}
 
     /// Takes a record in the way that nearly all records go: at most one comes out, and nothing else is asked for.
     /// It is changed in place into what comes out. What `step` would do with it, without lists of effects and with

@@ -14,7 +14,7 @@ pub fn redistribute(old: &[OperatorState], parallelism: u32) -> Vec<OperatorStat
     let lists: Vec<&[Datum]> = old.iter().map(|state| state.split.as_slice()).collect();
     let (keyed, split) = (keyed(old, parallelism), split(&lists, parallelism));
     let (union, broadcast) = (union(old), broadcast(old));
-    let whole = |(keyed, split)| OperatorState { keyed, split, union: union.clone(), broadcast: broadcast.clone() };
+    let whole = |(keyed, split)| OperatorState { keyed, below: None, split, union: union.clone(), broadcast: broadcast.clone() };
     keyed.into_iter().zip(split).map(whole).collect()
 }
 
@@ -25,11 +25,12 @@ pub fn redistribute(old: &[OperatorState], parallelism: u32) -> Vec<OperatorStat
 pub fn keyed(old: &[OperatorState], parallelism: u32) -> Vec<BTreeMap<Datum, Datum>> {
     assert!(parallelism > 0, "state is given to somebody");
     let mut new = vec![BTreeMap::new(); parallelism as usize];
-    for (key, value) in old.iter().flat_map(|state| &state.keyed) {
+    let mut give = |key: &Datum, value: &Datum| {
         let owner = Topology::owner(key.key_group(), parallelism) as usize;
         let twice = new[owner].insert(key.clone(), value.clone());
         assert!(twice.is_none(), "a key has one owner: {key:?}");
-    }
+    };
+    old.iter().for_each(|state| state.each(None, &mut give));
     new
 }
 

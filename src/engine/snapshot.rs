@@ -1,5 +1,6 @@
 //! What a checkpoint consists of, as values. Nothing here knows bytes on a disk.
 
+use super::keyed::Frozen;
 use super::message::{Datum, Record, StoreKey, Txn};
 use crate::digest::{Digest, mix};
 use crate::ids::*;
@@ -11,12 +12,39 @@ use std::sync::Arc;
 pub struct OperatorState {
     /// Keyed state: belongs to the owner of the key's group.
     pub keyed: BTreeMap<Datum, Datum>,
+    /// More of it, which lies elsewhere. A key that is in both has the value that is in `keyed`.
+    pub below: Option<Frozen>,
     /// Split list: every element to exactly one subtask of the next attempt.
     pub split: Vec<Datum>,
     /// Union list: every element to all subtasks.
     pub union: Vec<Datum>,
     /// Broadcast state: the same in all subtasks.
     pub broadcast: Option<Datum>,
+}
+
+impl OperatorState {
+    /// How many keys there are.
+    pub fn keys(&self) -> u64 {
+        self.below.as_ref().map_or(self.keyed.len() as u64, Frozen::keys)
+    }
+
+    /// Visits all keyed state in the order of keys; that of one key group, or of all.
+    pub fn each(&self, group: Option<u32>, visit: &mut dyn FnMut(&Datum, &Datum)) {
+        let wanted = |key: &Datum| group.is_none_or(|group| key.key_group() == group);
+        let mut above = self.keyed.iter().filter(|(key, _)| wanted(key)).peekable();
+        if let Some(below) = &self.below {
+            below.content.each(group, &mut |key, value| {
+                while let Some((key, value)) = above.next_if(|(above, _)| **above < key) {
+                    visit(key, value);
+                }
+                match above.next_if(|(above, _)| **above == key) {
+                    Some((key, value)) => visit(key, value),
+                    None => visit(&key, &value),
+                }
+            });
+        }
+        above.for_each(|(key, value)| visit(key, value));
+    }
 }
 
 /// One subtask's part of a checkpoint.
@@ -128,11 +156,11 @@ impl Snapshot {
         let d = &mut Digest::new();
         d.word(self.operators.len() as u64);
         for operator in &self.operators {
-            d.word(operator.keyed.len() as u64);
-            for (key, value) in &operator.keyed {
+            d.word(operator.keys());
+            operator.each(None, &mut |key, value| {
                 key.digest(d);
                 value.digest(d);
-            }
+            });
             for list in [&operator.split, &operator.union] {
                 d.word(list.len() as u64);
                 list.iter().for_each(|datum| datum.digest(d));

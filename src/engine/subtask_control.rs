@@ -1,6 +1,7 @@
 //! The control side of a subtask: notices, replies, retries; and what its driver may ask it.
 
 use super::gate::BarrierGate;
+use super::keyed::Tables;
 use super::message::*;
 use super::process::{Passed, Process, Way};
 use super::snapshot::{Snapshot, View};
@@ -143,6 +144,10 @@ impl<G: BarrierGate<Record>> Subtask<G> {
 impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
     fn step(&mut self, input: Input, out: &mut Outbox) {
         self.take(input, out);
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.chain.lend(tables);
     }
 
     fn pass(&mut self, way: Way, record: &mut Record) -> Passed {

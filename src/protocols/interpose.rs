@@ -1,6 +1,7 @@
 //! A process that delegates to another one and tampers with what goes in or comes out.
 
 use crate::digest::Digest;
+use crate::engine::keyed::Tables;
 use crate::engine::message::{Control, Effect, Input, Outbox};
 use crate::engine::process::Process;
 use crate::engine::snapshot::View;
@@ -70,6 +71,10 @@ impl<M: Mischief> Process for Interposed<M> {
         }
         self.mischief.effects(&mut out.effects);
         out.gate_changed |= self.mischief.pauses() != paused || self.mischief.gates();
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.inner.lend(tables);
     }
 
     fn blocked(&self, input: InputIndex) -> bool {

@@ -68,6 +68,7 @@ pub fn drive(hub: &Arc<Hub>, silence: Duration, watch: &mut dyn Watch) -> End {
             hub.post(Incarnation { task: hub.topology.coordinator(), attempt: token }, Letter::Asked(wish));
         }
         hearts.listen(hub);
+        hub.outside.gone().into_iter().for_each(|why| hub.give_up(why));
     };
     let whole = finish(hub, &hearts, matches!(end, End::Ended { .. }));
     hub.tally.notes().into_iter().for_each(|note| watch.note(note));

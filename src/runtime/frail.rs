@@ -2,6 +2,7 @@
 //! declared dead. For tests of what the runtime makes of that; the process inside is any process.
 
 use crate::digest::Digest;
+use crate::engine::keyed::Tables;
 use crate::engine::message::{Control, Element, Input, Outbox, Record};
 use crate::engine::process::{Passed, Process, Way};
 use crate::engine::snapshot::View;
@@ -68,6 +69,10 @@ impl Process for Frail {
             self.record(); // otherwise it comes again, by a step
         }
         passed
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.inner.lend(tables);
     }
 
     fn blocked(&self, input: InputIndex) -> bool {

@@ -6,6 +6,7 @@ use super::life::Life;
 use super::outside::{Consumer, Ledger, Store};
 use super::pipe::Pipe;
 use super::tally::Tally;
+use crate::engine::keyed::Tables;
 use crate::engine::message::{Control, Reply, Request};
 use crate::engine::process::Process;
 use crate::ids::*;
@@ -22,11 +23,21 @@ pub trait Outside: Send + Sync {
     /// Where snapshots are kept.
     fn store(&self) -> &dyn Store;
 
+    /// Where keyed state lies that doesn't fit into memory; none: all of it is in memory.
+    fn tables(&self) -> Option<&dyn Tables> {
+        None
+    }
+
     /// A way into a sink, for one life of a subtask.
     ///
     /// # Errors
     /// In words, if there is none now.
     fn ledger(&self, sink: VertexId, who: Incarnation) -> Result<Box<dyn Ledger>, String>;
+
+    /// Why nothing can be done here any more, and won't be; none: that isn't so.
+    fn gone(&self) -> Option<String> {
+        None
+    }
 
     /// A reader of a sink.
     ///
@@ -181,6 +192,11 @@ impl Hub {
         if matches!(letter, Letter::Told(_, Control::Deploy { .. })) {
             self.start(to, Some(letter));
         }
+    }
+
+    /// Did this process itself start a newer coordinator? Then that one leads, and nobody else has to.
+    pub(super) fn replaced(&self, leader: Incarnation) -> bool {
+        lock(&self.mailboxes).keys().any(|who| who.task == leader.task && who.attempt > leader.attempt)
     }
 
     /// A life gets its mailbox and its thread.

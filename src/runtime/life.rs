@@ -88,9 +88,11 @@ impl Life {
         let pipe = |c: &ChannelId| wires.as_ref().expect("a subtask has channels").pipes[c.index()].clone();
         let outlets: Vec<Outlet> =
             subtask.iter().flat_map(|s| s.outputs.iter()).map(|c| Outlet::new(pipe(c))).collect();
+        let mut process = (hub.make)(who);
+        hub.outside.tables().into_iter().for_each(|tables| process.lend(tables));
         let sink = subtask.is_some_and(|s| hub.sink_kind(s.vertex).is_some());
         Life {
-            process: (hub.make)(who),
+            process,
             recorder: Recorder::new(topology, who),
             letters: VecDeque::new(),
             born: false,

@@ -18,6 +18,7 @@ pub mod pipe;
 pub mod place;
 pub mod sinks;
 pub mod storage;
+pub mod tables;
 pub mod tally;
 
 /// What is said of a name that isn't in a table.

@@ -5,6 +5,7 @@
 //! store/            snapshots, completion records, who leads
 //! sinks/NAME/       the place of the sink vertex NAME
 //! index/            where records begin in long files
+//! state/            keyed state that is too much for memory, of no use to anybody else
 //! ```
 //!
 //! The lock only keeps people from starting a job twice by mistake. Two processes that ran one job all the same would be
@@ -14,12 +15,16 @@ use super::hub::Outside;
 use super::outside::{Consumer, Ledger, Store};
 use super::sinks::{self, Sink};
 use super::storage::{self, Options, keeper::Keeper};
+use super::tables::{Disk, Lender};
+use crate::engine::keyed::Tables;
 use crate::ids::*;
 use crate::topology::{Role, Topology};
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// So long a killed process may take to be gone.
@@ -29,8 +34,9 @@ const DYING: Duration = Duration::from_secs(3);
 pub struct Place {
     store: Arc<Keeper>,
     sinks: BTreeMap<VertexId, Box<dyn Sink>>,
+    tables: OnceLock<Arc<dyn Tables>>,
     root: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Place {
@@ -52,12 +58,25 @@ impl Place {
                 sinks.insert(VertexId(v as u32), sinks::open(sink, &sink_folder(root, &vertex.name), kind)?);
             }
         }
-        Ok(Arc::new(Place { store: keeper, sinks, root: root.to_path_buf(), _lock: lock }))
+        let (tables, root) = (OnceLock::new(), root.to_path_buf());
+        Ok(Arc::new(Place { store: keeper, sinks, tables, root, lock }))
     }
 
     /// Where places in long files are noted.
     pub fn index(&self) -> PathBuf {
         self.root.join("index")
+    }
+
+    /// From here on keyed state that doesn't fit into memory lies in this folder. To be called before anything lives.
+    /// `room`: so many keys of an operator of a subtask are held in memory.
+    ///
+    /// # Errors
+    /// In words, if the folder can't be used.
+    pub fn keep_on_disk(&self, room: usize) -> Result<(), String> {
+        let tables: Arc<dyn Tables> = Arc::new(Lender(Disk::open(&self.root.join("state"), room)?));
+        self.store.lend(tables.clone());
+        let _ = self.tables.set(tables); // once
+        Ok(())
     }
 
     fn sink(&self, vertex: VertexId) -> &dyn Sink {
@@ -89,6 +108,21 @@ pub fn sink_folder(root: &Path, name: &str) -> PathBuf {
 impl Outside for Place {
     fn store(&self) -> &dyn Store {
         self.store.as_ref()
+    }
+
+    fn tables(&self) -> Option<&dyn Tables> {
+        self.tables.get().map(AsRef::as_ref)
+    }
+
+    /// The folder was deleted, or another one is in its place: what is asked of store and sinks would be tried for ever.
+    fn gone(&self) -> Option<String> {
+        let name = self.root.join("lock");
+        let ours = self.lock.metadata().ok()?;
+        match fs::metadata(&name) {
+            Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => None,
+            Err(error) if error.kind() != ErrorKind::NotFound => None, // it may be well again
+            _ => Some(format!("{} is gone: the folder was deleted or replaced while the job ran", name.display())),
+        }
     }
 
     fn ledger(&self, sink: VertexId, who: Incarnation) -> Result<Box<dyn Ledger>, String> {

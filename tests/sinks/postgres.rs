@@ -1,10 +1,12 @@
 //! The sink in PostgreSQL, with a server of the test's own.
 
 use crate::cluster::Cluster;
+use crate::same;
 use crate::zombies::*;
 use cutline::engine::message::{Reply, Request};
 use cutline::runtime::sinks::{self, Sink};
 use cutline::topology::SinkKind;
+use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -64,6 +66,36 @@ fn a_schema_belongs_to_one_job(cluster: &Cluster) {
     assert!(refused.contains("no name for a schema"), "{refused}");
 }
 
+/// Of each key the newest record, written by whoever is in.
+#[test]
+fn rows_that_are_overwritten() {
+    let Some(cluster) = Cluster::start() else { return };
+    let n = std::cell::Cell::new(0);
+    let open = |folder: &Path| {
+        n.set(n.get() + 1);
+        sinks::open(&format!("{}#upsert{}", cluster.address(), n.get()), folder, SinkKind::Upsert).unwrap()
+    };
+    let asks = proptest::collection::vec(same::ask(SinkKind::Upsert), 1..40);
+    let compared = TestRunner::new(ProptestConfig::with_cases(10)).run(&asks, |asks| {
+        let folder = tempfile::tempdir().unwrap();
+        same::compare(SinkKind::Upsert, &asks, &*open(folder.path()), true);
+        Ok(())
+    });
+    compared.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let sink = open(folder.path());
+    let (mut old, mut new) = (sink.ledger(TASK).unwrap(), sink.ledger(TASK).unwrap());
+    assert_eq!(ask(&mut old, 1, Request::Flush), Reply::Failed, "nobody is in before his fence");
+    assert_eq!(ask(&mut old, 1, fence(1, &[])), Reply::Done);
+    (0..5000).for_each(|n| assert_eq!(ask(&mut old, 1, Request::Write(same::record(n))), Reply::Done));
+    assert_eq!(ask(&mut old, 1, Request::Flush), Reply::Done);
+    ask(&mut old, 1, Request::Write(same::record(9999)));
+    assert_eq!(ask(&mut new, 2, fence(2, &[])), Reply::Done);
+    assert_eq!(ask(&mut old, 1, Request::Flush), Reply::Fenced, "what waited is never written");
+    assert_eq!(count(&mut *sink.consumer().unwrap()), 5000);
+    sink.remove().unwrap();
+}
+
 #[test]
 fn a_password_is_never_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -76,6 +108,6 @@ fn a_password_is_never_said() {
         let refused = sinks::open(address, folder.path(), SinkKind::TwoPhase).map(drop).unwrap_err();
         assert!(!refused.contains("hush"), "{refused}");
     }
-    let refused = sinks::open("postgres://me@127.0.0.1/db", folder.path(), SinkKind::Upsert).map(drop).unwrap_err();
+    let refused = sinks::open("postgres://me@127.0.0.1/db", folder.path(), SinkKind::Print).map(drop).unwrap_err();
     assert!(refused.contains("two_phase"), "{refused}");
 }

@@ -52,6 +52,7 @@ pub fn mixed(n: i64) -> Snapshot {
                 split: vec![Datum::Bytes(vec![0, 255, n as u8].into())],
                 union: vec![text("one"), text("two")],
                 broadcast: Some(Datum::Int(n)),
+                below: None,
             },
             OperatorState::default(),
         ],

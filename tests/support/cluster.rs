@@ -6,7 +6,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -25,11 +25,40 @@ pub struct Cluster {
     bin: PathBuf,
     user: Option<(u32, u32)>, // whom it runs as, since it refuses to be root's
     server: Option<Child>,
+    /// Where it listens besides its socket, encrypted connections only.
+    port: Option<u16>,
+}
+
+/// A certificate for `localhost`, and that of who vouches for it: `ca.pem`, `server.pem` and `server.key` in a folder.
+pub fn certificates(folder: &Path) {
+    const KEY: &[&str] = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    fs::write(folder.join("names"), "subjectAltName=DNS:localhost").expect("a file for a test");
+    let made = |args: &[&[&str]]| {
+        let output = Command::new("openssl").args(args.concat()).current_dir(folder).output().expect("openssl starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    made(&[&["req", "-x509", "-subj", "/CN=test", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"], KEY]);
+    made(&[&["req", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"], KEY]);
+    let sign = ["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+    made(&[&sign, &["-days", "2", "-extfile", "names", "-out", "server.pem"]]);
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it has one").port()
 }
 
 impl Cluster {
     /// Starts one; none, and a word about it, if there is no server on this machine.
     pub fn start() -> Option<Cluster> {
+        Cluster::made(None)
+    }
+
+    /// Starts one that takes encrypted connections at a port of `localhost`.
+    pub fn encrypted() -> Option<Cluster> {
+        Cluster::made(Some(free_port()))
+    }
+
+    fn made(port: Option<u16>) -> Option<Cluster> {
         let Some(bin) = programs() else {
             skip("there is no PostgreSQL server here: apt-get install postgresql");
             return None;
@@ -40,14 +69,40 @@ impl Cluster {
         if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid)).expect("root may do that");
         }
-        let mut cluster = Cluster { folder, bin, user, server: None };
+        let mut cluster = Cluster { folder, bin, user, server: None, port };
         let data = cluster.folder.path().join("data");
         let mut initdb = cluster.command("initdb");
         initdb.arg("-D").arg(data).args(["-A", "trust", "-U", "cutline", "-E", "UTF8", "--no-sync", "--locale=C"]);
         let made = initdb.output().expect("initdb starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        if port.is_some() {
+            cluster.certify();
+        }
         cluster.serve();
         Some(cluster)
+    }
+
+    /// Certificates, and nobody comes in from outside without encryption.
+    fn certify(&self) {
+        let folder = self.folder.path();
+        certificates(folder);
+        if let Some((uid, gid)) = self.user {
+            for file in ["server.pem", "server.key"] {
+                chown(folder.join(file), Some(uid), Some(gid)).expect("as above");
+            }
+        }
+        let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
+        fs::write(folder.join("data/pg_hba.conf"), rules).expect("a file for a test");
+    }
+
+    /// Whom to trust for an encrypted server.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// The address from outside.
+    pub fn outside(&self) -> String {
+        format!("postgres://cutline@localhost:{}/postgres", self.port.expect("it listens"))
     }
 
     fn command(&self, name: &str) -> Command {
@@ -63,7 +118,16 @@ impl Cluster {
         let folder = self.folder.path().to_path_buf();
         let mut server = self.command("postgres");
         server.arg("-D").arg(folder.join("data")).arg("-k").arg(&folder);
-        server.args(["-h", "", "-c", "max_prepared_transactions=20", "-c", "fsync=off"]).stderr(Stdio::null());
+        server.args(["-c", "max_prepared_transactions=20", "-c", "fsync=off"]).stderr(Stdio::null());
+        match self.port {
+            None => _ = server.args(["-h", ""]),
+            Some(port) => {
+                let file = |name: &str| format!("ssl_{name}_file={}", folder.join(format!("server.{name}")).display());
+                let cert = file("cert").replace("server.cert", "server.pem");
+                server.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "ssl=on"]);
+                server.args(["-c", &cert, "-c", &file("key")]);
+            }
+        }
         self.server = Some(server.spawn().expect("postgres starts"));
         let until = Instant::now() + PATIENCE;
         while postgres::Client::connect(&self.address(), postgres::NoTls).is_err() {
@@ -75,7 +139,8 @@ impl Cluster {
     /// How to connect.
     pub fn address(&self) -> String {
         let folder = self.folder.path().display().to_string().replace('/', "%2F");
-        format!("postgres://cutline@{folder}/postgres")
+        let port = self.port.map_or(String::new(), |port| format!(":{port}"));
+        format!("postgres://cutline@{folder}{port}/postgres")
     }
 
     /// A connection of the test's own.
@@ -122,25 +187,41 @@ fn number(of: &str) -> u32 {
 pub struct Moto {
     server: Child,
     port: u16,
+    /// The certificates of one that takes encrypted connections only.
+    encrypted: Option<TempDir>,
 }
 
 impl Moto {
     /// Starts one; none, and a word about it, if moto isn't installed. `CUTLINE_PYTHON` names the Python that has it.
     pub fn start(bucket: &str) -> Option<Moto> {
+        Moto::made(bucket, None)
+    }
+
+    /// Starts one that takes encrypted connections only.
+    pub fn encrypted(bucket: &str) -> Option<Moto> {
+        let folder = tempfile::tempdir().expect("a folder for a test");
+        certificates(folder.path());
+        Moto::made(bucket, Some(folder))
+    }
+
+    fn made(bucket: &str, encrypted: Option<TempDir>) -> Option<Moto> {
         let python = std::env::var("CUTLINE_PYTHON").unwrap_or_else(|_| "python3".to_string());
         let has = Command::new(&python).args(["-c", "import moto.server"]).stderr(Stdio::null()).status();
         if !has.is_ok_and(|status| status.success()) {
             skip("there is no S3 to test with: pip install 'moto[server]', and CUTLINE_PYTHON");
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it has one").port();
+        let port = free_port();
         let mut server = Command::new(&python);
         server.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
+        if let Some(folder) = &encrypted {
+            server.arg("-c").arg(folder.path().join("server.pem")).arg("-k").arg(folder.path().join("server.key"));
+        }
         let server =
             server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        let moto = Moto { server, port };
+        let moto = Moto { server, port, encrypted };
         let until = Instant::now() + PATIENCE;
-        while !moto.make(bucket) {
+        while !if moto.encrypted.is_some() { moto.make_encrypted(bucket, &python) } else { moto.make(bucket) } {
             assert!(Instant::now() < until, "moto doesn't answer");
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -161,10 +242,28 @@ impl Moto {
         asked.is_ok() && answer.contains(" 200 ")
     }
 
+    /// The same by somebody who can encrypt.
+    fn make_encrypted(&self, bucket: &str, python: &str) -> bool {
+        let put = format!(
+            "import ssl, urllib.request as u\n\
+             u.urlopen(u.Request('https://localhost:{}/{bucket}', method='PUT', headers={{'Authorization': 'AWS4-HMAC-SHA256 \
+             Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0'}}), \
+             context=ssl._create_unverified_context())",
+            self.port
+        );
+        Command::new(python).args(["-c", &put]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+
+    /// Whom to trust for an encrypted server.
+    pub fn authority(&self) -> PathBuf {
+        self.encrypted.as_ref().expect("it is encrypted").path().join("ca.pem")
+    }
+
     /// What the program has to know of it.
     pub fn environment(&self) -> [(&'static str, String); 4] {
+        let scheme = if self.encrypted.is_some() { "https://localhost" } else { "http://127.0.0.1" };
         [
-            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port)),
+            ("AWS_ENDPOINT_URL", format!("{scheme}:{}", self.port)),
             ("AWS_REGION", "us-east-1".to_string()),
             ("AWS_ACCESS_KEY_ID", "test".to_string()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_string()),

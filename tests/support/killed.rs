@@ -83,7 +83,7 @@ impl Job {
     /// One life; none: it was killed.
     pub fn life(&self, kill: Kill) -> Option<Output> {
         let mut command = self.command();
-        command.args(["--points", "--quiet"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["--points", "--quiet"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         let (sender, points) = channel();

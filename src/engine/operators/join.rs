@@ -1,6 +1,6 @@
 //! A keyed join of two inputs.
 
-use crate::engine::keyed::Keyed;
+use crate::engine::keyed::{Cell, Keyed, Tables};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Emit, Operator};
 use crate::engine::snapshot::OperatorState;
@@ -28,26 +28,33 @@ impl Operator for Join {
     }
 
     fn state(&self) -> OperatorState {
-        // A list is pairs that nest to the right and end in 0.
-        let list = |values: &[Datum]| {
-            values.iter().rev().fold(Datum::Int(0), |rest, value| Datum::Pair((value.clone(), rest).into()))
-        };
-        let pair = |sides: &[Vec<Datum>; 2]| Datum::Pair((list(&sides[0]), list(&sides[1])).into());
-        let keyed = self.0.iter().map(|(key, sides)| (key.clone(), pair(sides))).collect();
-        OperatorState { keyed, ..OperatorState::default() }
+        self.0.state()
     }
 
     fn restore(&mut self, state: &OperatorState) {
-        self.0 = Keyed::default();
-        for (key, value) in &state.keyed {
-            if let Datum::Pair(pair) = value {
-                *self.0.entry(key) = [values(&pair.0), values(&pair.1)];
-            }
-        }
+        self.0.restore(state);
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.0.lend(tables);
     }
 
     fn fork(&self) -> Box<dyn Operator> {
         Box::new(self.clone())
+    }
+}
+
+/// A list is pairs that nest to the right and end in 0.
+impl Cell for [Vec<Datum>; 2] {
+    fn datum(&self) -> Datum {
+        let list = |values: &[Datum]| {
+            values.iter().rev().fold(Datum::Int(0), |rest, value| Datum::Pair((value.clone(), rest).into()))
+        };
+        Datum::Pair((list(&self[0]), list(&self[1])).into())
+    }
+
+    fn of(datum: &Datum) -> Option<Self> {
+        if let Datum::Pair(pair) = datum { Some([values(&pair.0), values(&pair.1)]) } else { None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keeps the greatest value of each key.
 
-use crate::engine::keyed::Keyed;
+use crate::engine::keyed::{Keyed, Tables};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
@@ -21,16 +21,15 @@ impl Operator for Max {
     }
 
     fn state(&self) -> OperatorState {
-        let keyed =
-            self.0.iter().map(|(key, v)| (key.clone(), v.clone().expect("an entry is made with a value"))).collect();
-        OperatorState { keyed, ..OperatorState::default() }
+        self.0.state()
     }
 
     fn restore(&mut self, state: &OperatorState) {
-        self.0 = Keyed::default();
-        for (key, value) in &state.keyed {
-            *self.0.entry(key) = Some(value.clone());
-        }
+        self.0.restore(state);
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.0.lend(tables);
     }
 
     fn fork(&self) -> Box<dyn Operator> {

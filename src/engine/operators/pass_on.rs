@@ -1,6 +1,6 @@
 //! Accounts that pass on: what a record brings is kept in halves, the rest goes to the next account.
 
-use crate::engine::keyed::Keyed;
+use crate::engine::keyed::{Keyed, Tables};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
@@ -35,17 +35,15 @@ impl Operator for PassOn {
     }
 
     fn state(&self) -> OperatorState {
-        let keyed = self.accounts.iter().map(|(key, v)| (key.clone(), Datum::Int(*v))).collect();
-        OperatorState { keyed, ..OperatorState::default() }
+        self.accounts.state()
     }
 
     fn restore(&mut self, state: &OperatorState) {
-        self.accounts = Keyed::default();
-        for (key, value) in &state.keyed {
-            if let Datum::Int(v) = value {
-                *self.accounts.entry(key) = *v;
-            }
-        }
+        self.accounts.restore(state);
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.accounts.lend(tables);
     }
 
     fn fork(&self) -> Box<dyn Operator> {

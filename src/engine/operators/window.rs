@@ -1,6 +1,6 @@
 //! Tumbling count windows.
 
-use crate::engine::keyed::Keyed;
+use crate::engine::keyed::{Keyed, Tables};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
 use crate::engine::snapshot::OperatorState;
@@ -36,20 +36,15 @@ impl Operator for Window {
     }
 
     fn state(&self) -> OperatorState {
-        let pair = |(count, sum): &(i64, i64)| Datum::Pair((Datum::Int(*count), Datum::Int(*sum)).into());
-        let keyed = self.open.iter().map(|(key, open)| (key.clone(), pair(open))).collect();
-        OperatorState { keyed, ..OperatorState::default() }
+        self.open.state()
     }
 
     fn restore(&mut self, state: &OperatorState) {
-        self.open = Keyed::default();
-        for (key, value) in &state.keyed {
-            if let Datum::Pair(pair) = value
-                && let (Datum::Int(count), Datum::Int(sum)) = **pair
-            {
-                *self.open.entry(key) = (count, sum);
-            }
-        }
+        self.open.restore(state);
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.open.lend(tables);
     }
 
     fn fork(&self) -> Box<dyn Operator> {

@@ -43,7 +43,7 @@ pub trait Sink: Send + Sync {
 /// The kinds of places, as a command line names them.
 pub const KINDS: &[(&str, &str)] = &[
     ("files", "files of a folder"),
-    ("postgres://user@host/database", "tables of a schema in PostgreSQL, for two-phase sinks"),
+    ("postgres://user@host/database", "tables of a schema in PostgreSQL, for two-phase and upsert sinks"),
 ];
 
 /// Opens the place of one sink. `place` is one of [`KINDS`]; files are under `folder`, which belongs to this sink alone.

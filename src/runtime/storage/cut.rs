@@ -5,6 +5,7 @@
 
 use super::format;
 use super::mirror::{self, Atom, Data, Hash, Head};
+use crate::engine::keyed::{Frozen, Table, Tables};
 use crate::engine::message::{Datum, Record, StoreKey};
 use crate::engine::snapshot::{OperatorState, Snapshot};
 use crate::ids::*;
@@ -24,42 +25,55 @@ pub struct Piece {
     pub bytes: Vec<u8>,
 }
 
-/// The chunks of one operator.
+/// Visits the chunks of one operator. Of what lies elsewhere no more than one key group is in memory at a time.
 ///
 /// # Errors
-/// In words, if a value can't be stored.
-pub fn pieces(operator: &OperatorState) -> Result<Vec<Piece>, String> {
-    let mut sizes = vec![0u32; KEY_GROUPS as usize];
-    operator.keyed.keys().for_each(|key| sizes[key.key_group() as usize] += 1);
-    let mut first = Vec::with_capacity(sizes.len());
-    let mut parts = 0;
-    for size in &sizes {
-        first.push(parts);
-        parts += size.div_ceil(CHUNK_KEYS).next_power_of_two() as usize;
-    }
-    first.push(parts);
-    let mut chunks: Vec<Vec<Atom>> = vec![Vec::new(); parts];
+/// In words, if a value can't be stored; or what `visit` says.
+pub fn pieces(operator: &OperatorState, visit: &mut dyn FnMut(Piece) -> Result<(), String>) -> Result<(), String> {
+    let mut groups: Vec<BTreeMap<&Datum, &Datum>> = vec![BTreeMap::new(); KEY_GROUPS as usize];
     for (key, value) in &operator.keyed {
-        let (hash, group) = (key.hash64(), key.key_group() as usize);
-        let among = (first[group + 1] - first[group]) as u64; // a power of two; the low bits choose the group
-        let chunk = &mut chunks[first[group] + ((hash >> 32) & (among - 1)) as usize];
-        mirror::flatten(key, chunk)?;
-        mirror::flatten(value, chunk)?;
+        groups[key.key_group() as usize].insert(key, value);
     }
-    let piece = |atoms: &Vec<Atom>| {
-        let bytes = postcard::to_stdvec(atoms).map_err(|error| format!("cannot be written down: {error}"))?;
-        Ok(Piece { hash: *blake3::hash(&bytes).as_bytes(), bytes })
-    };
-    chunks.iter().filter(|atoms| !atoms.is_empty()).map(piece).collect()
+    for (n, group) in groups.iter().enumerate() {
+        let Some(below) = &operator.below else {
+            group_pieces(group, visit)?;
+            continue;
+        };
+        let mut all = Vec::new();
+        below.content.each(Some(n as u32), &mut |key, value| all.push((key, value)));
+        let mut merged: BTreeMap<&Datum, &Datum> = all.iter().map(|(key, value)| (key, value)).collect();
+        merged.extend(group);
+        group_pieces(&merged, visit)?;
+    }
+    Ok(())
 }
 
-/// The head of a snapshot. `chunks`: where each operator's chunks are.
+/// The chunks of one key group.
+fn group_pieces(
+    pairs: &BTreeMap<&Datum, &Datum>,
+    visit: &mut dyn FnMut(Piece) -> Result<(), String>,
+) -> Result<(), String> {
+    let parts = (pairs.len() as u32).div_ceil(CHUNK_KEYS).next_power_of_two();
+    let mut chunks: Vec<Vec<Atom>> = vec![Vec::new(); parts as usize];
+    for (key, value) in pairs {
+        let part = (key.hash64() >> 32) & u64::from(parts - 1); // the low bits chose the group
+        mirror::flatten(key, &mut chunks[part as usize])?;
+        mirror::flatten(value, &mut chunks[part as usize])?;
+    }
+    for atoms in chunks.iter().filter(|atoms| !atoms.is_empty()) {
+        let bytes = postcard::to_stdvec(atoms).map_err(|error| format!("cannot be written down: {error}"))?;
+        visit(Piece { hash: *blake3::hash(&bytes).as_bytes(), bytes })?;
+    }
+    Ok(())
+}
+
+/// The head of a snapshot that has this digest. `chunks`: where each operator's chunks are.
 ///
 /// # Errors
 /// In words, if a value can't be stored.
 pub fn head<'a>(
     key: &StoreKey,
-    snapshot: &'a Snapshot,
+    (snapshot, digest): (&'a Snapshot, u64),
     shadow: &Shadow,
     packs: Vec<String>,
     chunks: Vec<Vec<mirror::Chunk>>,
@@ -81,7 +95,7 @@ pub fn head<'a>(
     };
     Ok(Head {
         key: mirror::key(key),
-        digest: snapshot.digest(),
+        digest,
         operators: snapshot.operators.iter().zip(chunks).map(operator).collect(),
         offsets: snapshot.offsets.iter().map(|(partition, offset, ended)| (partition.0, offset.0, *ended)).collect(),
         channels: snapshot.channels.iter().map(|(i, all)| (i.0, all.iter().map(mirror::id).collect())).collect(),
@@ -109,16 +123,18 @@ pub fn parse<'a>(key: &StoreKey, body: &'a [u8]) -> Result<Head<'a>, String> {
     if lost { Err("names a pack that it doesn't list".to_string()) } else { Ok(head) }
 }
 
-/// The snapshot of a head and its chunks: `chunk` has their bytes.
+/// The snapshot of a head and the keyed state of each operator.
 ///
 /// # Errors
 /// What is wrong, as the rest of a sentence that begins with the head's name.
-pub fn whole<'a>(head: Head, chunk: impl Fn(&mirror::Chunk) -> Result<&'a [u8], String>) -> Result<Snapshot, String> {
+pub fn whole(head: Head, keyed: Vec<Gathered>) -> Result<Snapshot, String> {
     let mut data = Data::new(head.data);
     let mut operators = Vec::new();
-    for operator in &head.operators {
+    for (operator, keyed) in head.operators.iter().zip(keyed) {
+        let (keyed, below) = keyed.done()?;
         operators.push(OperatorState {
-            keyed: keyed(&operator.chunks, &chunk)?,
+            keyed,
+            below,
             split: take(&mut data, operator.split)?,
             union: take(&mut data, operator.union)?,
             broadcast: if operator.broadcast { Some(data.take()?) } else { None },
@@ -154,20 +170,43 @@ fn take(data: &mut Data, count: u32) -> Result<Vec<Datum>, String> {
     (0..count).map(|_| data.take()).collect()
 }
 
-fn keyed<'a>(
-    chunks: &[mirror::Chunk],
-    chunk: &impl Fn(&mirror::Chunk) -> Result<&'a [u8], String>,
-) -> Result<BTreeMap<Datum, Datum>, String> {
-    let mut pairs = Vec::new();
-    for place in chunks {
-        let mut data = Data::new(format::decode(chunk(place)?)?);
-        while !data.is_empty() {
-            pairs.push((data.take()?, data.take()?));
-        }
+/// Keyed state that is put together of chunks: in memory, or in a table.
+pub struct Gathered {
+    pairs: Vec<(Datum, Datum)>,
+    table: Option<Box<dyn Table>>,
+    stored: u64,
+}
+
+impl Gathered {
+    /// Nothing yet. `tables`: where it is to lie; none: in memory.
+    pub fn new(tables: Option<&dyn Tables>) -> Self {
+        Gathered { pairs: Vec::new(), table: tables.map(Tables::table), stored: 0 }
     }
-    let count = pairs.len();
-    let keyed: BTreeMap<Datum, Datum> = pairs.into_iter().collect();
-    if keyed.len() == count { Ok(keyed) } else { Err("has a key twice".to_string()) }
+
+    /// Adds the pairs of a chunk.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the rest of a sentence.
+    pub fn add(&mut self, chunk: &[u8]) -> Result<(), String> {
+        let mut data = Data::new(format::decode(chunk)?);
+        while !data.is_empty() {
+            self.pairs.push((data.take()?, data.take()?));
+        }
+        if let Some(table) = &mut self.table {
+            self.stored += self.pairs.len() as u64;
+            table.put(&mut self.pairs.drain(..));
+        }
+        Ok(())
+    }
+
+    /// A key that was there twice shows: here, or in the digest, which begins with how many there are.
+    fn done(self) -> Result<(BTreeMap<Datum, Datum>, Option<Frozen>), String> {
+        let frozen = |table: Box<dyn Table>| Frozen { content: table.freeze(), stored: self.stored, fresh: 0 };
+        let below = self.table.map(frozen);
+        let count = self.pairs.len();
+        let keyed: BTreeMap<Datum, Datum> = self.pairs.into_iter().collect();
+        if keyed.len() == count { Ok((keyed, below)) } else { Err("has a key twice".to_string()) }
+    }
 }
 
 /// The counts beside a snapshot.

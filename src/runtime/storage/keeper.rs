@@ -5,9 +5,10 @@ use super::files::nonce;
 use super::format::{self, FileKind};
 use super::log::{Completed, Log, State};
 use super::mirror;
-use super::snapshots::{Snapshots, Unread};
+use super::snapshots::{Put, Snapshots, Unread};
 use super::{Options, history};
 use crate::digest::Digest;
+use crate::engine::keyed::Tables;
 use crate::engine::message::{Orphans, Reply, Request, StoreKey};
 use crate::engine::snapshot::{Manifest, Part, Snapshot};
 use crate::ids::*;
@@ -82,13 +83,22 @@ impl Keeper {
     }
 
     fn put(&self, key: StoreKey, snapshot: &Arc<Snapshot>, shadow: Option<&Arc<Shadow>>) -> Served {
-        let put = self.snapshots.put(&key, snapshot, shadow);
-        let (outcome, reply, bytes, trouble) = match put {
-            Ok((Created::New, bytes)) => (Outcome::Ok, Reply::Done, bytes, None),
-            Ok((Created::Exists, bytes)) => (Outcome::Again, Reply::Done, bytes, None),
-            Err(trouble) => (Outcome::Error, Reply::Failed, 0, Some(trouble)),
-        };
-        Served { reply, lines: vec![put_line(&self.topology, key, snapshot, outcome)], bytes, trouble }
+        match self.snapshots.put(&key, snapshot, shadow) {
+            Ok(Put { created, bytes, digest }) => {
+                let outcome = if created == Created::New { Outcome::Ok } else { Outcome::Again };
+                let lines = vec![put_line(&self.topology, key, (snapshot, digest), outcome)];
+                Served { reply: Reply::Done, lines, bytes, trouble: None }
+            }
+            Err(trouble) => {
+                let lines = vec![put_line(&self.topology, key, (snapshot, snapshot.digest()), Outcome::Error)];
+                Served { reply: Reply::Failed, lines, bytes: 0, trouble: Some(trouble) }
+            }
+        }
+    }
+
+    /// From here on keyed state that is restored lies in tables of these.
+    pub fn lend(&self, tables: Arc<dyn Tables>) {
+        self.snapshots.lend(tables);
     }
 
     fn get(&self, key: StoreKey) -> Served {
@@ -238,7 +248,7 @@ impl Store for Keeper {
     }
 
     fn shadow(&self, key: &StoreKey) -> Option<Arc<Shadow>> {
-        self.snapshots.get(key).ok().map(|stored| stored.shadow)
+        self.snapshots.shadow(key).ok()
     }
 
     fn leader(&self) -> Result<FencingToken, String> {
@@ -249,7 +259,7 @@ impl Store for Keeper {
         let (states, keys) = (self.log.tail()?, self.snapshots.keys()?);
         Ok(history::lines(&states, &keys, |key| {
             let stored = self.snapshots.get(key).ok().filter(|stored| self.fits(key, &stored.snapshot))?;
-            Some(put_line(&self.topology, *key, &stored.snapshot, Outcome::Ok))
+            Some(put_line(&self.topology, *key, (&stored.snapshot, stored.digest), Outcome::Ok))
         }))
     }
 }
@@ -323,10 +333,15 @@ pub(super) fn completion(kept: &Completed, outcome: Outcome) -> Kind {
     Kind::Complete { checkpoint: manifest.checkpoint, job: manifest.attempt, token: *token, parts, outcome }
 }
 
-fn put_line(topology: &Topology, key: StoreKey, snapshot: &Snapshot, outcome: Outcome) -> Kind {
+fn put_line(
+    topology: &Topology,
+    key: StoreKey,
+    (snapshot, digest): (&Snapshot, u64),
+    outcome: Outcome,
+) -> Kind {
     Kind::Put {
         key,
-        digest: snapshot.digest(),
+        digest,
         offsets: offsets(snapshot),
         kappa: kappa(topology, key.task, snapshot),
         txns: snapshot.transactions.as_slice().into(),

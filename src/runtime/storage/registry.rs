@@ -16,8 +16,10 @@ use std::sync::Arc;
 
 /// A pack of which less than one part in so many is of use is written again, as far as it is.
 const USEFUL_PARTS: u64 = 4;
-/// A snapshot uses so many older packs at most; what is in the others is written again.
+/// A snapshot uses so many older packs at most, and one more for each so many bytes of it that are there; what is in the
+/// others is written again.
 const PACKS_MAX: usize = 15;
+const BYTES_A_PACK: u64 = 1 << 20;
 
 /// A chunk's place.
 #[derive(Clone, Debug)]
@@ -112,7 +114,8 @@ impl Registry {
         let useful = |name: &Arc<str>, bytes: u64| bytes * USEFUL_PARTS >= self.packs[name].bytes;
         let mut packs: Vec<_> = found.into_iter().filter(|(name, (bytes, _))| useful(name, *bytes)).collect();
         packs.sort_by_key(|(name, (bytes, _))| (std::cmp::Reverse(*bytes), name.clone()));
-        packs.truncate(PACKS_MAX);
+        let bytes: u64 = packs.iter().map(|(_, (bytes, _))| *bytes).sum();
+        packs.truncate(PACKS_MAX + (bytes / BYTES_A_PACK) as usize);
         self.snapshots.entry(user).or_default();
         for (name, _) in &packs {
             self.pack(name, user.attempt, user);

@@ -5,7 +5,8 @@
 //!
 //! | table | what |
 //! | --- | --- |
-//! | `output` | the records; whoever reads it sees what is committed and nothing else |
+//! | `output` | the records of a two-phase sink; whoever reads it sees what is committed and nothing else |
+//! | `newest` | the newest record of each key, of an upsert sink |
 //! | `readable` | the same as a view, with key and value apart |
 //! | `committed` | a row for each transaction, inserted by itself: it is visible when its records are |
 //! | `begun` | transactions that were opened, and who went to commit them |
@@ -17,6 +18,7 @@
 mod connection;
 mod reader;
 mod transactions;
+mod upserts;
 
 use super::Sink;
 use crate::ids::*;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 /// One sink's schema, and the way to it.
 pub struct Postgres {
     at: Arc<At>,
+    kind: SinkKind,
 }
 
 /// What its ledgers and readers need to know.
@@ -53,8 +56,8 @@ const TABLES: &str = "
         PRIMARY KEY (task, attempt, number));
     CREATE TABLE IF NOT EXISTS output (task bigint, attempt bigint, number bigint, n bigint, record text NOT NULL,
         PRIMARY KEY (task, attempt, number, n));
-    CREATE OR REPLACE VIEW readable AS
-        SELECT record::json -> 'key' AS key, record::json -> 'value' AS value FROM output;";
+    CREATE TABLE IF NOT EXISTS newest (key text PRIMARY KEY, task bigint, attempt bigint, n bigint,
+        record text NOT NULL);";
 
 impl Postgres {
     /// Connects, and makes the schema if it isn't there. `address`: `postgres://user@host/database`, and `#schema` at its
@@ -63,10 +66,10 @@ impl Postgres {
     ///
     /// # Errors
     /// In words without any password: no such server, one that takes no prepared transactions, a schema of another job,
-    /// a kind of sink that isn't two-phase.
+    /// a kind of sink that is neither two-phase nor upsert.
     pub fn open(address: &str, folder: &Path, kind: SinkKind) -> Result<Self, String> {
-        if kind != SinkKind::TwoPhase {
-            return Err("PostgreSQL takes the output of `two_phase` sinks only".to_string());
+        if kind == SinkKind::Print {
+            return Err("PostgreSQL takes the output of `two_phase` and `upsert` sinks only".to_string());
         }
         let (url, schema) = address.split_once('#').map_or((address, None), |(url, schema)| (url, Some(schema)));
         // The crate's error names the part that is wrong, never its content.
@@ -85,8 +88,8 @@ impl Postgres {
             return Err(format!("`{schema}` is no name for a schema: up to 60 of a-z, 0-9 and _, a letter first"));
         }
         let at = At { config, gids: format!("{schema}-{id}:"), schema };
-        at.prepare(&id).map_err(|problem| format!("{}: {problem}", at.shown()))?;
-        Ok(Postgres { at: Arc::new(at) })
+        at.prepare(&id, kind).map_err(|problem| format!("{}: {problem}", at.shown()))?;
+        Ok(Postgres { at: Arc::new(at), kind })
     }
 }
 
@@ -103,20 +106,23 @@ impl At {
         format!("PostgreSQL at {host}, schema {}", self.schema)
     }
 
-    fn prepare(&self, id: &str) -> Result<(), String> {
+    fn prepare(&self, id: &str, kind: SinkKind) -> Result<(), String> {
         let mut client = connect(&self.config, "cutline")?;
         let row = client.query_one("SELECT current_setting('max_prepared_transactions')::int", &[]);
-        if row.map_err(words)?.get::<_, i32>(0) == 0 {
+        if row.map_err(words)?.get::<_, i32>(0) == 0 && kind == SinkKind::TwoPhase {
             return Err("it takes no prepared transactions: set max_prepared_transactions in postgresql.conf to \
                         more than twice the number of sink subtasks"
                 .to_string());
         }
         let mut all = client.transaction().map_err(words)?;
         let name = &self.schema;
+        let shown = if kind == SinkKind::Upsert { "newest" } else { "output" };
         // Of several that make it at a time, all but one wait.
         let begin = format!(
             "SELECT pg_advisory_xact_lock(hashtext('{name}'), -1); CREATE SCHEMA IF NOT EXISTS {name};
-             SET LOCAL search_path = {name}; SET LOCAL client_min_messages = warning; {TABLES}"
+             SET LOCAL search_path = {name}; SET LOCAL client_min_messages = warning; {TABLES}
+             CREATE OR REPLACE VIEW readable AS
+                SELECT record::json -> 'key' AS key, record::json -> 'value' AS value FROM {shown};"
         );
         all.batch_execute(&begin).map_err(words)?;
         all.execute("INSERT INTO job SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM job)", &[&id]).map_err(words)?;
@@ -130,11 +136,17 @@ impl At {
 
 impl Sink for Postgres {
     fn ledger(&self, task: TaskId) -> Result<Box<dyn Ledger>, String> {
-        Ok(Box::new(transactions::Transactions::new(self.at.clone(), task)))
+        Ok(match self.kind {
+            SinkKind::Upsert => Box::new(upserts::Upserts::new(self.at.clone(), task)),
+            _ => Box::new(transactions::Transactions::new(self.at.clone(), task)),
+        })
     }
 
     fn consumer(&self) -> Result<Box<dyn Consumer>, String> {
-        Ok(Box::new(reader::Reader::new(self.at.clone())))
+        Ok(match self.kind {
+            SinkKind::Upsert => Box::new(upserts::Newest::new(self.at.clone())),
+            _ => Box::new(reader::Reader::new(self.at.clone())),
+        })
     }
 
     fn remove(&self) -> Result<(), String> {

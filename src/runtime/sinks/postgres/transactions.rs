@@ -41,10 +41,10 @@ enum Found {
 }
 
 /// What is done while the lock is held.
-struct Holding<'a> {
-    at: &'a At,
-    client: &'a mut Client,
-    task: i64,
+pub(super) struct Holding<'a> {
+    pub(super) at: &'a At,
+    pub(super) client: &'a mut Client,
+    pub(super) task: i64,
 }
 
 impl Transactions {
@@ -64,7 +64,7 @@ impl Transactions {
             Request::Commit(txn) => holding.change(TxnOp::Commit, asker, txn, |me| me.commit(asker.attempt, txn))?,
             _ => trouble("a sink with two phases writes nothing at once".to_string()),
         };
-        client.batch_execute("SELECT pg_advisory_unlock_all()").map_err(words)?;
+        unlock(client)?;
         Ok(served)
     }
 }
@@ -84,8 +84,13 @@ impl Ledger for Transactions {
     }
 }
 
+/// Gives the lock back.
+pub(super) fn unlock(client: &mut Client) -> Result<(), String> {
+    client.batch_execute("SELECT pg_advisory_unlock_all()").map_err(words)
+}
+
 /// Takes the lock of a subtask.
-fn lock(client: &mut Client, schema: &str, task: TaskId, fencing: bool) -> Result<(), String> {
+pub(super) fn lock(client: &mut Client, schema: &str, task: TaskId, fencing: bool) -> Result<(), String> {
     let key = format!("hashtext('{schema}'), {}", task.0);
     client.batch_execute("SET lock_timeout = '1s'").map_err(words)?;
     for _ in 0..TRIES {
@@ -117,7 +122,7 @@ impl Holding<'_> {
     }
 
     /// The attempt that is in; none is in at first.
-    fn inside(&mut self) -> Result<Attempt, String> {
+    pub(super) fn inside(&mut self) -> Result<Attempt, String> {
         let row = format!("SELECT attempt FROM {}.fence WHERE task = $1", self.at.schema);
         let row = self.client.query_opt(&row, &[&self.task]).map_err(words)?;
         Ok(row.map_or(Attempt(0), |row| Attempt(row.get::<_, i64>(0) as u32)))
@@ -221,7 +226,7 @@ impl Holding<'_> {
         })
     }
 
-    fn fence(&mut self, asker: Incarnation, attempt: Attempt, keep: &[Txn]) -> Result<Served, String> {
+    pub(super) fn fence(&mut self, asker: Incarnation, attempt: Attempt, keep: &[Txn]) -> Result<Served, String> {
         if self.inside()? > attempt {
             return Ok(silent(Reply::Fenced));
         }
