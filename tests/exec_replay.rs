@@ -6,7 +6,7 @@ mod real;
 mod support;
 
 use cutline::digest::Digest;
-use cutline::engine::message::{Input, Outbox};
+use cutline::engine::message::{Input, Outbox, Wish};
 use cutline::engine::process::Process;
 use cutline::ids::*;
 use cutline::runtime::book::Book;
@@ -107,6 +107,20 @@ fn a_run_on_threads_is_a_run_of_the_world() {
         let complete = ran.events().iter().filter(|e| matches!(e.kind, Kind::Complete { .. })).count();
         assert!(complete > 2, "{mode}: {complete} checkpoints");
     }
+}
+
+#[test]
+fn a_stop_with_a_savepoint_is_a_choice_of_the_world() {
+    let setup = scenario(20_000, "aligned", 16);
+    let memory = Memory::new(&setup, Duration::from_micros(300));
+    let watch = Notes { wish: Some((2, Wish::StopWithSavepoint)), ..Notes::default() };
+    let ran = traced(&setup, Arc::new(InMemory(memory)), honest(&setup), 30 * SECOND, watch);
+    let End::Suspended(checkpoint) = ran.end else { panic!("{:?} {:?}", ran.end, ran.notes) };
+    assert!(ran.schedule.contains("\nwish coordinator:a1 stop\n"));
+    let moves = parse(&setup.topology, &ran.schedule).expect("a schedule");
+    compare(&setup, &ran, &moves).unwrap_or_else(|difference| panic!("{difference}"));
+    let stopped = |event: &Event| event.kind == Kind::Suspend { checkpoint };
+    assert!(again(&setup, &moves).unwrap().iter().any(stopped));
 }
 
 /// The first life of a subtask fails so at some record.
