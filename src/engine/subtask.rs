@@ -322,7 +322,8 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         }
     }
 
-    /// Is everything written that was to be written up to this cut?
+    /// Is everything written that was to be written up to this cut? What was written before the end of the input is part of
+    /// every cut behind it.
     fn flushed(&self, checkpoint: CheckpointId) -> bool {
         let waits = |purpose| matches!(purpose, Purpose::Flush(cut) if cut <= checkpoint);
         !self.asks.iter().any(|ask| waits(ask.purpose))
@@ -359,7 +360,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         out.mark(Mark::Finished);
         self.router.end(out);
         self.phase = Phase::Draining;
-        self.flush(CheckpointId(u64::MAX), out);
+        self.flush(LAST_FLUSH, out);
         self.finish_if_settled(out);
     }
 
@@ -476,6 +477,9 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         }
     }
 }
+
+/// The flush at the end of the input counts as one of a checkpoint before all others: every cut behind it waits for it.
+const LAST_FLUSH: CheckpointId = CheckpointId(0);
 
 /// The ticket of requests that are never answered.
 pub const NO_TICKET: Ticket = Ticket(u32::MAX);

@@ -95,6 +95,13 @@ pub static PROTOCOLS: &[Protocol] = &[
         processes::flush_unasked,
         "a sink that writes at once acknowledges before its writes have arrived"
     ),
+    row!(
+        "last-flush-unawaited",
+        "I9",
+        "slow_upsert_end",
+        shipped::last_flush_unawaited,
+        "a sink whose input is over acknowledges before its last writes have arrived (this engine's own, once)"
+    ),
     row!("quorum-of-one", "I4", "diamond", processes::quorum_of_one, "one ack completes a checkpoint (B31)"),
     row!("commit-on-prepare", "I11", "diamond", processes::commit_early, "commits when prepared, not when complete"),
     row!(

@@ -232,3 +232,61 @@ plant!(stays_off, Coordinator, |_, _| Effects(|effects| {
 }));
 
 plant!(commits_anew, Sinks, |_, _| CommitsAnew::default());
+
+// Behind the end of its input, it stores and acknowledges a snapshot while its last writes are under way.
+#[derive(Clone, Debug)]
+struct LastFlushUnawaited {
+    me: Incarnation,
+    coordinator: Option<Incarnation>,
+    flush: Option<Ticket>,
+    stored: Option<CheckpointId>,
+    acked: Option<CheckpointId>,
+}
+
+/// No request of an honest process has it.
+const OWN_TICKET: Ticket = Ticket(u32::MAX - 1);
+
+impl Mischief for LastFlushUnawaited {
+    fn input(&mut self, input: Input) -> Option<Input> {
+        match &input {
+            Input::Told { from, .. } => self.coordinator = Some(*from),
+            Input::Reply(OWN_TICKET, _) => {
+                self.acked = self.stored.take();
+                return None;
+            }
+            Input::Reply(ticket, Reply::Done) if self.flush == Some(*ticket) => self.flush = None,
+            _ => {}
+        }
+        Some(input)
+    }
+
+    fn effects(&mut self, effects: &mut Vec<Effect>) {
+        let mut more = Vec::new();
+        if let (Some(to), Some(id)) = (self.coordinator, self.acked.take()) {
+            more.push(Effect::Tell(to, Control::Ack(id)));
+        }
+        for effect in effects.iter() {
+            if let (Effect::Mark(Mark::Cut(checkpoint, snapshot)), Some(_)) = (effect, self.flush) {
+                let key = StoreKey { attempt: self.me.attempt, checkpoint: *checkpoint, task: self.me.task };
+                let token = FencingToken(self.coordinator.map_or(0, |leader| leader.attempt.0));
+                self.stored = Some(*checkpoint);
+                more.push(Effect::Ask(OWN_TICKET, token, Request::Put(key, snapshot.clone())));
+            }
+        }
+        if effects.iter().any(|effect| matches!(effect, Effect::Mark(Mark::Finished))) {
+            self.flush = effects.iter().find_map(|effect| match effect {
+                Effect::AskLedger(ticket, _, Request::Flush) => Some(*ticket),
+                _ => None,
+            });
+        }
+        effects.append(&mut more);
+    }
+}
+
+plant!(last_flush_unawaited, Writers, |_, me| LastFlushUnawaited {
+    me,
+    coordinator: None,
+    flush: None,
+    stored: None,
+    acked: None
+});
