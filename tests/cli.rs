@@ -8,6 +8,8 @@ mod merge;
 mod pages;
 #[path = "cli/recipes.rs"]
 mod recipes;
+#[path = "cli/reference.rs"]
+mod reference;
 #[path = "cli/reports.rs"]
 mod reports;
 #[path = "cli/resume.rs"]
@@ -78,6 +80,13 @@ impl Place {
     fn code(&self, words: &[&str]) -> i32 {
         self.run(words).status.code().unwrap()
     }
+}
+
+/// Must a program that reads what we write be there? `CUTLINE_CONSUMERS` names those that were installed, with commas
+/// between them, or says `all`.
+fn must_be_there(name: &str) -> bool {
+    let named = |list: String| list == "all" || list.split(',').any(|word| word == name);
+    std::env::var("CUTLINE_CONSUMERS").is_ok_and(named)
 }
 
 fn out(output: &Output) -> String {

@@ -4,6 +4,8 @@
 mod calls;
 #[path = "gate/model.rs"]
 mod model;
+#[path = "gate/own.rs"]
+mod own;
 #[path = "gate/random.rs"]
 mod random;
 #[path = "gate/reading.rs"]

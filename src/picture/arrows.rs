@@ -97,8 +97,11 @@ impl Drawing<'_> {
         let along = |tenth: i32| (from.0 + (to.0 - from.0) * tenth / 10, from.1 + (to.1 - from.1) * tenth / 10);
         let height =
             |x: i32| from.1 + (to.1 - from.1) * (x - from.0) / (to.0 - from.0).abs().max(1) * (to.0 - from.0).signum();
-        // Above the line and below it, so that the text doesn't touch it.
-        let beside = |(x, _): Point| {
+        // Above the line and below it, so that the text doesn't touch it; right of an arrow that ends on its own lane.
+        let beside = |(x, y): Point| {
+            if from.0 == to.0 {
+                return [(x + 23, y + 4), (x + 23, y - 1), (x + 23, y + 9)];
+            }
             let left = x - width / 2;
             let (one, other) = (height(left), height(left + width));
             [(left, one.min(other) - 4), (left, one.max(other) + 12), (x + 4, height(x) + 4)]

@@ -20,6 +20,7 @@ mod shipped;
 
 use crate::engine;
 use crate::engine::process::Spawn;
+use std::sync::OnceLock;
 
 /// One row of the table.
 #[derive(Clone, Copy)]
@@ -375,9 +376,24 @@ pub static NOTED: &[Protocol] = &[
     ),
 ];
 
-/// All rows of all tables.
+/// Protocols of the program that uses this library.
+static ADDED: OnceLock<&'static [Protocol]> = OnceLock::new();
+
+/// Adds protocols of one's own, so that `--protocol` and scenario files can name them: once, before anything is run.
+///
+/// # Panics
+/// If protocols were added before, or a name is taken.
+pub fn add(rows: &'static [Protocol]) {
+    for (i, row) in rows.iter().enumerate() {
+        let taken = all().chain(&rows[..i]).any(|other| other.name == row.name);
+        assert!(!taken, "a protocol of one's own has a name of its own: {}", row.name);
+    }
+    assert!(ADDED.set(rows).is_ok(), "protocols are added once");
+}
+
+/// All rows of all tables, and those that were added.
 pub fn all() -> impl Iterator<Item = &'static Protocol> {
-    PROTOCOLS.iter().chain(CIRCLES).chain(NOTED)
+    PROTOCOLS.iter().chain(CIRCLES).chain(NOTED).chain(ADDED.get().copied().unwrap_or_default())
 }
 
 /// The protocol of this name.

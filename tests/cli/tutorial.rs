@@ -1,4 +1,4 @@
-//! docs/tutorial.md, command by command: what it says is printed is printed.
+//! Pages of the documentation, command by command: what they say is printed is printed.
 
 use super::*;
 
@@ -33,16 +33,16 @@ fn alike(pattern: &str, text: &str) -> bool {
     *only == text
 }
 
+/// Runs every command of a page in a fresh place that has these folders of the repository.
 #[cfg(unix)]
-#[test]
-fn what_the_tutorial_says_is_so() {
+fn walk(page: &str, folders: &[&str]) {
     let place = Place::new(&[]);
     std::fs::remove_dir(place.path("scenarios")).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::os::unix::fs::symlink(root.join("scenarios"), place.path("scenarios")).unwrap();
+    folders.iter().for_each(|dir| std::os::unix::fs::symlink(root.join(dir), place.path(dir)).unwrap());
     let bin = Path::new(env!("CARGO_BIN_EXE_cutline")).parent().unwrap().display().to_string();
-    let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
-    let steps = steps(include_str!("../../docs/tutorial.md"));
+    let path = format!("{bin}:{bin}/examples:{}", std::env::var("PATH").unwrap());
+    let steps = steps(page);
     assert!(steps.len() >= 10);
     for (command, wanted) in steps {
         let mut shell = place.command(&[]);
@@ -60,6 +60,36 @@ fn what_the_tutorial_says_is_so() {
         let said = out(&shell.env("CUTLINE_PROGRESS", "none").stdin(Stdio::null()).output().unwrap());
         assert!(alike(&wanted, &said), "$ {command}\n{said}\nis not\n{wanted}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_tutorial_says_is_so() {
+    walk(include_str!("../../docs/tutorial.md"), &["scenarios"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_said_of_the_protocol_is_so() {
+    let page = include_str!("../../docs/protocol.md");
+    for section in page.split("\n## ").skip(1) {
+        let end = section.rsplit("```console\n").next().unwrap();
+        let told = section.contains("```console\n$ cutline ") && end.lines().count() < 20;
+        assert!(told, "a section ends with the command that shows it: {}", section.lines().next().unwrap());
+    }
+    walk(page, &["docs"]);
+}
+
+/// The examples are built by `cargo test`, and by nothing less.
+#[cfg(unix)]
+#[test]
+fn engines_and_traces_of_ones_own_do_what_is_said_of_them() {
+    let bin = Path::new(env!("CARGO_BIN_EXE_cutline")).parent().unwrap();
+    if !["own_engine", "own_trace"].iter().all(|name| bin.join("examples").join(name).exists()) {
+        assert!(std::env::var_os("CUTLINE_NO_SKIP").is_none(), "the examples aren't built");
+        return eprintln!("SKIPPED: the examples aren't built; `cargo build --examples` does that");
+    }
+    walk(include_str!("../../docs/your-engine.md"), &["scenarios", "examples"]);
 }
 
 #[test]

@@ -9,6 +9,13 @@ const PICTURES: &[(&str, &str, &[&str])] = &[
     ("orphan", "diagram", &["orphan.json", "--seed", "0"]),
     ("unaligned", "diagram", &["unaligned.json", "--seed", "0"]),
     ("zombie", "diagram", &["zombie.json", "--seed", "0", "--from", "46", "--to", "97"]),
+    ("completion", "diagram", &["completion.json", "--seed", "0", "--from", "20", "--to", "43", "--all"]),
+    ("recovery", "diagram", &["recovery.json", "--seed", "0", "--from", "35", "--to", "112"]),
+    ("two_phase", "diagram", &["two_phase.json", "--seed", "0", "--from", "21", "--to", "60"]),
+    ("at_least_once", "diagram", &["at_least_once.json", "--seed", "0"]),
+    ("timeout", "diagram", &["timeout.json", "--seed", "0"]),
+    ("end", "diagram", &["end.json", "--seed", "0", "--from", "53"]),
+    ("circle", "diagram", &["circle.json", "--seed", "0", "--checkpoint", "1"]),
     ("history", "checkpoints", &["zombie.json", "--seed", "0", "--format", "json", "--svg"]),
 ];
 
@@ -53,6 +60,13 @@ fn pictures_of_the_documentation_show_what_they_are_for() {
         ("orphan", &[">orphan of c1: s0:4<", "class=\"cut bad\"", "I1 violated"]),
         ("unaligned", &["class=\"captured\"", ">in c1: s0:3<"]),
         ("zombie", &["c2 complete: refused", "restores c1", "a life beside a newer one"]),
+        ("completion", &["put c1 src/0", "put c1 out/0", "c1 complete", "prepare x0 out/0", "commit x0 out/0"]),
+        ("recovery", &["a1 crashes", "abort c2", "begin a2 from c1", "a2 restores c1", "abort x1 out/0"]),
+        ("two_phase", &["c1 complete", "a1 crashes", "fence out/0 a2", "abort x1 out/0", "commit x0 out/0 (4)"]),
+        ("at_least_once", &[">orphan of c1: s0:4<", "class=\"cut bad\"", "I1 violated"]),
+        ("timeout", &["class=\"blocked\"", ">in c1: s0:3<", ">cut of c1<"]),
+        ("end", &["input is over", ">cut of c3<", "commit x2 out/0", "job has ended"]),
+        ("circle", &["class=\"captured\"", ">in c1: s0:2.3<", ">cut of c1<"]),
         ("history", &["recovery a2 from c1", "complete, "]),
     ] {
         let svg = picture(name);
@@ -64,7 +78,7 @@ fn pictures_of_the_documentation_show_what_they_are_for() {
 fn documents_name_pictures_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut named = 0;
-    for file in ["README.md", "docs/pictures.md"] {
+    for file in ["README.md", "docs/pictures.md", "docs/protocol.md"] {
         let text = std::fs::read_to_string(root.join(file)).unwrap();
         for part in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if part.ends_with(".svg") {
