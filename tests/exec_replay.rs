@@ -5,15 +5,11 @@ mod real;
 #[path = "support/mod.rs"]
 mod support;
 
-use cutline::digest::Digest;
-use cutline::engine::message::{Input, Outbox, Wish};
-use cutline::engine::process::Process;
+use cutline::engine::message::Wish;
 use cutline::ids::*;
-use cutline::runtime::book::Book;
-use cutline::runtime::drive::{End, drive};
+use cutline::runtime::drive::End;
 use cutline::runtime::frail::{Failing, Frail};
-use cutline::runtime::hub::{Hub, Make};
-use cutline::runtime::tally::Note;
+use cutline::runtime::hub::Make;
 use cutline::sim::follow::follow;
 use cutline::sim::run::Keep;
 use cutline::sim::schedule::{Move, parse};
@@ -21,7 +17,6 @@ use cutline::trace::event::{Event, Kind};
 use cutline::verify::Verdict;
 use cutline::world::setup::Setup;
 use real::*;
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,62 +141,6 @@ fn a_thread_that_hangs_is_given_up_and_comes_back_as_a_zombie() {
     let ran = run(&setup, frail(&setup, 6, hang), Duration::from_millis(250));
     check(&setup, &ran);
     assert!(ran.attempts == 2 && ran.schedule.contains("\nsuspect "), "{}", ran.attempts);
-}
-
-/// A coordinator that was silent for too long is replaced by one of the same process. When it comes back it is fenced off,
-/// and the job goes on: nobody else leads it.
-#[test]
-fn a_coordinator_that_was_replaced_does_not_end_the_job() {
-    let setup = scenario(60_000, "aligned", 16);
-    let coordinator = setup.topology.coordinator();
-    let hung = std::sync::atomic::AtomicBool::new(false);
-    let make = wrapped(&setup, move |who, honest| {
-        let first = who.task == coordinator && !hung.swap(true, std::sync::atomic::Ordering::Relaxed);
-        if first { Box::new(Sleeper { inner: honest, steps: 0 }) } else { honest }
-    });
-    let outside = Arc::new(InMemory(Memory::new(&setup, Duration::ZERO)));
-    let hub = Hub::new(job(&setup, outside, make), Book::new(&setup.topology, None), vec![]);
-    let mut notes = Notes::default();
-    let end = drive(&hub, Duration::from_millis(250), &mut notes);
-    assert_eq!(end, End::Ended { complete: true, before: false }, "{:?}", notes.notes);
-    let lost = |note: &Note| matches!(note, Note::Lost(what) if what.starts_with("coordinator"));
-    assert!(notes.notes.iter().any(lost), "{:?}", notes.notes);
-}
-
-/// A process that sleeps at one of its steps.
-struct Sleeper {
-    inner: Box<dyn Process>,
-    steps: u32,
-}
-
-impl Process for Sleeper {
-    fn step(&mut self, input: Input, out: &mut Outbox) {
-        self.steps += 1;
-        if self.steps == 30 {
-            std::thread::sleep(Duration::from_millis(900));
-        }
-        self.inner.step(input, out);
-    }
-
-    fn job(&self) -> Option<Attempt> {
-        self.inner.job()
-    }
-
-    fn stopped(&self) -> bool {
-        self.inner.stopped()
-    }
-
-    fn digest(&self, cell: usize, d: &mut Digest) {
-        self.inner.digest(cell, d);
-    }
-
-    fn fork(&self) -> Box<dyn Process> {
-        self.inner.fork()
-    }
-
-    fn any(&self) -> &dyn Any {
-        self.inner.any()
-    }
 }
 
 #[test]

@@ -30,29 +30,26 @@ pub struct Piece {
 /// # Errors
 /// In words, if a value can't be stored; or what `visit` says.
 pub fn pieces(operator: &OperatorState, visit: &mut dyn FnMut(Piece) -> Result<(), String>) -> Result<(), String> {
-    let mut groups: Vec<BTreeMap<&Datum, &Datum>> = vec![BTreeMap::new(); KEY_GROUPS as usize];
-    for (key, value) in &operator.keyed {
-        groups[key.key_group() as usize].insert(key, value);
+    let mut groups: Vec<Vec<(&Datum, &Datum)>> = vec![Vec::new(); KEY_GROUPS as usize];
+    for pair in &operator.keyed {
+        groups[pair.0.key_group() as usize].push(pair);
     }
-    for (n, group) in groups.iter().enumerate() {
+    for (n, group) in groups.into_iter().enumerate() {
         let Some(below) = &operator.below else {
-            group_pieces(group, visit)?;
+            group_pieces(&group, visit)?;
             continue;
         };
         let mut all = Vec::new();
         below.content.each(Some(n as u32), &mut |key, value| all.push((key, value)));
         let mut merged: BTreeMap<&Datum, &Datum> = all.iter().map(|(key, value)| (key, value)).collect();
         merged.extend(group);
-        group_pieces(&merged, visit)?;
+        group_pieces(&merged.into_iter().collect::<Vec<_>>(), visit)?;
     }
     Ok(())
 }
 
-/// The chunks of one key group.
-fn group_pieces(
-    pairs: &BTreeMap<&Datum, &Datum>,
-    visit: &mut dyn FnMut(Piece) -> Result<(), String>,
-) -> Result<(), String> {
+/// The chunks of one key group, whose pairs are in the order of keys.
+fn group_pieces(pairs: &[(&Datum, &Datum)], visit: &mut dyn FnMut(Piece) -> Result<(), String>) -> Result<(), String> {
     let parts = (pairs.len() as u32).div_ceil(CHUNK_KEYS).next_power_of_two();
     let mut chunks: Vec<Vec<Atom>> = vec![Vec::new(); parts as usize];
     for (key, value) in pairs {
