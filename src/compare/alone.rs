@@ -1,10 +1,11 @@
 //! What is measured of protocols in which everybody takes checkpoints by himself: see [`super::induced`].
 
-use super::induced::{Rule, induce};
+use super::induced::induce;
 use super::measure::{Formed, Measure};
 use super::rollback::{History, Logs};
 use super::zigzag::Zigzag;
 use crate::ids::*;
+use crate::protocols::alone::rule::Rule;
 use crate::topology::Topology;
 use crate::trace::event::{Event, Kind};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! What is compared: checkpoint protocols, and which jobs each can run.
 
-use super::induced::Rule;
+use crate::protocols::alone::rule::Rule;
 use crate::scenario::Scenario;
 use crate::scenario::spec::{Guarantee, Job, Mode, Open, Pick};
 
