@@ -349,7 +349,8 @@ pub static CIRCLES: &[Protocol] = &[
     row!("marker-late", "I1", "circles/bank", circles::late, "a record slips between the snapshot and its markers"),
 ];
 
-/// Protocols that write on records, as channels that aren't FIFO make necessary. Only the world carries that.
+/// Protocols that write on records, as channels that aren't FIFO make necessary, or keep logs of them. Only the world
+/// carries that.
 pub static NOTED: &[Protocol] = &[
     Protocol {
         name: "lai-yang",
