@@ -23,6 +23,9 @@ pub enum Mode {
     Unaligned,
     /// Aligned until a timeout, unaligned from there.
     AlignedThenUnaligned,
+    /// Everybody takes checkpoints alone, for protocols that do. A completed checkpoint is a line through them: its parts
+    /// may be of different numbers, and what is in flight is in the senders' logs.
+    Alone,
 }
 
 /// One operator of a chain.

@@ -2,6 +2,8 @@
 
 #[path = "compare/alone.rs"]
 mod alone;
+#[path = "compare/lines.rs"]
+mod lines_of;
 #[path = "compare/reordered.rs"]
 mod reordered;
 

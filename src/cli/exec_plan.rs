@@ -54,7 +54,7 @@ pub fn plan(args: &args::Exec) -> Result<Planned, String> {
         return Err(format!("`{id}` is among its own inputs, and `{protocol}` would wait there for itself for ever"));
     }
     if protocols::NOTED.iter().any(|row| row.name == closed.protocol) {
-        return Err(format!("`{}` writes on records, which only the simulator carries", closed.protocol));
+        return Err(format!("`{}` writes on records or logs them, which is for the simulator alone", closed.protocol));
     }
     feed::probe(&built.setup.logs)?;
     if closed.transaction_timeout_ms.is_some() {

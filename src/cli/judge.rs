@@ -208,7 +208,7 @@ fn judged(invariant: Invariant, facts: &Facts, tally: &Tally, terms: &Terms) -> 
 
 /// Is it claimed for some seed? Where the mode is drawn, it is if some mode claims it.
 fn claimed(invariant: Invariant, scenario: &Scenario) -> bool {
-    let modes = [Mode::Aligned, Mode::AtLeastOnce, Mode::Unaligned, Mode::AlignedThenUnaligned];
+    let modes = [Mode::Aligned, Mode::AtLeastOnce, Mode::Unaligned, Mode::AlignedThenUnaligned, Mode::Alone];
     let possible = |mode: &Mode| match &scenario.checkpoints.mode {
         crate::scenario::spec::Pick::Fixed(fixed) => fixed == mode,
         _ => true,

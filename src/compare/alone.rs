@@ -1,42 +1,61 @@
-//! What is measured of protocols in which everybody takes checkpoints by himself: see [`super::induced`].
+//! What is measured of protocols in which everybody takes checkpoints alone.
 
-use super::induced::{Rule, induce};
+use super::Ran;
+use super::fold::Fold;
 use super::measure::{Formed, Measure};
 use super::rollback::{History, Logs};
 use super::zigzag::Zigzag;
 use crate::ids::*;
+use crate::protocols::alone::rule::Rule;
 use crate::topology::Topology;
 use crate::trace::event::{Event, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The sums of one run, and what isn't as it should be.
-pub(super) fn alone(topology: &Topology, trace: &[Event], rule: Rule, interval: Nanos) -> (Measure, Vec<String>) {
-    let induced = induce(topology, trace, rule, interval);
-    let (mut zigzag, mut problems) = (Zigzag::default(), Vec::new());
-    induced.trace.iter().for_each(|event| zigzag.observe(event));
+pub(super) fn alone(ran: &Ran, rule: Rule) -> (Measure, Vec<String>) {
+    let (topology, trace, beside) = (&ran.topology, &ran.trace, ran.beside);
+    let (mut zigzag, mut fold) = (Zigzag::default(), Fold::unmarked(topology));
+    trace.iter().for_each(|event| zigzag.observe(event));
+    trace.iter().for_each(|event| fold.observe(event));
+    let count = |what: fn(&Kind) -> bool| trace.iter().filter(|event| what(&event.kind)).count() as u64;
+    let (local, messages) =
+        (count(|kind| matches!(kind, Kind::Snap { .. })), count(|kind| matches!(kind, Kind::Send { .. })));
     let n = topology.len() as u64;
     let closed = match rule {
         Rule::Never => 0,
         Rule::Index | Rule::IndexIgnored => 8,
-        Rule::Vectors | Rule::VectorsByHalf => 8 + 8 * n + 2 * n.div_ceil(8),
+        Rule::Vectors | Rule::VectorsByHalf => 8 + 8 * n + 16 * n.div_ceil(64),
     };
-    let carried = Formed { measured: induced.carried, form: induced.messages * closed, excused: 0 };
+    let whole = fold.finish();
     let mut measure = Measure {
         runs: 1,
         alone: 1,
-        local: induced.basic + induced.forced,
-        basic: induced.basic,
-        forced: induced.forced,
+        lines: whole.completed,
+        local,
+        basic: local - beside.forced,
+        forced: beside.forced,
         useless: zigzag.useless(),
-        messages: induced.messages,
-        carried,
+        messages,
+        carried: Formed { measured: beside.bytes, form: messages * closed, excused: 0 },
+        // Of the rest, what doesn't speak of a checkpoint of everybody.
+        ended: whole.ended,
+        time: whole.time,
+        records: whole.records,
+        recoveries: whole.recoveries,
+        down: whole.down,
+        behind: whole.behind,
+        caught_up: whole.caught_up,
+        again: whole.again,
+        applied: whole.applied,
+        applied_again: whole.applied_again,
         ..Measure::default()
     };
+    let mut problems = Vec::new();
     if rule != Rule::Never && measure.useless > 0 {
         problems.push(format!("{} local checkpoints are on a zigzag cycle", measure.useless));
     }
-    for (attempt, failed) in failures(topology, &induced.trace) {
-        problems.extend(failure(topology, &induced.trace, attempt, &failed, &mut measure));
+    for (attempt, failed) in failures(topology, trace) {
+        problems.extend(failure(topology, trace, attempt, &failed, &mut measure));
     }
     (measure, problems)
 }

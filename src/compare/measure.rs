@@ -67,6 +67,8 @@ pub struct Measure {
     pub coordinated: u64,
     /// Runs in which everybody takes checkpoints alone. What follows is of those.
     pub alone: u64,
+    /// Lines that were written down.
+    pub lines: u64,
     /// Local checkpoints of timers.
     pub basic: u64,
     /// Local checkpoints that a message forced.
@@ -141,6 +143,7 @@ impl Measure {
         self.applied += other.applied;
         self.coordinated += other.coordinated;
         self.alone += other.alone;
+        self.lines += other.lines;
         self.basic += other.basic;
         self.forced += other.forced;
         self.messages += other.messages;

@@ -73,7 +73,7 @@ fn column(loaded: &Loaded, plans: &[(u64, Scenario)], way: &'static Way) -> Resu
         let (measure, problems) = match way.rule {
             None if way.written => (written(&ran), Vec::new()),
             None => (measure(&ran.topology, way.holds, &ran.trace), Vec::new()),
-            Some(rule) => alone::alone(&ran.topology, &ran.trace, rule, ran.interval),
+            Some(rule) => alone::alone(&ran, rule),
         };
         sum.add(&measure);
         column.broken.extend(ran.broken.into_iter().chain(problems).map(|problem| (*seed, problem)));
@@ -121,7 +121,7 @@ fn written(ran: &Ran) -> Measure {
     let outputs = |event: &Event| ran.topology.subtasks[event.process.index()].outputs.len() as u64;
     let snaps = ran.trace.iter().filter(|event| matches!(event.kind, Kind::Snap { .. }));
     let sent = ran.trace.iter().filter(|event| matches!(event.kind, Kind::Send { .. })).count() as u64;
-    let Beside { noted, bytes, asides } = ran.beside;
+    let Beside { noted, bytes, asides, .. } = ran.beside;
     let formed = |measured, form| Formed { measured, form, excused: 0 };
     Measure {
         noted,

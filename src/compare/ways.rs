@@ -1,6 +1,6 @@
 //! What is compared: checkpoint protocols, and which jobs each can run.
 
-use super::induced::Rule;
+use crate::protocols::alone::rule::Rule;
 use crate::scenario::Scenario;
 use crate::scenario::spec::{Guarantee, Job, Mode, Open, Pick};
 
@@ -19,7 +19,7 @@ pub struct Way {
     pub written: bool,
     straight: Runs,
     circles: Runs,
-    /// Where everybody takes checkpoints alone: when one is forced. The messages are those of the row's protocol.
+    /// Where everybody takes checkpoints alone: when one is forced.
     pub rule: Option<Rule>,
 }
 
@@ -42,8 +42,8 @@ const fn way(name: &'static str, mode: Mode, about: &'static str) -> Way {
 }
 
 const fn alone(name: &'static str, rule: Rule, about: &'static str) -> Way {
-    let (straight, circles) = (Runs::As("chandy-lamport"), Runs::As("chandy-lamport"));
-    Way { straight, circles, rule: Some(rule), ..way(name, Mode::Unaligned, about) }
+    let (straight, circles) = (Runs::As(name), Runs::As(name));
+    Way { straight, circles, rule: Some(rule), ..way(name, Mode::Alone, about) }
 }
 
 /// All of them.

@@ -53,9 +53,9 @@ impl Control {
             Control::Finished => (10, 0),
             Control::Failed => (11, 0),
             Control::TriggerLast(id) => (12, id.0),
-            Control::Counted(id, channel, records) => {
-                d.word(*records);
-                (13 | (channel.0 as u64) << 8, id.0)
+            Control::Counts(id, counts) => {
+                counts.iter().for_each(|count| d.word(*count));
+                (13 | (counts.len() as u64) << 8, id.0)
             }
         };
         d.word(tag);
@@ -121,6 +121,13 @@ impl Snapshot {
         for (input, records) in &self.channels {
             d.word((input.0 as u64) << 32 | records.len() as u64);
             records.iter().for_each(|record| record.digest(d));
+        }
+        if let Some(logs) = &self.logs {
+            logs.taken.iter().for_each(|count| d.word(*count));
+            for (count, records) in &logs.sent {
+                d.word(*count);
+                records_digest(records, d);
+            }
         }
     }
 }

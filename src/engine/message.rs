@@ -120,8 +120,8 @@ pub enum Control {
     Finished,
     /// To the coordinator: this subtask can't go on.
     Failed,
-    /// From one subtask to another: so many records went into this channel before the sender's cut.
-    Counted(CheckpointId, ChannelId, u64),
+    /// Numbers that a protocol tells of a checkpoint, between any two processes. The engine tells and hears none.
+    Counts(CheckpointId, Arc<[u64]>),
 }
 
 /// Why a subtask declines a checkpoint.

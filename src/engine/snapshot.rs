@@ -60,8 +60,19 @@ pub struct Snapshot {
     pub transactions: Vec<Txn>,
     /// The round-robin position of each outgoing edge.
     pub turns: Vec<u32>,
+    /// What a protocol in which everybody is alone keeps beside it.
+    pub logs: Option<Arc<Logs>>,
     /// It had finished before the checkpoint: stands for a part that was never stored.
     pub finished: bool,
+}
+
+/// What was sent, and how much was taken, up to a cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Logs {
+    /// By output: how many records went into it, and the last of them.
+    pub sent: Vec<(u64, Arc<[Record]>)>,
+    /// By input: how many records were taken.
+    pub taken: Vec<u64>,
 }
 
 /// What a subtask holds of the job at a moment.

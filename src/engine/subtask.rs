@@ -305,6 +305,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             channels: Vec::new(),
             transactions: self.committer.transactions(),
             turns: self.router.turns().to_vec(),
+            logs: None,
             finished: false,
         });
         out.mark(Mark::Cut(checkpoint, snapshot.clone()));

@@ -206,7 +206,7 @@ fn tell(control: &Control) -> u8 {
         Control::Noted(_) => 8,
         Control::Finished => 9,
         Control::Failed => 10,
-        Control::Counted(..) => OTHER - TELL, // no reduction knows it
+        Control::Counts(..) => OTHER - TELL, // no reduction knows it
     }
 }
 

@@ -187,8 +187,14 @@ fn completed(world: &World, checkpoint: CheckpointId) -> Option<Wrong> {
         let ahead = shadow.ahead(channel.input).count() as u64;
         let taken = shadow.taken.get(channel.input.index()).copied()? + ahead;
         let last = shadow.ahead(channel.input).last().map_or(taken, |m| m + 1);
-        let kept = &store.snapshot(&to)?.channels;
-        let kept = kept.iter().find(|(input, _)| *input == channel.input).map_or(0, |(_, records)| records.len() as u64);
+        let kept = match &store.snapshot(&from)?.logs {
+            // A log may go back further.
+            Some(logs) => (logs.sent[channel.output as usize].1.len() as u64).min(sent.saturating_sub(taken)),
+            None => {
+                let kept = store.snapshot(&to)?.channels.iter().find(|(input, _)| *input == channel.input);
+                kept.map_or(0, |(_, records)| records.len() as u64)
+            }
+        };
         let names = (topology.name(channel.from), topology.name(channel.to));
         if last > sent {
             let message = format!(

@@ -207,7 +207,7 @@ impl Colours {
                 self.open(id);
                 let tell = |(channel, (task, sent)): (&ChannelId, &(TaskId, u64))| {
                     let to = Incarnation { task: *task, ..self.me };
-                    Effect::Tell(to, Control::Counted(id, *channel, *sent))
+                    Effect::Tell(to, Control::Counts(id, Arc::from([channel.0 as u64, *sent])))
                 };
                 effects.extend(self.outputs.iter().map(tell));
             }
@@ -240,9 +240,10 @@ impl Mischief for Colours {
                 let last = self.ended.len() == self.inputs.len();
                 if last { vec![Input::Element(InputIndex(0), Element::End)] } else { Vec::new() }
             }
-            Input::Told { control: Control::Counted(id, channel, sent), .. } => {
-                if let Some(at) = self.inputs.iter().position(|input| input == channel) {
-                    self.told.insert((*id, InputIndex(at as u32)), *sent);
+            Input::Told { control: Control::Counts(id, counts), .. } => {
+                let [channel, sent] = counts[..] else { unreachable!("a channel, and what went into it") };
+                if let Some(at) = self.inputs.iter().position(|input| input.0 as u64 == channel) {
+                    self.told.insert((*id, InputIndex(at as u32)), sent);
                 }
                 Vec::new()
             }

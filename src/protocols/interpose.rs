@@ -48,6 +48,11 @@ pub trait Mischief: Clone + std::fmt::Debug + Send + Sync + 'static {
 
     /// Changes the effects of a step.
     fn effects(&mut self, _effects: &mut Vec<Effect>) {}
+
+    /// What the process is given right after its step, and after what came of it was looked at.
+    fn then(&mut self) -> Vec<Input> {
+        Vec::new()
+    }
 }
 
 /// An honest process, and what is done to it.
@@ -70,6 +75,15 @@ impl<M: Mischief> Process for Interposed<M> {
             self.inner.step(input, out);
         }
         self.mischief.effects(&mut out.effects);
+        let mut more = self.mischief.then();
+        while !more.is_empty() {
+            let mut after = Outbox::default();
+            more.into_iter().for_each(|input| self.inner.step(input, &mut after));
+            self.mischief.effects(&mut after.effects);
+            out.effects.append(&mut after.effects);
+            out.gate_changed |= after.gate_changed;
+            more = self.mischief.then();
+        }
         out.gate_changed |= self.mischief.pauses() != paused || self.mischief.gates();
     }
 

@@ -4,6 +4,7 @@
 //! what goes in or comes out, or a gate that delegates to an honest gate: the code under test is the code that
 //! ships. Every defect names the invariant that must catch it; `tests/protocols.rs` runs the whole table.
 
+pub mod alone;
 pub mod anchor;
 mod bugs;
 pub mod chandy_lamport;
@@ -356,7 +357,8 @@ pub static CIRCLES: &[Protocol] = &[
     row!("marker-late", "I1", "circles/bank", circles::late, "a record slips between the snapshot and its markers"),
 ];
 
-/// Protocols that write on records, as channels that aren't FIFO make necessary. Only the world carries that.
+/// Protocols that write on records, as channels that aren't FIFO make necessary, or keep logs of them. Only the world
+/// carries that.
 pub static NOTED: &[Protocol] = &[
     Protocol {
         name: "lai-yang",
@@ -374,6 +376,29 @@ pub static NOTED: &[Protocol] = &[
         colours::impatient,
         "a snapshot is stored before everything in flight has come"
     ),
+    Protocol {
+        name: "uncoordinated",
+        about: "everybody takes checkpoints alone and logs what it sends; a line through them is restored",
+        breaks: None,
+        scenario: "alone/bank",
+        spawn: alone::uncoordinated,
+    },
+    Protocol {
+        name: "bcs",
+        about: "the same, and a checkpoint before each record with a larger index (Briatico & al. 1984)",
+        breaks: None,
+        scenario: "alone/bank",
+        spawn: alone::bcs,
+    },
+    Protocol {
+        name: "hmnr",
+        about: "the same, and a checkpoint before each record that could close a zigzag (Helary & al. 2000)",
+        breaks: None,
+        scenario: "alone/bank",
+        spawn: alone::hmnr,
+    },
+    row!("line-of-the-newest", "I1", "alone/bank", alone::newest, "everybody's newest checkpoint is taken for a line"),
+    row!("log-unplayed", "I6", "alone/bank", alone::unplayed, "what was in flight at the line isn't put back"),
 ];
 
 /// Protocols of the program that uses this library.

@@ -7,6 +7,8 @@ pub struct Beside {
     pub noted: u64,
     /// The bytes of that.
     pub bytes: u64,
+    /// Cuts that were taken because of it.
+    pub forced: u64,
     /// What subtasks told each other.
     pub asides: u64,
 }

@@ -450,6 +450,10 @@ impl Observer for Driver {
         self.beside.wrote(words);
     }
 
+    fn forced(&mut self) {
+        self.beside.forced += 1;
+    }
+
     fn aside(&mut self) {
         self.beside.asides += 1;
     }

@@ -146,6 +146,15 @@ pub fn kappa(topology: &Topology, task: TaskId, snapshot: &Snapshot) -> Kappa {
     snapshot.channels.iter().map(entry).collect()
 }
 
+/// The same, and behind it, by the channels into which it sends, what it logs of them.
+pub fn stored_kappa(topology: &Topology, task: TaskId, snapshot: &Snapshot) -> Kappa {
+    let kept = kappa(topology, task, snapshot);
+    let Some(logs) = &snapshot.logs else { return kept };
+    let outputs = topology.subtasks[task.index()].outputs.iter().zip(&logs.sent);
+    let logged = outputs.map(|(channel, (_, records))| (*channel, records.iter().map(|record| record.id).collect()));
+    kept.iter().cloned().chain(logged).collect()
+}
+
 /// The source positions of a snapshot.
 pub fn offsets(snapshot: &Snapshot) -> Arc<[(PartitionId, Offset)]> {
     snapshot.offsets.iter().map(|(partition, offset, _)| (*partition, *offset)).collect()

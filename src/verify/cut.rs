@@ -28,6 +28,8 @@ struct Part {
 pub struct Cut {
     topology: Arc<Topology>,
     boards: Slots<Board>,
+    /// What is in flight is in the senders' logs.
+    lines: bool,
     rings: Option<Slots<Rings<RecordId>>>,
     saved: Saved<Part>,
     begun: Begun,
@@ -39,12 +41,13 @@ pub struct Cut {
 impl Cut {
     /// A fold that has seen nothing.
     pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
-        let logs = matches!(mode, Mode::Unaligned | Mode::AlignedThenUnaligned);
+        let logs = matches!(mode, Mode::Unaligned | Mode::AlignedThenUnaligned | Mode::Alone);
         Cut {
             topology: topology.clone(),
             boards: Slots::new(),
+            lines: mode == Mode::Alone,
             rings: logs.then(Slots::new),
-            saved: Saved::new(topology.len()),
+            saved: Saved::new(topology.len(), mode),
             begun: Begun::default(),
             orphan: None,
             state: None,
@@ -228,8 +231,13 @@ impl Cut {
                 continue;
             };
             let (sent, rcvd) = (from.sent[ends.output as usize], &to.rcvd[ends.input.index()]);
-            let kappa = to.kappa.as_ref().and_then(|k| k.iter().find(|(c, _)| *c == channel));
-            let kappa = kappa.map_or(&[][..], |(_, ids)| &ids[..]);
+            let expected: Vec<u64> = rcvd.missing(sent).collect();
+            let keeper = if self.lines { from } else { to };
+            let kappa = keeper.kappa.as_ref().and_then(|k| k.iter().find(|(c, _)| *c == channel));
+            let mut kappa = kappa.map_or(&[][..], |(_, ids)| &ids[..]);
+            if self.lines {
+                kappa = &kappa[kappa.len().saturating_sub(expected.len())..]; // older ones were taken
+            }
             let name = || self.topology.channel_name(channel);
             if let (Some(m), None) = (rcvd.beyond(sent), &self.orphan) {
                 let received = if ends.fifo { format!(" ({} are)", rcvd.first_missing()) } else { String::new() };
@@ -238,7 +246,6 @@ impl Cut {
                 self.orphan = Some(Violation::new(Invariant::I1, event, what).checkpoint(id).witness(channel, job, m));
                 first = first.or(self.orphan.clone());
             }
-            let expected: Vec<u64> = rcvd.missing(sent).collect();
             let start = rcvd.first_missing();
             let ring = match self.rings.as_ref().and_then(|r| r.known(job)) {
                 Some(rings) if !expected.is_empty() || !kappa.is_empty() => {
@@ -256,6 +263,13 @@ impl Cut {
             }
         }
         first.map_or(Ok(()), Err)
+    }
+
+    /// How many records were in flight on a channel at the cut of a completed checkpoint.
+    pub(super) fn in_flight(&self, id: CheckpointId, channel: ChannelId) -> Option<usize> {
+        let (done, ends) = (self.saved.done(id)?, self.topology.channels[channel.index()]);
+        let (from, to) = (done.parts[ends.from.index()].as_ref()?, done.parts[ends.to.index()].as_ref()?);
+        Some(to.rcvd[ends.input.index()].missing(from.sent[ends.output as usize]).count())
     }
 
     /// What is said at the end.

@@ -3,7 +3,7 @@
 use super::lives::without_part;
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::Topology;
+use crate::topology::{Mode, Topology};
 use crate::trace::StoreKey;
 use crate::trace::event::{Event, Kind, Notice, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,8 @@ const REMEMBERED: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Durability {
     topology: Arc<Topology>,
+    /// Parts may be of several checkpoints.
+    lines: bool,
     /// Durable and not yet part of a completed checkpoint: acknowledged?
     stored: BTreeMap<StoreKey, bool>,
     required: BTreeMap<(Attempt, CheckpointId), Arc<[TaskId]>>,
@@ -29,8 +31,9 @@ pub struct Durability {
 
 impl Durability {
     /// A fold that has seen nothing.
-    pub fn new(topology: &Arc<Topology>) -> Self {
+    pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
         Durability {
+            lines: mode == Mode::Alone,
             topology: topology.clone(),
             stored: BTreeMap::new(),
             required: BTreeMap::new(),
@@ -149,7 +152,8 @@ impl Durability {
         }
         self.required.retain(|(j, c), _| *j > job || (*j == job && *c > id));
         // A zombie may still acknowledge what it stored, under an id that this attempt has yet to reach.
-        self.stored.retain(|key, _| key.attempt > job || key.checkpoint > id);
+        let lines = self.lines;
+        self.stored.retain(|key, _| key.attempt > job || lines || key.checkpoint > id);
         if again {
             let what = format!("{id} is completed a second time");
             return Err(Violation::new(Invariant::I5, event, what).checkpoint(id));
@@ -172,7 +176,7 @@ impl Durability {
             match self.stored.get(key) {
                 None => return wrong(format!("{id} is complete and the part of {} is not durable", name())),
                 Some(false) => return wrong(format!("{id} is complete and {} has not acknowledged it", name())),
-                Some(true) if key.checkpoint != id => {
+                Some(true) if key.checkpoint != id && !self.lines => {
                     return wrong(format!("{id} is complete with a part of {} of {}", key.checkpoint, name()));
                 }
                 Some(true) => {}

@@ -10,7 +10,7 @@ use super::lives::{Begun, Saved};
 use super::reference::{Reference, Shape, is_sink};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::{Partitioning, Role, SinkKind, Topology};
+use crate::topology::{Mode, Partitioning, Role, SinkKind, Topology};
 use crate::trace::event::{Event, Guarantee, Kind, Outcome, Shown, Spot};
 use crate::trace::{Datum, Record, StoreKey};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ pub struct ExactlyOnce {
 
 impl ExactlyOnce {
     /// A fold that has seen nothing. The job must be order-insensitive.
-    pub fn new(topology: &Arc<Topology>, shape: &Shape, guarantee: Guarantee, depth: Depth) -> Self {
+    pub fn new(topology: &Arc<Topology>, shape: &Shape, guarantee: Guarantee, mode: Mode, depth: Depth) -> Self {
         let vertices = &topology.graph.vertices;
         let sink = |(v, role): (usize, &Role)| match role {
             Role::Sink(kind) => Some(Sink {
@@ -89,7 +89,7 @@ impl ExactlyOnce {
             waiting_from: PartitionId(0),
             sent_expected: vec![Tally::default(); vertices.len()],
             sinks: vertices.iter().map(|v| &v.role).enumerate().map(sink).collect(),
-            saved: Saved::new(topology.len()),
+            saved: Saved::new(topology.len(), mode),
             begun: Begun::default(),
             failed: false,
             quiet: false,

@@ -4,6 +4,7 @@
 //! begins; what is very old is forgotten, and whoever asks for it is told so instead of being given a guess.
 
 use crate::ids::*;
+use crate::topology::Mode;
 use crate::trace::StoreKey;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -101,13 +102,15 @@ pub(crate) struct Done<S> {
 #[derive(Clone, Debug)]
 pub(crate) struct Saved<S> {
     tasks: usize,
+    /// Parts may be of several checkpoints, and of the next one too: they are kept.
+    lines: bool,
     pub open: BTreeMap<StoreKey, S>,
     done: VecDeque<Done<S>>,
 }
 
-impl<S> Saved<S> {
-    pub fn new(tasks: usize) -> Self {
-        Saved { tasks, open: BTreeMap::new(), done: VecDeque::new() }
+impl<S: Clone> Saved<S> {
+    pub fn new(tasks: usize, mode: Mode) -> Self {
+        Saved { tasks, lines: mode == Mode::Alone, open: BTreeMap::new(), done: VecDeque::new() }
     }
 
     /// Remembers the value as of a cut.
@@ -129,12 +132,13 @@ impl<S> Saved<S> {
     ) -> &Done<S> {
         let mut values: Vec<Option<S>> = (0..self.tasks).map(|_| None).collect();
         for key in parts.iter().filter(|key| key.task.index() < self.tasks) {
-            values[key.task.index()] = self.open.remove(key);
+            values[key.task.index()] = if self.lines { self.open.get(key).cloned() } else { self.open.remove(key) };
         }
         for task in without_part(self.tasks, parts) {
             values[task.index()] = finished(task);
         }
-        self.open.retain(|key, _| key.attempt > job || (key.attempt == job && key.checkpoint > checkpoint));
+        let lines = self.lines;
+        self.open.retain(|key, _| key.attempt > job || (key.attempt == job && (lines || key.checkpoint > checkpoint)));
         if self.done.len() == DONE_KEPT {
             self.done.pop_front();
         }

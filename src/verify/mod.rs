@@ -87,9 +87,15 @@ impl Verifier {
     pub fn for_topology(topology: &Arc<Topology>, meta: &Meta, depth: Depth) -> Self {
         let shape = reference::shape(&meta.graph);
         let output = if exactly_once::ExactlyOnce::judges(&shape, topology) {
-            Output::Reference(Box::new(exactly_once::ExactlyOnce::new(topology, &shape, meta.guarantee, depth)))
+            Output::Reference(Box::new(exactly_once::ExactlyOnce::new(
+                topology,
+                &shape,
+                meta.guarantee,
+                meta.mode,
+                depth,
+            )))
         } else {
-            Output::Replay(Box::new(replay::Replay::new(topology, &shape, meta.guarantee)))
+            Output::Replay(Box::new(replay::Replay::new(topology, &shape, meta.guarantee, meta.mode)))
         };
         let reference = matches!(output, Output::Reference(_));
         let cut = cut::Cut::new(topology, meta.mode);
@@ -101,13 +107,13 @@ impl Verifier {
             wellformed: wellformed::WellFormed::new(topology),
             cut,
             offsets: offsets::Offsets::new(topology),
-            durability: durability::Durability::new(topology),
-            restore: restore::Restores::new(topology),
+            durability: durability::Durability::new(topology, meta.mode),
+            restore: restore::Restores::new(topology, meta.mode),
             output,
             visible: visible::Visible::new(topology),
-            transactions: transactions::Transactions::new(topology),
+            transactions: transactions::Transactions::new(topology, meta.mode),
             progress: progress::Progress::new(topology, meta.healed_events_max),
-            retention: retention::Retention::new(topology),
+            retention: retention::Retention::new(topology, meta.mode),
             fencing: fencing::Fencing::new(topology),
             identity: identity::Identity::default(),
             violations: BTreeMap::new(),
@@ -191,7 +197,7 @@ impl Verifier {
         run(false, &mut |e| self.cut.observe(e)); // others count with it
         run(stopped(I3), &mut |e| self.offsets.observe(e));
         run(self.durability.over(), &mut |e| self.durability.observe(e));
-        run(stopped(I6), &mut |e| self.restore.observe(e));
+        run(stopped(I6), &mut |e| self.restore.observe(e, &self.cut));
         run(stopped(I11), &mut |e| self.transactions.observe(e));
         run(stopped(I12), &mut |e| self.progress.observe(e, line));
         run(stopped(I13), &mut |e| self.retention.observe(e));

@@ -9,7 +9,7 @@ use super::reference::{Chain, Shape};
 use super::taken::Taken;
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::{Partitioning, Role, SinkKind, Topology};
+use crate::topology::{Mode, Partitioning, Role, SinkKind, Topology};
 use crate::trace::event::{Event, Guarantee, Kappa, Kind, Outcome};
 use crate::trace::{Datum, Record, StoreKey};
 use std::collections::{BTreeMap, VecDeque};
@@ -69,7 +69,7 @@ pub struct Replay {
 
 impl Replay {
     /// A fold that has seen nothing.
-    pub fn new(topology: &Arc<Topology>, shape: &Shape, guarantee: Guarantee) -> Self {
+    pub fn new(topology: &Arc<Topology>, shape: &Shape, guarantee: Guarantee, mode: Mode) -> Self {
         let graph = &topology.graph;
         let by_key = |v: usize| {
             let mut ins = graph.edges.iter().filter(|e| e.to.index() == v);
@@ -83,7 +83,7 @@ impl Replay {
             guarantee,
             chooses: shape.chooses,
             lives: Lives::new(topology.len()),
-            saved: Saved::new(topology.len()),
+            saved: Saved::new(topology.len(), mode),
             rings: Slots::new(),
             flights: VecDeque::new(),
             sinks: (0..graph.vertices.len()).map(sink).collect(),

@@ -1,9 +1,10 @@
 //! I6: what is restored is what was stored, in the newest completed checkpoint.
 
-use super::lives::{Begun, Saved};
+use super::cut::Cut;
+use super::lives::{Begun, Done, Saved};
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::Topology;
+use crate::topology::{Mode, Topology};
 use crate::trace::event::{Event, Kappa, Kind, Outcome};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ struct Stored {
 #[derive(Clone, Debug)]
 pub struct Restores {
     topology: Arc<Topology>,
+    /// What is in flight is in the senders' logs.
+    lines: bool,
     saved: Saved<Stored>,
     begun: Begun,
     newest: Option<CheckpointId>,
@@ -27,10 +30,11 @@ pub struct Restores {
 
 impl Restores {
     /// A fold that has seen nothing.
-    pub fn new(topology: &Arc<Topology>) -> Self {
+    pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
         Restores {
+            lines: mode == Mode::Alone,
             topology: topology.clone(),
-            saved: Saved::new(topology.len()),
+            saved: Saved::new(topology.len(), mode),
             begun: Begun::default(),
             newest: None,
             unknown: None,
@@ -38,7 +42,7 @@ impl Restores {
     }
 
     /// The next line.
-    pub fn observe(&mut self, event: &Event) -> Seen {
+    pub fn observe(&mut self, event: &Event, cut: &Cut) -> Seen {
         match &event.kind {
             Kind::Put { key, digest, offsets, kappa, outcome: Outcome::Ok, .. } => {
                 let stored = Stored { digest: *digest, offsets: offsets.clone(), kappa: kappa.clone() };
@@ -62,13 +66,14 @@ impl Restores {
                 event,
                 *base,
                 *finished,
+                cut,
                 &Stored { digest: *digest, offsets: offsets.clone(), kappa: kappa.clone() },
             ),
             _ => Ok(()),
         }
     }
 
-    fn restore(&mut self, event: &Event, base: Option<CheckpointId>, finished: bool, now: &Stored) -> Seen {
+    fn restore(&mut self, event: &Event, base: Option<CheckpointId>, finished: bool, cut: &Cut, now: &Stored) -> Seen {
         let name = self.topology.name(event.process);
         let wrong = |what: String| Err(Violation::new(Invariant::I6, event, format!("{name} {what}")));
         match self.begun.base(event.attempt) {
@@ -96,10 +101,28 @@ impl Restores {
         if sorted(&stored.offsets) != sorted(&now.offsets) {
             return wrong(format!("restores source positions of {base} that are not the stored ones"));
         }
-        if sorted(&stored.kappa) != sorted(&now.kappa) {
+        let kappa = if self.lines { self.logged(base, event.process, done, cut) } else { stored.kappa.to_vec() };
+        if sorted(&kappa) != sorted(&now.kappa) {
             return wrong(format!("restores a channel state of {base} that is not the stored one"));
         }
         Ok(())
+    }
+
+    /// What the senders have logged of what was in flight to a subtask.
+    fn logged(
+        &self,
+        base: CheckpointId,
+        task: TaskId,
+        done: &Done<Stored>,
+        cut: &Cut,
+    ) -> Vec<(ChannelId, Vec<RecordId>)> {
+        let flying = |channel: &ChannelId| {
+            let from = done.parts[self.topology.channels[channel.index()].from.index()].as_ref()?;
+            let log = from.kappa.iter().find(|(c, _)| c == channel).map_or(&[][..], |(_, ids)| &ids[..]);
+            let count = cut.in_flight(base, *channel)?;
+            (count > 0).then(|| (*channel, log[log.len().saturating_sub(count)..].to_vec()))
+        };
+        self.topology.subtasks[task.index()].inputs.iter().filter_map(flying).collect()
     }
 
     /// What is said at the end.

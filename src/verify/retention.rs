@@ -2,7 +2,7 @@
 
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::Topology;
+use crate::topology::{Mode, Topology};
 use crate::trace::StoreKey;
 use crate::trace::event::{Event, Kind, Outcome};
 use std::collections::BTreeSet;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Retention {
     topology: Arc<Topology>,
+    /// Parts have numbers of their own.
+    lines: bool,
     /// The newest completed checkpoint, and its parts.
     newest: Option<(CheckpointId, Arc<[StoreKey]>)>,
     /// Deleted, of checkpoints that may still complete.
@@ -22,8 +24,14 @@ pub struct Retention {
 
 impl Retention {
     /// A fold that has seen nothing.
-    pub fn new(topology: &Arc<Topology>) -> Self {
-        Retention { topology: topology.clone(), newest: None, deleted: BTreeSet::new(), ended: false }
+    pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
+        Retention {
+            lines: mode == Mode::Alone,
+            topology: topology.clone(),
+            newest: None,
+            deleted: BTreeSet::new(),
+            ended: false,
+        }
     }
 
     /// The next line.
@@ -53,7 +61,7 @@ impl Retention {
             let what = format!("the part of {name} of {id} is deleted, and nothing newer is complete");
             return Err(Violation::new(Invariant::I13, event, what).checkpoint(*id));
         }
-        if newest.is_none_or(|(id, _)| key.checkpoint > *id) {
+        if self.lines || newest.is_none_or(|(id, _)| key.checkpoint > *id) {
             self.deleted.insert(key);
             if self.deleted.len() > 64 * self.topology.len() {
                 self.deleted.pop_first();
@@ -65,7 +73,8 @@ impl Retention {
     fn complete(&mut self, event: &Event, id: CheckpointId, parts: &Arc<[StoreKey]>) -> Seen {
         let gone = parts.iter().find(|key| self.deleted.contains(key)).copied();
         if self.newest.as_ref().is_none_or(|(newest, _)| id >= *newest) {
-            self.deleted.retain(|key| key.checkpoint > id);
+            let lines = self.lines;
+            self.deleted.retain(|key| lines || key.checkpoint > id);
             self.newest = Some((id, parts.clone()));
         }
         match gone {

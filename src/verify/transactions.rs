@@ -2,7 +2,7 @@
 
 use super::verdict::{At, Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::{Role, SinkKind, Topology};
+use crate::topology::{Mode, Role, SinkKind, Topology};
 use crate::trace::event::{Event, Kind, Outcome, Shown, Spot, TxnOp};
 use crate::trace::{StoreKey, Txn};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,8 @@ struct Showing {
 /// The fold.
 #[derive(Clone, Debug)]
 pub struct Transactions {
+    /// A stored part may be one of a later checkpoint.
+    lines: bool,
     topology: Arc<Topology>,
     two_phase: Vec<bool>,
     /// Those that are not committed. Aborted ones stay until their attempt can't complete a checkpoint any more.
@@ -46,12 +48,13 @@ pub struct Transactions {
 
 impl Transactions {
     /// A fold that has seen nothing.
-    pub fn new(topology: &Arc<Topology>) -> Self {
+    pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
         let mut two_phase = vec![false; topology.processes()];
         for (v, vertex) in topology.graph.vertices.iter().enumerate() {
             two_phase[topology.ledger(VertexId(v as u32)).index()] = vertex.role == Role::Sink(SinkKind::TwoPhase);
         }
         Transactions {
+            lines: mode == Mode::Alone,
             topology: topology.clone(),
             two_phase,
             known: BTreeMap::new(),
@@ -213,7 +216,8 @@ impl Transactions {
                 }
             }
         }
-        self.listed.retain(|key, _| key.attempt > job || (key.attempt == job && key.checkpoint > id));
+        let lines = self.lines;
+        self.listed.retain(|key, _| key.attempt > job || (key.attempt == job && (lines || key.checkpoint > id)));
         // Listed nowhere any more: nothing can ask for an aborted one again.
         let listed: BTreeSet<Txn> = self.listed.values().flat_map(|list| list.iter().copied()).collect();
         self.known.retain(|txn, known| known.state != State::Aborted || txn.attempt >= job || listed.contains(txn));

@@ -97,7 +97,7 @@ impl WellFormed {
                 p == self.topology.store()
                     && key(k)
                     && offsets.iter().all(|(q, _)| q.0 < partitions)
-                    && kappa.iter().all(|(c, _)| self.owns(k.task, *c, false))
+                    && kappa.iter().all(|(c, _)| self.owns(k.task, *c, false) || self.owns(k.task, *c, true))
                     && txns.iter().all(|t| task(&t.task))
             }
             Kind::Get { key: k, .. } | Kind::Delete { key: k } => p == self.topology.store() && key(k),

@@ -106,7 +106,12 @@ impl World {
         let Element::Noted(noted) = element else { return element };
         let table = self.setup.topology.channels[channel.index()];
         let to = Incarnation { task: table.to, attempt: job };
+        let newest = |world: &World| world.life(to).and_then(|life| life.cuts.last().map(|(id, _)| *id));
+        let before = newest(self);
         self.step(to, Input::Noted(table.input, noted.note), None, observer);
+        if newest(self) > before {
+            observer.forced();
+        }
         Element::Record(noted.record)
     }
 

@@ -5,6 +5,7 @@ use super::life::Place;
 use super::observer::Observer;
 use super::{InFlight, Service, World};
 use crate::engine::message::*;
+use crate::engine::snapshot::{Manifest, Part, Snapshot};
 use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
 use crate::trace::event::{Kind, Notice};
@@ -271,21 +272,15 @@ impl World {
 
     /// What comes next on a channel is what its sender sends next, after the records that were put back: where
     /// barriers don't align, a receiver's cut can be ahead of its sender's.
-    fn rewind(
-        &self,
-        who: Incarnation,
-        snapshot: &crate::engine::snapshot::Snapshot,
-        key: Option<StoreKey>,
-        shadow: &mut record::Shadow,
-    ) {
+    fn rewind(&self, who: Incarnation, snapshot: &Snapshot, manifest: &Manifest, shadow: &mut record::Shadow) {
         let topology = &self.setup.topology;
         for (i, channel) in topology.subtasks[who.task.index()].inputs.iter().enumerate() {
             let table = &topology.channels[channel.index()];
-            let sender = key.and_then(|key| self.store.shadow(&StoreKey { task: table.from, ..key }));
+            let sender = stored(manifest, table.from).and_then(|key| self.store.shadow(&key));
             let Some(sent) = sender.map(|sender| sender.sent[table.output as usize]) else { continue };
             let input = InputIndex(i as u32);
             let put_back = snapshot.channels.iter().find(|(at, _)| *at == input).map_or(0, |(_, r)| r.len() as u64);
-            if shadow.taken[i] > sent || !table.fifo {
+            if shadow.taken[i] > sent || !table.fifo || snapshot.logs.is_some() {
                 shadow.go_on(input, sent.saturating_sub(put_back));
             }
         }
@@ -296,18 +291,13 @@ impl World {
         coordinator.unwrap_or(self.store.attempt())
     }
 
-    fn restored(
-        &mut self,
-        who: Incarnation,
-        base: Option<CheckpointId>,
-        snapshot: &crate::engine::snapshot::Snapshot,
-    ) -> Kind {
+    fn restored(&mut self, who: Incarnation, base: Option<CheckpointId>, snapshot: &Snapshot) -> Kind {
         let manifest = self.store.completed().find(|manifest| Some(manifest.checkpoint) == base);
-        let key = manifest.map(|m| StoreKey { attempt: m.attempt, checkpoint: m.checkpoint, task: who.task });
-        let shadow = key.and_then(|key| self.store.shadow(&key).cloned());
-        if let Some(shadow) = shadow {
-            let mut shadow = record::Shadow::clone(&shadow);
-            self.rewind(who, snapshot, key, &mut shadow);
+        let part = manifest.and_then(|manifest| Some((manifest, stored(manifest, who.task)?)));
+        let found = part.and_then(|(manifest, key)| Some((manifest, self.store.shadow(&key)?)));
+        if let Some((manifest, shadow)) = found {
+            let mut shadow = record::Shadow::clone(shadow);
+            self.rewind(who, snapshot, manifest, &mut shadow);
             self.life_mut(who).expect("it is taking a step").recorder.restore(&shadow);
         }
         let restored = base.is_some() && !snapshot.finished;
@@ -318,5 +308,13 @@ impl World {
             kappa: record::kappa(&self.setup.topology, who.task, snapshot),
             finished: base.is_some() && !restored,
         }
+    }
+}
+
+/// Where a completion record says that the part of a subtask is.
+fn stored(manifest: &Manifest, task: TaskId) -> Option<StoreKey> {
+    match manifest.parts.get(task.index())? {
+        Part::Stored(key) => Some(*key),
+        Part::Finished => None,
     }
 }

@@ -68,6 +68,9 @@ pub trait Observer {
     /// So many words are written on a record that was sent.
     fn noted(&mut self, _words: usize) {}
 
+    /// A process took a cut because of what is written on the record that comes next.
+    fn forced(&mut self) {}
+
     /// A subtask tells another one something.
     fn aside(&mut self) {}
 

@@ -5,8 +5,8 @@ use crate::engine::snapshot::{Manifest, Part, Snapshot};
 use crate::ids::*;
 use crate::topology::Topology;
 use crate::trace::event::{Kind, Outcome};
-use crate::trace::record::{Shadow, kappa, offsets};
-use std::collections::BTreeMap;
+use crate::trace::record::{Shadow, offsets, stored_kappa};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is durable.
@@ -168,7 +168,7 @@ impl Store {
             key,
             digest: snapshot.digest(),
             offsets: offsets(snapshot),
-            kappa: kappa(topology, key.task, snapshot),
+            kappa: stored_kappa(topology, key.task, snapshot),
             txns: snapshot.transactions.as_slice().into(),
             outcome,
         });
@@ -210,6 +210,15 @@ impl Store {
             self.snapshots.keys().map(|key| (key.attempt, key.checkpoint)).collect();
         found.dedup();
         found.retain(|(attempt, id)| self.completed.get(id).is_none_or(|manifest| manifest.attempt != *attempt));
+        // A completion record may name parts of other checkpoints than its own.
+        let parts = self.completed.values().flat_map(|manifest| &manifest.parts);
+        let named: BTreeSet<(Attempt, CheckpointId)> = parts
+            .filter_map(|part| match part {
+                Part::Stored(key) => Some((key.attempt, key.checkpoint)),
+                Part::Finished => None,
+            })
+            .collect();
+        found.retain(|one| !named.contains(one));
         found.into()
     }
 

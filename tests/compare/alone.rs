@@ -2,12 +2,13 @@
 //! all cuts of small made-up runs.
 
 use super::{bank, lines, of, scenario, seeds, useless};
-use cutline::compare::induced::{Rule, induce};
+use cutline::compare::induced::induce;
 use cutline::compare::rollback::{History, Line, Logs};
 use cutline::compare::zigzag::Zigzag;
 use cutline::compare::{Weather, compare, find};
 use cutline::digest::mix;
 use cutline::ids::*;
+use cutline::protocols::alone::rule::Rule;
 use cutline::trace::event::{Event, Kind};
 
 /// So many processes have made-up runs.

@@ -32,7 +32,7 @@ fn violated(protocol: &str, seed: u64) -> Vec<Invariant> {
 
 #[test]
 fn colours_are_right_where_records_overtake_and_their_defects_are_caught() {
-    for row in NOTED {
+    for row in NOTED.iter().filter(|row| row.scenario.starts_with("reordered/")) {
         let all: Vec<Vec<Invariant>> = (0..30).map(|seed| violated(row.name, seed)).collect();
         match row.breaks {
             None => assert!(all.iter().all(Vec::is_empty), "{}: {all:?}", row.name),

@@ -105,9 +105,13 @@ fn circle(
     if who.task == t.coordinator() {
         return Interposed::boxed(engine::spawn(t, c, who), Starts::new(t));
     }
-    let back = back_edges(t, who.task);
-    let inner = subtask(&back);
-    if back.is_empty() { inner } else { Interposed::boxed(inner, Closing::new(t, who.task, back)) }
+    closing(t, who.task, subtask(&back_edges(t, who.task)))
+}
+
+/// Around a subtask: finds out when nothing goes round any more, if anything goes round at all.
+pub(super) fn closing(t: &Arc<Topology>, task: TaskId, inner: Box<dyn Process>) -> Box<dyn Process> {
+    let back = back_edges(t, task);
+    if back.is_empty() { inner } else { Interposed::boxed(inner, Closing::new(t, task, back)) }
 }
 
 /// Subtasks whose upstream is nobody but themselves are told to begin a checkpoint. The engine takes them for subtasks

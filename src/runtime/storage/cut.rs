@@ -152,6 +152,7 @@ pub fn whole(head: Head, keyed: Vec<Gathered>) -> Result<Snapshot, String> {
         channels,
         transactions: head.transactions.iter().copied().map(mirror::txn).collect(),
         turns: head.turns,
+        logs: None,
         finished: head.finished,
     };
     if !data.is_empty() {
