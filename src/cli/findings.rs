@@ -1,13 +1,10 @@
 //! `.cutline/findings/<id>/`: everything about a finding in one folder, so that it can be looked at after the sweep.
 
-use super::exit::Ending;
-use super::judge::Entry;
-use super::output;
-use super::parse::quoted;
-use super::seed;
+use super::exit::{Ending, Why};
+use super::judge::{Entry, small as again};
 use super::shrink::{Bounds, Small, small, summary};
 use super::signals::Signals;
-use super::verify;
+use super::{mistake, output, prepare, recorded, seed, verify};
 use crate::report::{Finding, Kind, seed as shown};
 use crate::scenario::{Loaded, print};
 use crate::sim::run::{Keep, meta};
@@ -51,7 +48,14 @@ pub fn keep(dir: &Path, saved: Option<&Path>, entries: &[Entry], findings: &mut 
             output::file(&saved.join(name), small.text.as_bytes())
         });
         match folder_of(&folder, &entry.loaded, seed, finding, &small).and(also) {
-            Ok(()) => finding.shrunk = Some(said(&folder, &small)),
+            Ok(()) => {
+                let path = folder.join("shrunk.json").display().to_string();
+                (finding.shrunk, finding.smaller) = (Some(said(&folder, &small)), Some(again(&path, small.needs)));
+                // What a replay compares with: nothing is lost but a note if it can't be written.
+                let digest = prepare::scenario(&entry.loaded);
+                let written = recorded::write(&folder, finding, &entry.loaded.scenario.protocol, digest);
+                written.unwrap_or_else(|problem| output::warn(&problem));
+            }
             Err(problem) => output::warn(&problem),
         }
     }
@@ -84,9 +88,8 @@ fn folder_of(folder: &Path, loaded: &Loaded, seed: u64, finding: &Finding, small
     let mut writer = json::Writer::new(Vec::new(), &meta).map_err(problem)?;
     events.iter().try_for_each(|event| writer.event(event)).map_err(problem)?;
     output::file(&folder.join("trace.jsonl"), &writer.finish().map_err(problem)?)?;
-    let again = folder.join("shrunk.json").display().to_string();
-    let again = format!("cutline replay {} --seed {}", quoted(&again), shown(needed));
-    file("reproduce.txt", &format!("{}\n{again}\n", finding.reproduce))?;
+    let again = again(&folder.join("shrunk.json").display().to_string(), small.needs);
+    file("repro.txt", &format!("{}\n{again}\n", finding.reproduce))?;
     let judged = run.report.clone().unwrap_or_else(|| crate::verify::verify(&meta, events));
     if let Some(picture) = super::html::picture(&meta, events, &judged, &finding.kind) {
         file(super::html::PICTURE, &picture)?;
@@ -133,7 +136,13 @@ pub fn explain(path: &Path) -> Result<Ending, String> {
         let text = std::fs::read_to_string(&file).map_err(|error| format!("cannot read {shown}: {error}"))?;
         return Ok(super::printed(output::print(&text), Ending::good()));
     }
-    let (meta, events, report) = verify::read(&file)?;
+    let (meta, events, report) = match verify::read(&file) {
+        Ok(read) => read,
+        Err(found) => {
+            mistake::say(&found);
+            return Ok(Ending::bad(Why::BadInput));
+        }
+    };
     let topology = Topology::build(meta.graph.clone());
     let text = story(&topology, &meta, &events, &report);
     Ok(super::printed(output::print(text.trim_start()), Ending::good()))

@@ -9,10 +9,11 @@ use super::parse::{Partition, Way};
 use super::prepare::{headed, terms};
 use super::run::{internal, verdict};
 use super::tally::Tally;
-use super::{parse, reports, told};
+use super::{parse, pictured, reports, seed, told};
 use crate::report::json::{self, Document, ScenarioPart};
 use crate::report::{self, Finding, Kind, Tail, text};
 use clap::{Args, Parser};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub struct Merge {
     /// Write a report too: junit=PATH, markdown=PATH and so on (may be given several times)
     #[arg(long, value_name = "FORMAT=PATH", value_parser = super::args::report)]
     pub report: Vec<ReportTo>,
+    /// Where findings are kept: an HTML page shows their pictures. What isn't there is run again, if its scenario is
+    #[arg(long, value_name = "DIR", default_value = ".cutline/findings")]
+    pub findings: PathBuf,
     /// Parts may be missing
     #[arg(long)]
     pub allow_missing: bool,
@@ -100,13 +104,17 @@ pub fn merge(args: Merge) -> Ending {
         return Ending::bad(Why::BadInput);
     }
     let put = args.parts.iter().map(|path| read(path)).collect::<Result<Vec<Part>, String>>();
-    let (done, missing) = match put.map_err(|problem| (Why::BadInput, problem)).and_then(together) {
+    let (mut done, terms, missing) = match put.map_err(|problem| (Why::BadInput, problem)).and_then(together) {
         Ok(done) => done,
         Err((why, problem)) => {
             complain(&problem);
             return Ending::bad(why);
         }
     };
+    if args.report.iter().any(|report| report.kind == ReportKind::Html) {
+        seed::hush();
+        pictured::add(&mut done, &args.findings, &terms);
+    }
     finish(&args, done, missing)
 }
 
@@ -165,7 +173,7 @@ fn read(path: &Path) -> Result<Part, String> {
 type Refused = (Why, String);
 
 /// All of one plan, added up. True: parts are missing.
-fn together(mut all: Vec<Part>) -> Result<(report::Sweep, bool), Refused> {
+fn together(mut all: Vec<Part>) -> Result<(report::Sweep, Terms, bool), Refused> {
     // The order must not matter, nor that a part is there twice.
     all.sort_by_cached_key(|part| (part.parts.which.clone(), part.path.clone()));
     for pair in all.windows(2) {
@@ -183,7 +191,7 @@ fn together(mut all: Vec<Part>) -> Result<(report::Sweep, bool), Refused> {
     }
     let mut done = judged(head, &terms, &documents).map_err(problem)?;
     done.tail.missing = missing.iter().map(|part| sample.text(&BTreeSet::from([*part]))).collect();
-    Ok((done, !missing.is_empty()))
+    Ok((done, terms, !missing.is_empty()))
 }
 
 fn of_one_plan(one: &Part, other: &Part) -> Result<(), String> {
@@ -308,7 +316,8 @@ fn known(findings: &mut [Finding], documents: &[Document]) {
         // A sweep makes so many small and no more.
         let shrinks = matches!(finding.kind, Kind::Violation(..) | Kind::Panic | Kind::Stuck | Kind::JobFailed);
         small += usize::from(shrinks);
-        finding.shrunk = part.shrunk.as_ref().filter(|_| small <= FINDINGS).map(|shrunk| shrunk.to_string());
+        let kept = |text: &Option<Cow<str>>| text.as_ref().filter(|_| small <= FINDINGS).map(|text| text.to_string());
+        (finding.shrunk, finding.smaller) = (kept(&part.shrunk), kept(&part.shrunk_command));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and scripts type, and what they get. The only room that knows a terminal, files and signals; it may
 //! import everything, and nothing imports it.
 
+mod alone;
 pub mod args;
 pub mod chaos;
 pub mod check;
@@ -32,13 +33,16 @@ pub mod lint;
 pub mod list;
 pub mod merge;
 pub mod mutants;
+pub mod mistake;
 pub mod outcome;
 pub mod output;
 pub mod pages;
 pub mod parse;
+mod pictured;
 pub mod plan;
 pub mod prepare;
 pub mod progress;
+pub mod recorded;
 pub mod replay;
 pub mod reports;
 pub mod resume;
@@ -47,6 +51,7 @@ pub mod run_args;
 pub mod seed;
 pub mod shrink;
 pub mod signals;
+pub mod snapshot;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
@@ -97,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::export(args),
         Command::Diagram(args) => diagram::diagram(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Snapshot(args) => snapshot::snapshot(args),
         Command::Diff(args) => diff::diff(args),
         Command::Gate(args) => gate::gate(args),
         Command::Lint(args) => lint::lint(args),

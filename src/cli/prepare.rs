@@ -154,11 +154,6 @@ pub fn headed(mut arguments: Vec<String>, plan: String, part: Partition, base: O
     Head { id, arguments, plan, partition, seed_base: base, jobs }
 }
 
-/// Stop after so many failing seeds.
-pub fn max_fail(args: &args::Run) -> Option<u64> {
-    if args.fail_fast { Some(1) } else { args.max_fail }
-}
-
 /// A time as it is typed.
 pub fn span(duration: Duration) -> String {
     match duration.as_millis() {

@@ -5,9 +5,9 @@ use super::exit::{Ending, Why};
 use super::journal::{self, Journal};
 use super::judge::row;
 use super::output::{self, complain, warn};
-use super::parse::{Range, quoted};
+use super::parse::{Range, Repeats, quoted};
 use super::plan::{Dispenser, Seeds};
-use super::prepare::{Plan, REGRESSIONS, Refused, head, max_fail, prepare, span, terms};
+use super::prepare::{Plan, REGRESSIONS, Refused, head, prepare, span, terms};
 use super::progress::Progress;
 use super::run_args::beside;
 use super::signals::Signals;
@@ -58,6 +58,10 @@ fn unfit(args: &args::Run) -> Option<String> {
     let taken = args.report.iter().filter(|report| report.path.as_os_str() == "-").count();
     if taken > 1 || taken == 1 && !args.format.people() {
         return Some("stdout can get one thing only: give `-` once, and without `--format`".to_string());
+    }
+    let part = args.partition.is_some_and(|part| !part.whole());
+    if part && args.kept.given.iter().any(|given| given == "repeats") && args.enough.repeats != Some(Repeats::All) {
+        return Some("a part of a plan can't know what the others find: it takes `--repeats all` only".to_string());
     }
     let endless = args.budget.is_none() && args.seeds.is_some_and(|range| range.to.is_none());
     endless.then(|| "a range of seeds without an end needs `--for`".to_string())
@@ -168,7 +172,8 @@ impl<'a> Rows<'a> {
     fn look(&mut self, sweep: &Sweep, progress: &Progress) {
         while let Some(entry) = self.plan.entries.get(self.next) {
             let planned = self.planned[self.next];
-            if planned != Some(sweep.seeds(self.next)) || self.args.budget.is_some() {
+            let all = planned == Some(sweep.seeds(self.next)) || sweep.known(self.next);
+            if !all || self.args.budget.is_some() {
                 return;
             }
             let (row, _) = row(&entry.facts(), planned, &sweep.tally(self.next), &self.plan.terms);
@@ -197,9 +202,12 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     if !args.quiet {
         show(&plan.warnings);
     }
-    let max_fail = max_fail(args);
+    let max_fail = args.enough.most();
+    let repeats = args.enough.repeats(plan.terms.partition.whole());
     let dispenser = Dispenser::new(&seeds, args.budget.map(|budget| began + budget), max_fail.is_some());
+    let dispenser = dispenser.repeats(repeats, &seeds);
     let running = Sweep::new(&plan.entries, &plan.terms, &dispenser, signals).twice(args.check_determinism);
+    let running = running.at_once(max_fail.filter(|enough| enough.immediate).map(|enough| enough.most));
     let running = running.journal(journal).patience(args.budget.map(|budget| began + budget + grace(budget)));
     let count = |(i, entry): (usize, &super::judge::Entry)| entry.seeds.count(i, plan.terms.partition);
     let counts: Vec<Option<u64>> = plan.entries.iter().enumerate().map(count).collect();
@@ -220,7 +228,7 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
             rows.look(running, &progress);
         });
         problem = problem.or(result.err());
-        let enough = max_fail.is_some_and(|most| running.failed() >= most);
+        let enough = max_fail.is_some_and(|enough| running.failed() >= enough.most);
         let stop = signals.end().is_some() || running.internal().is_some() || problem.is_some();
         if enough || stop || !dispenser.next_wave() {
             break;
@@ -233,7 +241,7 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     done.tail.interrupted = signals.end().map(|(_, name)| name);
     let given_up = args.budget.is_some() && signals.end().is_none() && !running.abandoned().is_empty();
     done.tail.out_of_time = dispenser.out_of_time() || given_up;
-    done.tail.enough = max_fail.is_some_and(|most| running.failed() >= most);
+    done.tail.enough = max_fail.is_some_and(|enough| running.failed() >= enough.most);
     done.tail.resume = rest(args, plan, &dispenser, &running, journal);
     if args.verbose > 0 {
         plans(plan, &mut done.findings);

@@ -2,9 +2,10 @@
 
 use super::args;
 use super::exit::{Ending, Why};
-use super::judge::allowed;
+use super::judge::{allowed, small as again};
 use super::outcome::Outcome;
 use super::output::{self, complain};
+use super::recorded;
 use super::seed::{self, Planned};
 use super::signals::Signals;
 use super::tally::Allowed;
@@ -259,6 +260,8 @@ pub fn shrink(args: args::Shrink) -> Ending {
     if let Some(protocol) = &args.protocol {
         loaded.scenario.protocol = protocol.clone();
     }
+    let other = recorded::other_stream(args.stream);
+    other.iter().for_each(|said| output::warn(said));
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -276,7 +279,8 @@ pub fn shrink(args: args::Shrink) -> Ending {
         }
         Ok(None) => {
             let seed = shown(args.seed);
-            complain(&format!("{} seed {seed} violates nothing that the scenario claims", loaded.name));
+            let hint = if other.is_some() { "; it was recorded under another stream version" } else { "" };
+            complain(&format!("{} seed {seed} violates nothing that the scenario claims{hint}", loaded.name));
             Ending::bad(Why::NothingToRun)
         }
         Ok(Some(small)) => tell(&args, &loaded, &small, &signals),
@@ -339,12 +343,7 @@ fn tell(args: &args::Shrink, loaded: &Loaded, small: &Small, signals: &Signals) 
         return Ending::bad(Why::Internal);
     }
     let _ = writeln!(out, "written to {}", path.display());
-    let _ = writeln!(
-        out,
-        "reproduce: cutline replay {} --seed {}",
-        super::parse::quoted(&path.display().to_string()),
-        shown(seed)
-    );
+    let _ = writeln!(out, "reproduce: {}", again(&path.display().to_string(), small.needs));
     let mut ending = Ending::good();
     if let Some((why, _)) = signals.end() {
         ending.add(why);

@@ -3,7 +3,7 @@
 use super::journal::Journal;
 use super::judge::{Entry, Terms};
 use super::outcome::{Outcome, Wrong};
-use super::plan::{Chunk, Dispenser};
+use super::plan::{Chunk, Dispenser, Work};
 use super::seed::{THREAD, differs, simulate};
 use super::signals::Signals;
 use super::tally::Tally;
@@ -24,8 +24,10 @@ pub struct Sweep<'a> {
     signals: &'a Signals,
     twice: bool,
     journal: Option<&'a Journal>,
-    /// Seeds that are being run are given up at this time.
+    /// Seeds that are being run are given up at this time,
     patience: Option<Instant>,
+    /// or when so many have failed.
+    enough: Option<u64>,
     tallies: Vec<Mutex<Tally>>,
     state: State,
 }
@@ -63,7 +65,8 @@ impl<'a> Sweep<'a> {
     pub fn new(entries: &'a [Entry], terms: &'a Terms, dispenser: &'a Dispenser, signals: &'a Signals) -> Self {
         let tallies = entries.iter().map(|_| Mutex::new(Tally::default())).collect();
         let state = State::default();
-        Sweep { entries, terms, dispenser, signals, twice: false, journal: None, patience: None, tallies, state }
+        let (twice, journal, patience, enough) = (false, None, None, None);
+        Sweep { entries, terms, dispenser, signals, twice, journal, patience, enough, tallies, state }
     }
 
     /// Every seed is run twice and compared.
@@ -81,6 +84,12 @@ impl<'a> Sweep<'a> {
     /// Seeds that are still being run at this time are given up.
     pub fn patience(mut self, until: Option<Instant>) -> Self {
         self.patience = until;
+        self
+    }
+
+    /// Everything is given up as soon as so many seeds have failed.
+    pub fn at_once(mut self, enough: Option<u64>) -> Self {
+        self.enough = enough;
         self
     }
 
@@ -116,7 +125,13 @@ impl<'a> Sweep<'a> {
 
     /// What a scenario's seeds have added up to so far.
     pub fn tally(&self, scenario: usize) -> Tally {
-        lock(&self.tallies[scenario]).clone()
+        let known = self.dispenser.given_up(scenario);
+        Tally { known, ..lock(&self.tallies[scenario]).clone() }
+    }
+
+    /// Is nothing more of a scenario run, as what it shows is known?
+    pub fn known(&self, scenario: usize) -> bool {
+        self.dispenser.given_up(scenario)
     }
 
     /// Seeds of a scenario so far.
@@ -157,19 +172,35 @@ impl<'a> Sweep<'a> {
 
     fn work(&self) {
         while self.signals.end().is_none() && !self.state.stop.load(Ordering::Relaxed) {
-            let Some(chunk) = self.dispenser.take() else { return };
+            let chunk = match self.dispenser.take() {
+                Work::Chunk(chunk) => chunk,
+                Work::Wait => continue,
+                Work::Done => return,
+            };
             let mut tally = Tally::default();
             let began = Instant::now();
-            if let Err(problem) = self.chunk(chunk, &mut tally) {
+            let whole = self.chunk(chunk, &mut tally).unwrap_or_else(|problem| {
                 lock(&self.state.internal).get_or_insert(problem);
                 self.state.stop.store(true, Ordering::Relaxed);
-            }
+                false
+            });
             tally.busy = began.elapsed();
             self.add(chunk.scenario, tally);
+            if whole {
+                self.dispenser.done(chunk, || self.shown(chunk.scenario));
+            }
         }
     }
 
-    fn chunk(&self, chunk: Chunk, tally: &mut Tally) -> Result<(), String> {
+    /// In how many ways a scenario fails that it minds, and how many seeds do.
+    fn shown(&self, scenario: usize) -> (usize, u64) {
+        let sum = lock(&self.tallies[scenario]);
+        let minded = sum.failures.keys().filter(|kind| self.entries[scenario].allowed.minds(kind));
+        (minded.count(), sum.failed)
+    }
+
+    /// Runs some seeds. False: not all, the others were given up.
+    fn chunk(&self, chunk: Chunk, tally: &mut Tally) -> Result<bool, String> {
         let entry = &self.entries[chunk.scenario];
         for index in chunk.from..chunk.to {
             if !entry.seeds.within(chunk.scenario, index, self.terms.partition) {
@@ -193,14 +224,19 @@ impl<'a> Sweep<'a> {
                     }
                     None => {
                         lock(&self.state.abandoned).push(Chunk { from: index, ..chunk });
-                        return Ok(());
+                        return Ok(false);
                     }
                 },
             };
+            let before = tally.failed;
             tally.take(outcome, index, seed);
             self.state.done.fetch_add(1, Ordering::Relaxed);
+            let failed = self.state.failed.fetch_add(tally.failed - before, Ordering::Relaxed) + tally.failed - before;
+            if self.enough.is_some_and(|most| failed >= most) {
+                self.state.stop.store(true, Ordering::Relaxed);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Runs a seed. None: it was given up.
@@ -232,7 +268,6 @@ impl<'a> Sweep<'a> {
     }
 
     fn add(&self, scenario: usize, tally: Tally) {
-        self.state.failed.fetch_add(tally.failed, Ordering::Relaxed);
         let mut sum = lock(&self.tallies[scenario]);
         if tally.failed > 0 {
             let entry = &self.entries[scenario];

@@ -127,6 +127,8 @@ pub struct Finding {
     pub plan: Option<String>,
     /// How small it could be made, and where that is kept.
     pub shrunk: Option<String>,
+    /// A command that shows the small one fail.
+    pub smaller: Option<String>,
     /// A command that shows it again.
     pub reproduce: String,
 }

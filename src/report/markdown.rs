@@ -64,7 +64,8 @@ fn one(finding: &Finding) -> String {
     if let Some(shrunk) = &finding.shrunk {
         let _ = writeln!(out, "Shrunk to {}\n", escaped(shrunk));
     }
-    let _ = writeln!(out, "```sh\n{}\n```\n", finding.reproduce);
+    let smaller = finding.smaller.as_ref().map_or_else(String::new, |smaller| format!("{smaller}\n"));
+    let _ = writeln!(out, "```sh\n{smaller}{}\n```\n", finding.reproduce);
     out
 }
 

@@ -139,6 +139,10 @@ pub fn tail(sweep: &Sweep, verbose: u8, quiet: bool) -> String {
     for found in &sweep.findings {
         let _ = write!(out, "\n{}", finding(found));
     }
+    let known: Vec<String> = sweep.scenarios.iter().filter_map(not_run).collect();
+    if !known.is_empty() {
+        let _ = write!(out, "\n{}\n{}", paint(YELLOW, "not run, as it would show nothing new"), known.concat());
+    }
     for command in &sweep.tail.resume {
         let _ = writeln!(out, "{}", paint(BOLD, &format!("\nthe rest:  {command}")));
     }
@@ -235,8 +239,19 @@ pub fn finding(finding: &Finding) -> String {
     if let Some(shrunk) = &finding.shrunk {
         let _ = writeln!(out, "  shrunk to {shrunk}");
     }
+    if let Some(smaller) = &finding.smaller {
+        let _ = writeln!(out, "  shrunk:    {smaller}");
+    }
     let _ = writeln!(out, "  reproduce: {}", finding.reproduce);
     out
+}
+
+/// What of a scenario was given up.
+fn not_run(row: &Row) -> Option<String> {
+    let left = row.not_run().map_or_else(|| "the rest".to_string(), grouped);
+    let of = row.planned.map_or_else(|| "its seeds".to_string(), |planned| many(planned, "seed"));
+    let hint = "`--repeats all` runs them";
+    row.known.then(|| format!("  {}: {left} of {of}, after {} that fail; {hint}\n", row.name, grouped(row.failed)))
 }
 
 /// One word for all of it.
@@ -280,6 +295,11 @@ pub fn sum(sweep: &Sweep) -> String {
     } else {
         let failed = sum(&|row| row.failed);
         let _ = write!(out, "; {} in {}", many(sweep.findings.len() as u64, "finding"), many(failed, "failing seed"));
+    }
+    if sweep.scenarios.iter().any(|row| row.known) {
+        let left: Option<u64> = sweep.scenarios.iter().map(Row::not_run).sum();
+        let left = left.map_or_else(|| "the rest".to_string(), |left| many(left, "seed"));
+        let _ = write!(out, "; {left} not run (nothing new)");
     }
     let failed_jobs = sum(&|row| row.job_failed);
     if failed_jobs > 0 {
