@@ -2,16 +2,22 @@
 
 #[path = "cli/config.rs"]
 mod config;
+#[path = "cli/known.rs"]
+mod known;
 #[path = "cli/merge.rs"]
 mod merge;
 #[path = "cli/pages.rs"]
 mod pages;
 #[path = "cli/recipes.rs"]
 mod recipes;
+#[path = "cli/replays.rs"]
+mod replays;
 #[path = "cli/reports.rs"]
 mod reports;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/tutorial.rs"]
 mod tutorial;
 

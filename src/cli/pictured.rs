@@ -46,9 +46,8 @@ fn read(path: &str, digest: Option<u64>, terms: &Terms) -> Result<Loaded, String
 fn seen(finding: &Finding, loaded: &Loaded, kept: &Path) -> Shown {
     // A folder of that name may be of another sweep.
     let folder = kept.join(finding.id());
-    let same = recorded::read(&folder).is_ok_and(|found| {
-        Some(found.seed) == finding.seed && found.digest == format!("{:016x}", scenario(loaded))
-    });
+    let same = recorded::read(&folder)
+        .is_ok_and(|found| Some(found.seed) == finding.seed && found.digest == format!("{:016x}", scenario(loaded)));
     match finding.shrunk.is_some() && same {
         true => html::kept(&folder),
         false => html::again(loaded, finding).unwrap_or_default(),

@@ -2,8 +2,8 @@
 
 use super::parse::{Partition, Range, Way};
 use crate::digest::{Digest, mix};
-use std::sync::{Condvar, Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// The base of all sequences of seeds, unless another is asked for: the first digits of the golden ratio.

@@ -133,10 +133,11 @@ pub fn head(args: &args::Run, entries: &[Entry], terms: &Terms, base: Option<u64
     headed(arguments, plan, terms.partition, base, threads(args.jobs))
 }
 
-/// A digest of everything that a scenario's runs depend on but the seed.
+/// A digest of everything that a scenario's runs and verdicts depend on but the seed.
 pub fn scenario(loaded: &load::Loaded) -> u64 {
     let mut digest = Digest::new();
-    digest.bytes(serde_json::to_string(&loaded.scenario).unwrap_or_default().as_bytes());
+    let scenario = crate::scenario::Scenario { about: String::new(), ..loaded.scenario.clone() };
+    digest.bytes(serde_json::to_string(&scenario).unwrap_or_default().as_bytes());
     digest.bytes(format!("{:?}{:?}", loaded.texts, loaded.files).as_bytes());
     digest.finish64()
 }

@@ -249,7 +249,9 @@ fn judged(out: &mut String, allowed: &Allowed, planned: &Planned, run: &Run, see
     if failed {
         let _ = match seed.other {
             false => writeln!(out, "reproduced: this run violates what the scenario claims"),
-            true => writeln!(out, "violated, but by another run than the recorded one: nobody can say if it is the same"),
+            true => {
+                writeln!(out, "violated, but by another run than the recorded one: nobody can say if it is the same")
+            }
         };
         ending.add(Why::Violated);
     } else if seen {

@@ -100,7 +100,7 @@ fn whatever_has_a_code_is_explained() {
     let place = Place::calm();
     let all = out(&place.run(&["explain"]));
     let words: Vec<&str> = all.lines().filter_map(|line| line.split_once("  ")).map(|(word, _)| word).collect();
-    for wanted in ["S0103", "C0103", "I9", "well-formed", "stuck", "unreached", "exit 5", "exit 130 / 143"] {
+    for wanted in ["S0103", "C0103", "T0101", "I9", "well-formed", "stuck", "unreached", "exit 5", "exit 130 / 143"] {
         assert!(words.contains(&wanted), "{wanted}");
     }
     for word in words {

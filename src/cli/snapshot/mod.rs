@@ -153,11 +153,8 @@ impl Done<'_> {
         if self.args.review {
             return files::settle(&file, self.ci).map_err(internal);
         }
-        let command = format!(
-            "cutline snapshot {} --seed {} --accept",
-            parse::quoted(&path.display().to_string()),
-            shown(seed)
-        );
+        let command =
+            format!("cutline snapshot {} --seed {} --accept", parse::quoted(&path.display().to_string()), shown(seed));
         let shown = format!("{told}if that is right: {command}\n\n");
         output::print(&shown).map_err(|error| internal(format!("cannot write to stdout: {error}")))?;
         if self.ci { Ok(()) } else { output::file(&files::fresh(&file), new.as_bytes()).map_err(internal) }
@@ -195,7 +192,7 @@ fn told(path: &Path, seed: u64, file: &Path, old: Option<&str>, new: &str) -> St
         return format!("MISSING {file}: {path} seed {seed} has no snapshot. It would be:\n{new}");
     };
     let mut out = format!("DIFFERS {file}: {path} seed {seed}\n");
-    let second = |text: &str| text.lines().nth(1).unwrap_or_default().to_string();
+    let second = |text: &str| text.lines().nth(1).unwrap_or_default().trim_start_matches("# ").to_string();
     if second(old) != second(new) {
         let _ = writeln!(out, "note: it was taken with {}: a seed may mean another run here", &second(old));
     }

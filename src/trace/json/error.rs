@@ -94,7 +94,10 @@ pub const CODES: &[(&str, &str)] = &[
          channels `src/0>map/1`; `coordinator`, `store`, `ledger` and `environment` are there in every job. `#3` stands for \
          the third of those that have no name of their own, counted from 0.",
     ),
-    ("T0109", "The line is of a version of the trace format that this cutline doesn't read. `v` is 1 in all lines so far."),
+    (
+        "T0109",
+        "The line is of a version of the trace format that this cutline doesn't read. `v` is 1 in all lines so far.",
+    ),
     (
         "T0110",
         "The first line of a trace is its header, of the kind `meta`: it names the job, and everything else is read by it. \

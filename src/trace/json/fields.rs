@@ -163,7 +163,9 @@ impl<'a> Fields<'a> {
         let value = self.take(name)?;
         // Of these fields one has a structure, and the others are words.
         let code = if value.is_object() { "T0111" } else { "T0107" };
-        serde_json::from_value(value).map_err(|error| self.wrong(code, name, format!("field `{name}`: {error}")))
+        serde_json::from_value(value).map_err(|error| {
+            self.wrong(code, name, format!("field `{name}`: {error}")).label("the field doesn't take this")
+        })
     }
 
     pub fn word<T: Copy>(&mut self, name: &'static str, list: &[(&str, T)]) -> Result<T, Error> {

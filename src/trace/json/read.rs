@@ -134,7 +134,7 @@ fn next_line<R: BufRead>(input: &mut R, line: &mut u64) -> Result<Option<String>
 fn header(f: &mut Fields) -> Result<Meta, Error> {
     f.version()?;
     let graph: JobGraph = f.serde("graph")?;
-    validate(&graph).map_err(|message| f.wrong("T0111", "graph", message))?;
+    validate(&graph).map_err(|message| f.wrong("T0111", "graph", message).label("this can't be a job"))?;
     Ok(Meta {
         tool: f.text("tool")?,
         scenario: f.text("scenario")?,
