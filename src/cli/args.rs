@@ -211,8 +211,8 @@ pub struct Run {
     /// This very seed (may be given several times)
     #[arg(long, value_name = "SEED", value_parser = parse::seed, conflicts_with = "seeds")]
     pub seed: Vec<u64>,
-    /// Begin the sequences somewhere else
-    #[arg(long, value_name = "SEED", value_parser = parse::seed, conflicts_with = "seed")]
+    /// Begin the sequences somewhere else: a number, text:nightly-17, or git:HEAD
+    #[arg(long, value_name = "SEED", value_parser = parse::seed_base, conflicts_with = "seed")]
     pub seed_base: Option<u64>,
     /// Take a seed base from the operating system, and print it
     #[arg(long, conflicts_with_all = ["seed", "seed_base"])]
@@ -235,6 +235,9 @@ pub struct Run {
     /// When a sweep ends early.
     #[command(flatten)]
     pub enough: super::run_args::Enough,
+    /// Say what would be run, as `list` does, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Run every seed twice and compare
     #[arg(long)]
     pub check_determinism: bool,
@@ -296,6 +299,9 @@ pub struct Shrink {
     /// Where to write the small scenario [default: NAME.shrunk.json]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Whatever fails will do, not only the same property
+    #[arg(long)]
+    pub any_failure: bool,
     /// Try so many candidates at most
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub runs: u64,
@@ -502,11 +508,15 @@ pub struct Schema {
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:
   cutline explain S0103
+  cutline explain t.jsonl --full
   cutline explain")]
 pub struct Explain {
     /// An error code (S0103, C0103, T0103), an invariant (I9), a kind of finding (stuck), an exit code (5), a folder of a finding, or a
     /// trace; all codes, if left out
     pub code: Option<String>,
+    /// Of a trace: every line, also those of single records
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// `cutline help`.

@@ -2,9 +2,11 @@
 
 use super::args;
 use super::judge::{Entry, Terms, reproduce};
+use super::recorded;
 use super::seed;
 use super::tally::Tally;
 use super::verify;
+use crate::picture::export::mermaid;
 use crate::picture::{View, Window, diagram};
 use crate::report::html::{Extras, Shown, Slow};
 use crate::report::{Finding, Kind};
@@ -87,6 +89,20 @@ pub fn of_trace(meta: &Meta, events: &[Event], report: &Report, kind: &Kind) -> 
     }
     let picture = picture(meta, events, report, kind);
     Shown { picture, story: Some(story).filter(|story| !story.is_empty()), ..Shown::default() }
+}
+
+/// Of the findings that were made small, the smallest run as a Mermaid diagram, with the finding's id. Folders of other
+/// sweeps aren't taken for this one's.
+pub fn mermaid(dir: &Path, findings: &[Finding]) -> Option<(String, String)> {
+    let drawn = |finding: &Finding| {
+        let folder = dir.join(finding.id());
+        recorded::read(&folder).ok().filter(|found| Some(found.seed) == finding.seed)?;
+        let (meta, events, _) = verify::read(&folder.join("trace.jsonl")).ok()?;
+        let (text, _) = mermaid::sequence(&meta, &events).ok()?;
+        Some((events.len(), finding.id(), text))
+    };
+    let all = findings.iter().filter(|finding| finding.shrunk.is_some()).filter_map(drawn);
+    all.min_by_key(|(lines, ..)| *lines).map(|(_, id, text)| (id, text))
 }
 
 /// The seeds whose traces have most lines.

@@ -9,7 +9,7 @@ use super::parse::{Partition, Way};
 use super::prepare::{headed, terms};
 use super::run::{internal, verdict};
 use super::tally::Tally;
-use super::{parse, pictured, reports, seed, told};
+use super::{html, parse, pictured, reports, seed, told};
 use crate::report::json::{self, Document, ScenarioPart};
 use crate::report::{self, Finding, Kind, Tail, text};
 use clap::{Args, Parser};
@@ -114,6 +114,9 @@ pub fn merge(args: Merge) -> Ending {
     if args.report.iter().any(|report| report.kind == ReportKind::Html) {
         seed::hush();
         pictured::add(&mut done, &args.findings, &terms);
+    }
+    if reports::markdown(&args.report) {
+        done.tail.extras.mermaid = html::mermaid(&args.findings, &done.findings);
     }
     finish(&args, done, missing)
 }

@@ -52,6 +52,7 @@ pub mod seed;
 pub mod shrink;
 pub mod signals;
 pub mod snapshot;
+mod state;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
@@ -62,6 +63,7 @@ mod tuned;
 pub mod verify;
 pub mod watching;
 
+use crate::report::{self, Head, Sweep, Tail};
 use args::{Cli, Command};
 use clap::FromArgMatches;
 use clap::parser::ValueSource;
@@ -82,6 +84,12 @@ pub fn main() -> ExitCode {
         Err(Failed::Usage(error)) => {
             // Help and versions are errors to the parser; if nobody reads them, that is none.
             let _ = error.print();
+            if error.use_stderr() && json_is_wanted(&words) {
+                let tail = Tail { exit: Why::BadInput.code(), refused: Some(error.to_string()), ..Tail::default() };
+                let head = Head::default();
+                let sweep = Sweep { head, scenarios: vec![], findings: vec![], diagnostics: vec![], tail };
+                let _ = output::raw(report::json::document(&sweep).as_bytes());
+            }
             return ExitCode::from(if error.use_stderr() { Why::BadInput.code() } else { 0 });
         }
     };
@@ -115,6 +123,12 @@ pub fn main() -> ExitCode {
         Command::Help(args) => tell::help(args),
     };
     ending.into()
+}
+
+/// Is this a sweep whose result a program reads? It gets a document, even if the command line is wrong.
+fn json_is_wanted(words: &[std::ffi::OsString]) -> bool {
+    let pair = words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    words.iter().any(|word| word == "run") && (pair || words.iter().any(|word| word == "--format=json"))
 }
 
 /// The command line of this process.

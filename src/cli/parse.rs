@@ -1,5 +1,6 @@
 //! What people type: seeds, ranges of seeds, durations, partitions. Rejected input says what is wanted.
 
+use crate::digest::Digest;
 use std::fmt;
 use std::time::Duration;
 
@@ -94,6 +95,28 @@ fn word(text: &str) -> Option<u64> {
 /// A seed: decimal or hexadecimal, underscores between digits allowed.
 pub fn seed(text: &str) -> Result<u64, String> {
     word(text).ok_or_else(|| "expected decimal or 0x-hex up to 0xffffffffffffffff".to_string())
+}
+
+/// A seed, `text:...` or `git:REVISION`. The last two are folded: the first eight bytes of the house's digest of the text,
+/// or of the forty hexadecimal digits of the commit.
+pub fn seed_base(text: &str) -> Result<u64, String> {
+    let folded = |text: &str| {
+        let mut digest = Digest::new();
+        digest.bytes(text.as_bytes());
+        digest.finish64()
+    };
+    match text.split_once(':') {
+        Some(("text", text)) => Ok(folded(text)),
+        Some(("git", revision)) => {
+            let mut git = std::process::Command::new("git");
+            let output = git.args(["rev-parse", "--verify", "--quiet", "--end-of-options"]);
+            let output = output.arg(format!("{revision}^{{commit}}")).output().ok();
+            let commit = output.filter(|output| output.status.success()).map(|output| output.stdout);
+            let commit = commit.ok_or_else(|| format!("git knows no commit `{revision}` here"))?;
+            Ok(folded(String::from_utf8_lossy(&commit).trim()))
+        }
+        _ => seed(text).map_err(|wanted| format!("{wanted}, text:ANYTHING or git:REVISION")),
+    }
 }
 
 /// `N`, `A..B` or `A..`.

@@ -1,6 +1,6 @@
 //! `cutline run`: many seeds of many scenarios, judged and reported.
 
-use super::args::{self, Format, NoTests, ReportKind, ReportTo};
+use super::args::{self, Format, ListFormat, NoTests, ReportKind, ReportTo};
 use super::exit::{Ending, Why};
 use super::journal::{self, Journal};
 use super::judge::row;
@@ -13,12 +13,15 @@ use super::run_args::beside;
 use super::signals::Signals;
 use super::sweep::Sweep;
 use super::tally::{Failure, Tally};
-use super::{findings, html as shown, reports, resume, seed};
+use super::{findings, html as shown, list, reports, resume, seed};
 use crate::protocols;
 use crate::report::{self, Finding, Kind, Remark, Row, Tail, json, text};
 use crate::scenario::{Diagnostic, load};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// Where what is known of a defect of ours is kept.
+const BUNDLES: &str = ".cutline/bundles";
 
 /// Runs.
 pub fn run(mut args: args::Run) -> Ending {
@@ -38,10 +41,15 @@ pub fn run(mut args: args::Run) -> Ending {
         Err(Refused::Path(problem)) => return wrong(&args, &problem),
         Err(Refused::Scenarios(diagnostics)) => {
             show(&diagnostics);
-            refuse(&args, diagnostics);
+            refuse(&args, diagnostics, None);
             return Ending::bad(Why::BadInput);
         }
     };
+    if args.dry_run {
+        let format = if args.format.people() { ListFormat::Human } else { ListFormat::Json };
+        let ending = if plan.entries.is_empty() { Ending::bad(Why::NothingToRun) } else { Ending::good() };
+        return super::printed(output::print(&list::text(&plan.entries, args.partition, format)), ending);
+    }
     let journal = match journal(&args, &plan) {
         Ok(journal) => journal,
         Err(problem) => return wrong(&args, &problem),
@@ -69,7 +77,7 @@ fn unfit(args: &args::Run) -> Option<String> {
 
 fn wrong(args: &args::Run, problem: &str) -> Ending {
     complain(problem);
-    refuse(args, Vec::new());
+    refuse(args, Vec::new(), Some(problem.to_string()));
     Ending::bad(Why::BadInput)
 }
 
@@ -120,8 +128,8 @@ fn remarks(found: &[Diagnostic]) -> Vec<Remark> {
 }
 
 /// `--format json` gives a document whatever happens.
-fn refuse(args: &args::Run, diagnostics: Vec<Diagnostic>) {
-    let tail = Tail { exit: Why::BadInput.code(), ..Tail::default() };
+fn refuse(args: &args::Run, diagnostics: Vec<Diagnostic>, refused: Option<String>) {
+    let tail = Tail { exit: Why::BadInput.code(), refused, ..Tail::default() };
     let head = head(args, &[], &terms(args, args.seed_base), args.seed_base);
     let diagnostics = remarks(&diagnostics);
     let sweep = report::Sweep { head, scenarios: Vec::new(), findings: Vec::new(), diagnostics, tail };
@@ -243,9 +251,7 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     done.tail.out_of_time = dispenser.out_of_time() || given_up;
     done.tail.enough = max_fail.is_some_and(|enough| running.failed() >= enough.most);
     done.tail.resume = rest(args, plan, &dispenser, &running, journal);
-    if args.verbose > 0 {
-        plans(plan, &mut done.findings);
-    }
+    plans(plan, &mut done.findings);
     if !args.no_shrink && signals.end().is_none() {
         let saved = args.kept.save_regressions.then_some(Path::new(REGRESSIONS));
         findings::keep(&args.findings, saved, &plan.entries, &mut done.findings, signals);
@@ -254,6 +260,9 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
         let tallies = plan.entries.iter().enumerate().map(|(i, entry)| (entry, running.tally(i)));
         done.tail.extras.slowest = Some(shown::slowest(tallies, &plan.terms));
         shown::shown(&mut done.tail.extras, &args.findings, &plan.entries, &done.findings);
+    }
+    if reports::markdown(&args.report) {
+        done.tail.extras.mermaid = shown::mermaid(&args.findings, &done.findings);
     }
     finish(args, done, rows, journal, signals)
 }
@@ -419,6 +428,29 @@ pub fn verdict(done: &report::Sweep, exit_zero: bool) -> Ending {
     ending
 }
 
+/// Keeps what a report of a defect of ours needs: versions, the command, what was said, and the scenarios.
+fn bundle(plan: &Plan, done: &report::Sweep, problems: &[String]) {
+    let dir = Path::new(BUNDLES).join(&done.head.id);
+    let about = format!(
+        "cutline {}\n{} {}\n{}\n\n{}\n",
+        args::VERSION,
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        done.head.command(),
+        problems.join("\n")
+    );
+    let mut kept = output::file(&dir.join("problem.txt"), about.as_bytes());
+    kept = kept.and(output::file(&dir.join("report.json"), json::document(done).as_bytes()));
+    for (number, entry) in plan.entries.iter().enumerate() {
+        let text = std::fs::read(&entry.path).unwrap_or_default();
+        kept = kept.and(output::file(&dir.join(format!("{number}-{}.json", entry.loaded.name)), &text));
+    }
+    match kept {
+        Ok(()) => output::say(&format!("what it takes to look into it is in {}\n", dir.display())),
+        Err(problem) => warn(&problem),
+    }
+}
+
 fn finish(
     args: &args::Run,
     mut done: report::Sweep,
@@ -441,9 +473,14 @@ fn finish(
         Format::Jsonl => rows.print(&json::tail_lines(&done)),
     }
     let shown = reports::github(args.format, &args.report, &done);
-    for problem in [rows.problem, written.err(), shown.err(), done.tail.internal].into_iter().flatten() {
-        internal(&problem);
+    let problems = [rows.problem, written.err(), shown.err(), done.tail.internal.clone()];
+    let problems: Vec<String> = problems.into_iter().flatten().collect();
+    for problem in &problems {
+        internal(problem);
         ending.add(Why::Internal);
+    }
+    if done.tail.internal.is_some() {
+        bundle(rows.plan, &done, &problems);
     }
     ending
 }

@@ -55,7 +55,7 @@ pub fn explain(args: args::Explain) -> Ending {
     };
     let path = std::path::Path::new(&code);
     if path.exists() {
-        return super::findings::explain(path).unwrap_or_else(|problem| {
+        return super::findings::explain(path, args.full).unwrap_or_else(|problem| {
             complain(&problem);
             Ending::bad(Why::BadInput)
         });

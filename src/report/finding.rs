@@ -123,7 +123,7 @@ pub struct Finding {
     pub statement: String,
     /// The digest of that run.
     pub digest: Option<u64>,
-    /// The plan of that run, as JSON; kept if asked for.
+    /// The plan of that run, as JSON.
     pub plan: Option<String>,
     /// How small it could be made, and where that is kept.
     pub shrunk: Option<String>,

@@ -16,6 +16,8 @@ const ROOM: usize = 4_000_000;
 pub struct Extras {
     /// By the id of a finding.
     pub findings: BTreeMap<String, Shown>,
+    /// The smallest failing run as a Mermaid diagram, with the id of its finding.
+    pub mermaid: Option<(String, String)>,
     /// The runs with most lines.
     pub slowest: Option<Vec<Slow>>,
     /// What is known of the machine: names and values. It goes to the section that may differ.

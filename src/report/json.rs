@@ -98,6 +98,9 @@ pub struct Summary<'a> {
     /// Parts of the plan that are missing.
     #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
     pub missing: Cow<'a, [String]>,
+    /// Why nothing was done, where no diagnostic says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Cow<'a, str>>,
     /// What went wrong with cutline itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal_error: Option<Cow<'a, str>>,
@@ -403,6 +406,7 @@ fn summary(sweep: &Sweep) -> Summary<'_> {
         known: known(sweep),
         resume: (&sweep.tail.resume).into(),
         missing: (&sweep.tail.missing).into(),
+        refused: sweep.tail.refused.as_deref().map(Cow::from),
         internal_error: sweep.tail.internal.as_deref().map(Cow::from),
     }
 }

@@ -86,6 +86,8 @@ pub struct Tail {
     pub resume: Vec<String>,
     /// Parts of the plan that weren't at hand when parts were put together.
     pub missing: Vec<String>,
+    /// Why nothing was done at all, where no diagnostic says it.
+    pub refused: Option<String>,
     /// The internal error that ended it.
     pub internal: Option<String>,
     /// The exit code.

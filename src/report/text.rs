@@ -65,8 +65,9 @@ pub fn head(head: &Head, scenarios: usize, seeds: Option<u64>, width: usize) -> 
     let name = "scenario";
     let width = width.max(name.len());
     let heads = format!(
-        "   status  {name:<width$}  {:>6}  {:>6}  {:>7}  {:>6}  {:>5}  {}",
+        "   status  {name:<width$}  {:>6}  {:>7}  {:>6}  {:>7}  {:>6}  {:>5}  {}",
         "seeds",
+        "time",
         "per s",
         "records",
         "faults",
@@ -101,10 +102,11 @@ pub fn row(row: &Row, width: usize) -> String {
         .collect();
     let width = width.max("scenario".len());
     format!(
-        "{}  {:<width$}  {:>6}  {rate:>6}  {:>7}  {:>6}  {goals:>5}  {}\n",
+        "{}  {:<width$}  {:>6}  {:>7}  {rate:>6}  {:>7}  {:>6}  {goals:>5}  {}\n",
         paint(style(row.status), &format!("{:>9}", row.status.word())),
         row.name,
         grouped(row.seeds),
+        format!("{busy:.2}s"),
         short(row.delivered),
         short(row.faults),
         cells.join(" "),
@@ -137,7 +139,7 @@ pub fn tail(sweep: &Sweep, verbose: u8, quiet: bool) -> String {
         }
     }
     for found in &sweep.findings {
-        let _ = write!(out, "\n{}", finding(found));
+        let _ = write!(out, "\n{}", finding(found, verbose > 0));
     }
     let known: Vec<String> = sweep.scenarios.iter().filter_map(not_run).collect();
     if !known.is_empty() {
@@ -215,8 +217,8 @@ fn each(sweep: &Sweep, out: &mut String) {
     }
 }
 
-/// A finding. Its last line is the command that shows it again.
-pub fn finding(finding: &Finding) -> String {
+/// A finding, with the plan of its run or without. Its last line is the command that shows it again.
+pub fn finding(finding: &Finding, planned: bool) -> String {
     let mut out = paint(RED, "FAIL");
     let _ = write!(out, " {}  {}", paint(BOLD, &finding.scenario), finding.kind.title());
     if finding.count > 0 {
@@ -233,7 +235,7 @@ pub fn finding(finding: &Finding) -> String {
             let _ = writeln!(out, "  {}", finding.message);
         }
     }
-    if let Some(plan) = &finding.plan {
+    if let Some(plan) = finding.plan.as_ref().filter(|_| planned) {
         let _ = writeln!(out, "  plan: {plan}");
     }
     if let Some(shrunk) = &finding.shrunk {
