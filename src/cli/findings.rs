@@ -33,7 +33,8 @@ pub fn keep(dir: &Path, saved: Option<&Path>, entries: &[Entry], findings: &mut 
     let fails = |kind: &Kind| matches!(kind, Kind::Violation(..) | Kind::Panic | Kind::Stuck | Kind::JobFailed);
     for finding in findings.iter_mut().filter(|finding| fails(&finding.kind)).take(FINDINGS) {
         let entry = entries.iter().find(|entry| entry.path == finding.path);
-        let (Some(entry), Some(seed)) = (entry, finding.seed) else { continue };
+        // What was given up is never done: nothing is made of it.
+        let (Some(entry), Some(seed), Some(_)) = (entry, finding.seed, finding.digest) else { continue };
         let bounds = Bounds { runs: RUNS, events: EVENTS, deadline: None, signals: signals.clone(), any: false };
         let small = match seed::aside(|| small(&entry.loaded, seed, Some(&finding.kind), bounds)) {
             Ok(Ok(Some(small))) => small,

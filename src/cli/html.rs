@@ -73,7 +73,7 @@ fn timeless(text: &str) -> String {
 
 /// The smallest seed of a finding, run again.
 pub fn again(loaded: &Loaded, finding: &Finding) -> Option<Shown> {
-    let seed = finding.seed?;
+    let seed = finding.digest.and(finding.seed)?;
     let keep = Keep { trace: true, unjudged: true, ..Keep::default() };
     let (planned, run) = seed::aside(|| seed::simulate(loaded, seed, keep)).ok()?.ok()?;
     let (meta, events) = (meta(&planned.setup, Some(seed)), run.trace.unwrap_or_default());

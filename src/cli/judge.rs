@@ -268,7 +268,8 @@ fn findings(facts: &Facts, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
             let mut finding = make(*kind, property, failure.message.clone());
             finding.count = failure.count;
             finding.seed = Some(failure.seed);
-            finding.digest = Some(failure.digest);
+            // What was given up has no digest.
+            finding.digest = Some(failure.digest).filter(|digest| *digest != 0);
             finding.reproduce = reproduce(&facts.path, failure.seed, terms);
             findings.push(finding);
         }

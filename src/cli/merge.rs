@@ -7,7 +7,7 @@ use super::judge::{Terms, row};
 use super::output::{self, complain, warn};
 use super::parse::{Partition, Way};
 use super::prepare::{headed, terms};
-use super::run::{internal, verdict};
+use super::run::verdict;
 use super::tally::Tally;
 use super::{html, parse, pictured, reports, seed, told};
 use crate::report::json::{self, Document, ScenarioPart};
@@ -152,7 +152,7 @@ fn finish(args: &Merge, mut done: report::Sweep, missing: bool) -> Ending {
     let printed = printed.map(drop).map_err(|error| format!("cannot write to stdout: {error}"));
     let shown = reports::github(args.format, &args.report, &done);
     for problem in [written.err(), printed.err(), shown.err()].into_iter().flatten() {
-        internal(&problem);
+        complain(&problem);
         ending.add(Why::Internal);
     }
     ending

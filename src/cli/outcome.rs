@@ -8,6 +8,7 @@ use crate::sim::run::Run;
 use crate::trace::coverage::MET;
 use crate::verify::{Invariant, Report, Verdict};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What came of a seed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,16 @@ impl Outcome {
             ..Outcome::default()
         };
         outcome.judge(run, allowed);
+        outcome
+    }
+
+    /// What came of a run that was given up because it took too long. It has no digest: it has no end.
+    pub fn stuck(planned: &Planned, run: &Run, after: Duration) -> Self {
+        let (faults, millis) = (planned.sim.faults.len() as u64, after.as_millis());
+        let mut outcome = Outcome { events: run.events, faults, ..Outcome::default() };
+        // How far it came depends on the machine, and isn't said.
+        let message = format!("given up: it took longer than {}.{:03} s here", millis / 1000, millis % 1000);
+        outcome.went_wrong(Kind::Stuck, message, true);
         outcome
     }
 

@@ -117,6 +117,12 @@ pub fn internal(problem: &str) -> Ending {
     Ending::bad(Why::Internal)
 }
 
+/// That something couldn't be written.
+pub fn unwritten(problem: &str) -> Ending {
+    complain(problem);
+    Ending::bad(Why::Internal)
+}
+
 fn show(diagnostics: &[Diagnostic]) {
     for file in diagnostics.chunk_by(|a, b| a.path() == b.path()) {
         output::say(&format!("{}\n\n", load::render(file, true)));
@@ -215,7 +221,9 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     let dispenser = Dispenser::new(&seeds, args.budget.map(|budget| began + budget), max_fail.is_some());
     let dispenser = dispenser.repeats(repeats, &seeds);
     let running = Sweep::new(&plan.entries, &plan.terms, &dispenser, signals).twice(args.check_determinism);
-    let running = running.at_once(max_fail.filter(|enough| enough.immediate).map(|enough| enough.most));
+    let running = running
+        .stuck_after(args.enough.stuck_after)
+        .at_once(max_fail.filter(|enough| enough.immediate).map(|enough| enough.most));
     let running = running.journal(journal).patience(args.budget.map(|budget| began + budget + grace(budget)));
     let count = |(i, entry): (usize, &super::judge::Entry)| entry.seeds.count(i, plan.terms.partition);
     let counts: Vec<Option<u64>> = plan.entries.iter().enumerate().map(count).collect();
@@ -296,7 +304,7 @@ fn nothing(args: &args::Run, plan: &Plan) -> Ending {
     }
     match reports::write(&args.report, &done) {
         Ok(()) => ending,
-        Err(problem) => internal(&problem),
+        Err(problem) => unwritten(&problem),
     }
 }
 
@@ -429,7 +437,7 @@ pub fn verdict(done: &report::Sweep, exit_zero: bool) -> Ending {
 }
 
 /// Keeps what a report of a defect of ours needs: versions, the command, what was said, and the scenarios.
-fn bundle(plan: &Plan, done: &report::Sweep, problems: &[String]) {
+fn bundle(plan: &Plan, done: &report::Sweep, problem: &str) {
     let dir = Path::new(BUNDLES).join(&done.head.id);
     let about = format!(
         "cutline {}\n{} {}\n{}\n\n{}\n",
@@ -437,7 +445,7 @@ fn bundle(plan: &Plan, done: &report::Sweep, problems: &[String]) {
         std::env::consts::OS,
         std::env::consts::ARCH,
         done.head.command(),
-        problems.join("\n")
+        problem
     );
     let mut kept = output::file(&dir.join("problem.txt"), about.as_bytes());
     kept = kept.and(output::file(&dir.join("report.json"), json::document(done).as_bytes()));
@@ -473,14 +481,16 @@ fn finish(
         Format::Jsonl => rows.print(&json::tail_lines(&done)),
     }
     let shown = reports::github(args.format, &args.report, &done);
-    let problems = [rows.problem, written.err(), shown.err(), done.tail.internal.clone()];
-    let problems: Vec<String> = problems.into_iter().flatten().collect();
+    // A place that can't be written to is no defect of ours.
+    let problems: Vec<String> = [rows.problem, written.err(), shown.err()].into_iter().flatten().collect();
     for problem in &problems {
-        internal(problem);
+        complain(problem);
         ending.add(Why::Internal);
     }
-    if done.tail.internal.is_some() {
-        bundle(rows.plan, &done, &problems);
+    if let Some(problem) = &done.tail.internal {
+        internal(problem);
+        bundle(rows.plan, &done, problem);
+        ending.add(Why::Internal);
     }
     ending
 }

@@ -8,6 +8,7 @@ use crate::report;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which scenarios, what is kept of a run, and what of an earlier one is used.
 #[derive(Args, Clone, Debug, Default)]
@@ -51,6 +52,9 @@ pub struct Enough {
     /// Don't stop at failing seeds, whatever settings say
     #[arg(long, conflicts_with = "max_fail")]
     pub no_fail_fast: bool,
+    /// Give up a seed that takes longer than this, and call it stuck: a safety net, which depends on the machine
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    pub stuck_after: Option<Duration>,
     /// Give up a scenario after so many failing seeds that show nothing new, or never (all) [default: 64; all for a part of
     /// a plan, and where seeds are named]
     #[arg(long, value_name = "N|all", value_parser = parse::repeats)]
@@ -90,6 +94,7 @@ pub fn settling(args: &Run) -> Vec<(&'static str, String)> {
         ("protocol", args.protocol.clone().unwrap_or_default()),
         ("partition", args.partition.map_or_else(String::new, |part| part.to_string())),
         ("max_fail", args.enough.most().map_or_else(String::new, |most| most.to_string())),
+        ("stuck_after", args.enough.stuck_after.map_or_else(String::new, span)),
         ("repeats", args.enough.repeats.map_or_else(String::new, |repeats| repeats.to_string())),
         ("check_determinism", yes(args.check_determinism)),
         ("no_regressions", yes(args.no_regressions)),
@@ -114,6 +119,9 @@ pub fn arguments(args: &Run, base: Option<u64>) -> Vec<String> {
     }
     if let Some(repeats) = args.enough.repeats {
         option("repeats", repeats.to_string());
+    }
+    if let Some(time) = args.enough.stuck_after {
+        option("stuck-after", span(time));
     }
     if let Some(base) = base {
         option("seed-base", report::seed(base));

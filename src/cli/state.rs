@@ -2,8 +2,8 @@
 
 use crate::ids::*;
 use crate::topology::Topology;
+use crate::trace::Txn;
 use crate::trace::event::{Event, Kind, Outcome, TxnOp};
-use crate::trace::{Txn, words};
 use std::collections::BTreeMap;
 
 /// What is known after some lines.
@@ -71,10 +71,11 @@ impl State {
                 let base = base.map_or_else(|| "nothing".to_string(), |base| base.to_string());
                 say(self, Thing::Job, &format!("attempt {job} from {base}"));
             }
-            Kind::Start | Kind::Crash | Kind::Stop | Kind::Finish { .. } => {
-                let is = format!("{} {}", words::kind(&event.kind), event.attempt);
-                say(self, Thing::Process(event.process), &is);
-            }
+            Kind::Start => say(self, Thing::Process(event.process), &format!("running as {}", event.attempt)),
+            Kind::Finish { complete: true } => say(self, Thing::Process(event.process), "finished"),
+            Kind::Finish { complete: false } => say(self, Thing::Process(event.process), "failed for good"),
+            Kind::Crash => say(self, Thing::Process(event.process), "crashed"),
+            Kind::Stop => say(self, Thing::Process(event.process), "stopped"),
             _ => {}
         }
         said

@@ -10,7 +10,7 @@ use super::tally::Tally;
 use crate::report::{self, Kind};
 use crate::sim::run::Keep;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How often whoever waits for the workers has a look.
@@ -28,6 +28,8 @@ pub struct Sweep<'a> {
     patience: Option<Instant>,
     /// or when so many have failed.
     enough: Option<u64>,
+    /// A seed that takes longer is given up, and is a finding.
+    stuck_after: Option<Duration>,
     tallies: Vec<Mutex<Tally>>,
     state: State,
 }
@@ -41,7 +43,17 @@ struct State {
     abandoned: Mutex<Vec<Chunk>>,
     internal: Mutex<Option<String>>,
     slowest: Mutex<Option<Slowest>>,
+    watched: Mutex<Vec<Arc<Watched>>>,
     news: Mutex<Vec<String>>,
+}
+
+/// What a worker does.
+#[derive(Default)]
+struct Watched {
+    /// It is to give its seed up.
+    stop: AtomicBool,
+    /// When it began with its seed.
+    since: Mutex<Option<Instant>>,
 }
 
 /// The seed that took longest so far.
@@ -65,8 +77,8 @@ impl<'a> Sweep<'a> {
     pub fn new(entries: &'a [Entry], terms: &'a Terms, dispenser: &'a Dispenser, signals: &'a Signals) -> Self {
         let tallies = entries.iter().map(|_| Mutex::new(Tally::default())).collect();
         let state = State::default();
-        let (twice, journal, patience, enough) = (false, None, None, None);
-        Sweep { entries, terms, dispenser, signals, twice, journal, patience, enough, tallies, state }
+        let (twice, journal, patience, enough, stuck_after) = (false, None, None, None, None);
+        Sweep { entries, terms, dispenser, signals, twice, journal, patience, enough, stuck_after, tallies, state }
     }
 
     /// Every seed is run twice and compared.
@@ -90,6 +102,12 @@ impl<'a> Sweep<'a> {
     /// Everything is given up as soon as so many seeds have failed.
     pub fn at_once(mut self, enough: Option<u64>) -> Self {
         self.enough = enough;
+        self
+    }
+
+    /// A seed that takes longer than this, on this machine, is given up and is a finding: a safety net.
+    pub fn stuck_after(mut self, time: Option<Duration>) -> Self {
+        self.stuck_after = time;
         self
     }
 
@@ -164,13 +182,27 @@ impl<'a> Sweep<'a> {
                 if self.signals.end().is_some() || self.patience.is_some_and(|until| Instant::now() >= until) {
                     self.state.stop.store(true, Ordering::Relaxed);
                 }
+                self.watch();
                 std::thread::park_timeout(LOOK);
             }
             Ok(())
         })
     }
 
+    /// Stops everybody if all is to stop, and those who are at one seed for too long.
+    fn watch(&self) {
+        let all = self.state.stop.load(Ordering::Relaxed);
+        let long = |since: Instant| self.stuck_after.is_some_and(|most| since.elapsed() >= most);
+        for worker in lock(&self.state.watched).iter() {
+            if all || lock(&worker.since).is_some_and(long) {
+                worker.stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
     fn work(&self) {
+        let watched = Arc::new(Watched::default());
+        lock(&self.state.watched).push(watched.clone());
         while self.signals.end().is_none() && !self.state.stop.load(Ordering::Relaxed) {
             let chunk = match self.dispenser.take() {
                 Work::Chunk(chunk) => chunk,
@@ -179,7 +211,7 @@ impl<'a> Sweep<'a> {
             };
             let mut tally = Tally::default();
             let began = Instant::now();
-            let whole = self.chunk(chunk, &mut tally).unwrap_or_else(|problem| {
+            let whole = self.chunk(chunk, &mut tally, &watched).unwrap_or_else(|problem| {
                 lock(&self.state.internal).get_or_insert(problem);
                 self.state.stop.store(true, Ordering::Relaxed);
                 false
@@ -200,7 +232,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Runs some seeds. False: not all, the others were given up.
-    fn chunk(&self, chunk: Chunk, tally: &mut Tally) -> Result<bool, String> {
+    fn chunk(&self, chunk: Chunk, tally: &mut Tally, watched: &Watched) -> Result<bool, String> {
         let entry = &self.entries[chunk.scenario];
         for index in chunk.from..chunk.to {
             if !entry.seeds.within(chunk.scenario, index, self.terms.partition) {
@@ -217,7 +249,7 @@ impl<'a> Sweep<'a> {
             };
             let outcome = match before {
                 Some(outcome) => outcome,
-                None => match self.seed(entry, chunk.scenario, seed).map_err(told)? {
+                None => match self.seed(entry, chunk.scenario, seed, watched).map_err(told)? {
                     Some(outcome) => {
                         self.journal.map_or(Ok(()), |journal| journal.write(chunk.scenario, index, &outcome))?;
                         outcome
@@ -240,9 +272,11 @@ impl<'a> Sweep<'a> {
     }
 
     /// Runs a seed. None: it was given up.
-    fn seed(&self, entry: &Entry, scenario: usize, seed: u64) -> Result<Option<Outcome>, String> {
+    fn seed(&self, entry: &Entry, scenario: usize, seed: u64, watched: &Watched) -> Result<Option<Outcome>, String> {
         let began = Instant::now();
-        let stop = &self.state.stop;
+        let stop = &watched.stop;
+        *lock(&watched.since) = Some(began);
+        stop.store(self.state.stop.load(Ordering::Relaxed), Ordering::Relaxed);
         let (planned, run) = simulate(&entry.loaded, seed, Keep { stop: Some(stop), ..Keep::default() })?;
         let mut outcome = Outcome::of(&planned, &run, &entry.allowed);
         if self.twice
@@ -251,8 +285,13 @@ impl<'a> Sweep<'a> {
         {
             outcome.wrong.push(Wrong { kind: Kind::Nondeterminism, message, minded: true });
         }
+        *lock(&watched.since) = None;
         if run.stopped || self.twice && stop.load(Ordering::Relaxed) {
-            return Ok(None);
+            if self.state.stop.load(Ordering::Relaxed) || self.signals.end().is_some() {
+                return Ok(None);
+            }
+            // Nobody wanted it to stop, so it took too long.
+            outcome = Outcome::stuck(&planned, &run, self.stuck_after.unwrap_or_default());
         }
         let took = began.elapsed();
         self.dispenser.took(scenario, took);

@@ -131,3 +131,17 @@ fn documents_are_of_the_version_that_is_asked_for() {
     let two = place.run(&["run", "--format-version", "2"]);
     assert!(two.status.code() == Some(2) && err(&two).contains("writes version 1 and no other"), "{}", err(&two));
 }
+
+/// A safety net: what takes too long here is called stuck, which is no verdict on the protocol.
+#[test]
+fn a_seed_that_takes_too_long_is_given_up_and_named() {
+    let long = CALM.replace(r#"{ "min": 20, "max": 60 }"#, r#"{ "min": 90000, "max": 99000 }"#);
+    let place = Place::new(&[("long.json", &long)]);
+    let output = place.run(&["run", "--seeds", "2", "--stuck-after", "10ms", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    let finding = &document(&output)["findings"][0];
+    assert_eq!((&finding["kind"], &finding["failing_seeds"]), (&"stuck".into(), &2.into()), "{finding:#}");
+    assert!(finding["message"].as_str().unwrap().starts_with("given up: it took longer than 0.010 s"), "{finding:#}");
+    assert!(finding.get("digest").is_none() && finding.get("shrunk").is_none());
+    assert_eq!(document(&output)["findings"].as_array().unwrap().len(), 1, "and nothing else is said of it");
+}
