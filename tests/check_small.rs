@@ -108,7 +108,10 @@ const UNSEEN: &[(&str, &str)] = &[
         "a barrier of a checkpoint that was given up arrives during the next: two checkpoints, two inputs, too many states",
     ),
     ("ack-before-flush", "needs a sink that writes behind its acks, and no small scenario has one but two-phase sinks"),
-    ("ends-input", "the end is felt where the stop comes to nothing and the source reads on: a stop and a failure, too many states"),
+    (
+        "ends-input",
+        "the end is felt where the stop comes to nothing and the source reads on: a stop and a failure, too many states",
+    ),
     ("stays-off", "the stop must come to nothing: a stop and a failure, too many states"),
     (
         "starts-fresh",

@@ -203,7 +203,8 @@ fn a_database_and_an_object_store_behind_certificates() {
         assert!(output.status.code() == Some(2) && said.contains(words), "{said}");
     };
     let job = |sink: &str, environment: &[(&'static str, String)]| {
-        let mut job = Job::new(1000, "two_phase", &["--sink", sink, "--store", "s3://bucket/job", "--interval-ms", "100"]);
+        let mut job =
+            Job::new(1000, "two_phase", &["--sink", sink, "--store", "s3://bucket/job", "--interval-ms", "100"]);
         job.environment = [&moto.environment()[..], environment].concat();
         job
     };

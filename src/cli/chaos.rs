@@ -168,8 +168,7 @@ pub fn chaos(args: &args::Exec, planned: &Planned) -> Ending {
         }
     };
     let (numbers, killed) = (Numbers(mix(wanted.seed)), BTreeMap::new());
-    let mut chaos =
-        Chaos { args, signals, planned, numbers, left: wanted, expected, killed, rounds: 0, records: 0 };
+    let mut chaos = Chaos { args, signals, planned, numbers, left: wanted, expected, killed, rounds: 0, records: 0 };
     let begun = Instant::now();
     let outcome = chaos.all();
     let said = chaos.words(begun.elapsed());
@@ -183,7 +182,9 @@ pub fn chaos(args: &args::Exec, planned: &Planned) -> Ending {
             output::say(&format!("interrupted: {} is left as it was\n", args.dir.display()));
             Ending::bad(why)
         }
-        Ok(Some(Finding::Wrong(finding))) => super::printed(output::print(&format!("{said}{finding}\n")), Ending::bad(Why::Violated)),
+        Ok(Some(Finding::Wrong(finding))) => {
+            super::printed(output::print(&format!("{said}{finding}\n")), Ending::bad(Why::Violated))
+        }
         Err(problem) => {
             complain(&problem);
             Ending::bad(Why::Internal)

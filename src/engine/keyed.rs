@@ -194,8 +194,7 @@ impl<V: Cell> Keyed<V> {
 
     /// All of it, in the canonical form.
     pub fn state(&self) -> OperatorState {
-        let frozen =
-            |below: &Below| Frozen { content: below.table.freeze(), stored: below.stored, fresh: below.fresh };
+        let frozen = |below: &Below| Frozen { content: below.table.freeze(), stored: below.stored, fresh: below.fresh };
         OperatorState {
             keyed: self.entries.iter().map(|(key, value)| (key.clone(), value.datum())).collect(),
             below: self.below.as_ref().map(frozen),

@@ -14,7 +14,13 @@ pub fn redistribute(old: &[OperatorState], parallelism: u32) -> Vec<OperatorStat
     let lists: Vec<&[Datum]> = old.iter().map(|state| state.split.as_slice()).collect();
     let (keyed, split) = (keyed(old, parallelism), split(&lists, parallelism));
     let (union, broadcast) = (union(old), broadcast(old));
-    let whole = |(keyed, split)| OperatorState { keyed, below: None, split, union: union.clone(), broadcast: broadcast.clone() };
+    let whole = |(keyed, split)| OperatorState {
+        keyed,
+        below: None,
+        split,
+        union: union.clone(),
+        broadcast: broadcast.clone(),
+    };
     keyed.into_iter().zip(split).map(whole).collect()
 }
 

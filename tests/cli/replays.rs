@@ -1,6 +1,7 @@
 //! The line that shows a failure again: the same everywhere, and honest where something has changed since.
 
 use super::*;
+use cutline::cli::args::STREAM;
 
 /// A sweep that finds something, with every report.
 fn found(more: &[&str]) -> (Place, Value, String) {
@@ -27,7 +28,10 @@ fn the_line_is_the_same_everywhere_and_shows_it_again() {
     for finding in findings {
         let line = finding["reproduce"].as_str().unwrap();
         let (seed, id) = (finding["seed"].as_str().unwrap(), finding["id"].as_str().unwrap());
-        assert_eq!(line, format!("cutline replay scenarios/calm.json --seed {seed} --stream 2 --protocol drops-one"));
+        assert_eq!(
+            line,
+            format!("cutline replay scenarios/calm.json --seed {seed} --stream {STREAM} --protocol drops-one")
+        );
         let smaller = finding["shrunk_command"].as_str().unwrap();
         assert_eq!(smaller, format!("cutline replay .cutline/findings/{id}/shrunk.json"));
         for line in [line, smaller] {
@@ -77,7 +81,8 @@ fn a_scenario_that_has_changed_since_is_named() {
 #[test]
 fn a_seed_of_another_stream_version_is_another_run_and_that_is_said() {
     let (place, report, _) = found(&["--no-shrink"]);
-    let line = report["findings"][0]["reproduce"].as_str().unwrap().replace("--stream 2", "--stream 1");
+    let line =
+        report["findings"][0]["reproduce"].as_str().unwrap().replace(&format!("--stream {STREAM}"), "--stream 1");
     let output = place.run(&words(&line));
     let said = "this seed was recorded under stream version 1";
     assert!(err(&output).contains(said) && output.status.code() == Some(1), "{}", err(&output));
@@ -87,13 +92,17 @@ fn a_seed_of_another_stream_version_is_another_run_and_that_is_said() {
     assert_eq!(output.status.code(), Some(0));
     let text = out(&output);
     let versions = text.lines().find(|line| line.starts_with("did not reproduce: ")).unwrap();
-    assert!(versions.contains("recorded by stream 1, present 0.1.0") && versions.contains("stream 2"), "{versions}");
+    assert!(
+        versions.contains("recorded by stream 1, present 0.1.0") && versions.contains(&format!("stream {STREAM}")),
+        "{versions}"
+    );
     assert_eq!(place.code(&[&calm[..], &["--bisect"]].concat()), 125);
     // What was recorded here knows more than its stream version.
     let seed = report["findings"][0]["seed"].as_str().unwrap();
     let latest = String::from_utf8(place.bytes(".cutline/runs/latest")).unwrap();
     let run = format!(".cutline/runs/{}/report.json", latest.trim());
-    let older = String::from_utf8(place.bytes(&run)).unwrap().replace("\"stream\": 2", "\"stream\": 1");
+    let older =
+        String::from_utf8(place.bytes(&run)).unwrap().replace(&format!("\"stream\": {STREAM}"), "\"stream\": 1");
     std::fs::write(place.path(&run), older.replace("drops-one", "engine")).unwrap();
     let text = out(&place.run(&["replay", "scenarios/calm.json", "--seed", seed]));
     assert!(text.contains("note: scenario changed") && text.contains("recorded by 0.1.0"), "{text}");

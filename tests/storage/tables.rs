@@ -57,8 +57,7 @@ fn pairs(chain: &Chain) -> Vec<(Datum, Datum)> {
 #[test]
 fn every_operator_does_the_same_with_its_state_on_disk() {
     use OperatorKind::*;
-    let kinds =
-        [KeyedCount, KeyedSum, KeyedMax, Distinct, Window { size: 3 }, Join, LastValue, PassOn { keys: 40 }];
+    let kinds = [KeyedCount, KeyedSum, KeyedMax, Distinct, Window { size: 3 }, Join, LastValue, PassOn { keys: 40 }];
     let (tables, _folder) = tables(3);
     for kind in kinds {
         let (mut memory, mut disk) = (Chain::new(std::slice::from_ref(&kind)), Chain::new(std::slice::from_ref(&kind)));

@@ -333,12 +333,7 @@ pub(super) fn completion(kept: &Completed, outcome: Outcome) -> Kind {
     Kind::Complete { checkpoint: manifest.checkpoint, job: manifest.attempt, token: *token, parts, outcome }
 }
 
-fn put_line(
-    topology: &Topology,
-    key: StoreKey,
-    (snapshot, digest): (&Snapshot, u64),
-    outcome: Outcome,
-) -> Kind {
+fn put_line(topology: &Topology, key: StoreKey, (snapshot, digest): (&Snapshot, u64), outcome: Outcome) -> Kind {
     Kind::Put {
         key,
         digest,

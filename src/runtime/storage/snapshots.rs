@@ -297,9 +297,8 @@ impl Snapshots {
                 for place in operator.chunks.iter().filter(|place| place.pack as usize == n) {
                     let found = chunks.get(place.index as usize).copied();
                     let right = found.filter(|bytes| blake3::hash(bytes).as_bytes() == &place.hash);
-                    let chunk = right.ok_or_else(|| {
-                        damaged(format!("needs a chunk that isn't in {}", self.blobs.show(pack)))
-                    })?;
+                    let chunk = right
+                        .ok_or_else(|| damaged(format!("needs a chunk that isn't in {}", self.blobs.show(pack))))?;
                     keyed.add(chunk).map_err(damaged)?;
                 }
             }

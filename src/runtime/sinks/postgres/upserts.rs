@@ -129,9 +129,7 @@ impl Ledger for Upserts {
             Request::Flush if self.fenced => Ok(silent(Reply::Fenced)),
             Request::Write(record) => self.write(asker, record).map(|()| silent(Reply::Done)),
             Request::Flush => self.hand_over(asker).map(silent),
-            Request::Fence { attempt, .. } => {
-                self.locked(asker, true, |holding| holding.fence(asker, *attempt, &[]))
-            }
+            Request::Fence { attempt, .. } => self.locked(asker, true, |holding| holding.fence(asker, *attempt, &[])),
             _ => Err("a sink that overwrites has no transactions".to_string()),
         };
         served.unwrap_or_else(|why| trouble(format!("{}: {why}", self.at.shown())))
