@@ -2,6 +2,8 @@
 
 #[path = "cli/config.rs"]
 mod config;
+#[path = "cli/known.rs"]
+mod known;
 #[path = "cli/merge.rs"]
 mod merge;
 #[path = "cli/pages.rs"]
@@ -10,10 +12,14 @@ mod pages;
 mod recipes;
 #[path = "cli/reference.rs"]
 mod reference;
+#[path = "cli/replays.rs"]
+mod replays;
 #[path = "cli/reports.rs"]
 mod reports;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/tutorial.rs"]
 mod tutorial;
 

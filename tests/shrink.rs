@@ -20,7 +20,7 @@ fn shrunk(scenario: &str, protocol: &'static str, invariant: &str, runs: u64) ->
     let violates = |seed: &u64| job.run(*seed).violated().any(|found| found.name() == invariant);
     let seed = (0..4000).find(violates).expect("a seed that fails");
     let kind = job.run(seed).violated().map(|i| Kind::Violation(i, None)).find(wanted).expect("this one");
-    let bounds = Bounds { runs, events: u64::MAX, deadline: None, signals: Signals::default() };
+    let bounds = Bounds { runs, events: u64::MAX, deadline: None, signals: Signals::default(), any: false };
     let small = small(&job.loaded, seed, Some(&kind), bounds).expect("no error").expect("a failure");
     assert!(wanted(&small.kind), "{protocol} fails by {invariant}, and {:?} was shrunk", small.kind);
     (job, small)
@@ -93,7 +93,7 @@ fn a_search_that_is_cut_short_says_so_and_keeps_what_it_has() {
 #[test]
 fn a_seed_that_holds_is_not_shrunk() {
     let job = Job::of("diamond", "engine");
-    let bounds = Bounds { runs: BOUNDLESS, events: u64::MAX, deadline: None, signals: Signals::default() };
+    let bounds = Bounds { runs: BOUNDLESS, events: u64::MAX, deadline: None, signals: Signals::default(), any: false };
     assert!(small(&job.loaded, 1, None, bounds).expect("no error").is_none());
 }
 

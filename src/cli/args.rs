@@ -31,6 +31,9 @@ pub struct Cli {
     /// Colours: where they are wanted, always, or never
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: Color,
+    /// Write documents for programs in this version of their formats; there is one yet
+    #[arg(long, global = true, value_name = "N", value_parser = format_version, hide_short_help = true)]
+    pub format_version: Option<u64>,
     /// Where settings come from.
     #[command(flatten)]
     pub sources: super::config::Sources,
@@ -56,7 +59,7 @@ pub enum Command {
     /// Run scenarios under many seeds, and judge every run
     Run(Box<Run>),
     /// Run one scenario under one seed again, and explain what happens
-    Replay(Replay),
+    Replay(super::replay::Replay),
     /// Make a failing seed small: a scenario that stands alone and fails in the same way
     Shrink(Shrink),
     /// One job under one checkpoint protocol after another, and what each costs
@@ -80,7 +83,9 @@ pub enum Command {
     /// Draw a space-time diagram of a trace or of a run
     Diagram(super::diagram::Diagram),
     /// Judge recorded traces
-    Verify(Verify),
+    Verify(super::verify::Verify),
+    /// Compare traces with snapshots of them that are checked in
+    Snapshot(super::snapshot::Snapshot),
     /// Show where two traces part ways
     Diff(super::diff::Diff),
     /// Run gate vectors against the barrier gate
@@ -91,7 +96,7 @@ pub enum Command {
     List(List),
     /// Print the JSON Schema of a format
     Schema(Schema),
-    /// Say more about an error code of scenario files
+    /// Say more about an error code of scenarios, settings and traces
     Explain(Explain),
     /// Show settings, and where they come from
     Config(super::config::show::Config),
@@ -166,6 +171,15 @@ pub enum ReportKind {
     Html,
 }
 
+/// The version of all formats of documents: `cutline.run/1` and so on.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// A version of documents that can be written.
+fn format_version(text: &str) -> Result<u64, String> {
+    let known = text.parse().ok().filter(|version| *version == FORMAT_VERSION);
+    known.ok_or_else(|| format!("this cutline writes version {FORMAT_VERSION} and no other"))
+}
+
 /// `FORMAT=PATH`.
 pub fn report(text: &str) -> Result<ReportTo, String> {
     let known = ReportKind::ALL.map(ReportKind::word);
@@ -197,8 +211,8 @@ pub struct Run {
     /// This very seed (may be given several times)
     #[arg(long, value_name = "SEED", value_parser = parse::seed, conflicts_with = "seeds")]
     pub seed: Vec<u64>,
-    /// Begin the sequences somewhere else
-    #[arg(long, value_name = "SEED", value_parser = parse::seed, conflicts_with = "seed")]
+    /// Begin the sequences somewhere else: a number, text:nightly-17, or git:HEAD
+    #[arg(long, value_name = "SEED", value_parser = parse::seed_base, conflicts_with = "seed")]
     pub seed_base: Option<u64>,
     /// Take a seed base from the operating system, and print it
     #[arg(long, conflicts_with_all = ["seed", "seed_base"])]
@@ -218,12 +232,12 @@ pub struct Run {
     /// Run this protocol, whatever the scenarios say
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
-    /// Stop after so many failing seeds (in waves of seeds, so that the outcome doesn't depend on --jobs)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_fail: Option<u64>,
-    /// The same as --max-fail 1
-    #[arg(long, conflicts_with = "max_fail")]
-    pub fail_fast: bool,
+    /// When a sweep ends early.
+    #[command(flatten)]
+    pub enough: super::run_args::Enough,
+    /// Say what would be run, as `list` does, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Run every seed twice and compare
     #[arg(long)]
     pub check_determinism: bool,
@@ -259,53 +273,6 @@ pub struct Run {
     pub verbose: u8,
 }
 
-/// `cutline replay`.
-#[derive(Args, Debug)]
-#[command(
-    after_long_help = "The same scenario and the same seed give the same bytes, every time. Exits with 1 if the run violates what the
-scenario claims, with 0 if it doesn't.
-
-Examples:
-  cutline replay scenarios/diamond.json --seed 7
-  cutline replay scenarios/diamond.json --seed 0x3 --trace trace.jsonl
-  cutline replay scenarios/diamond.json --seed 7 --text --until 200
-  cutline replay regressions/lost-record.json --bisect"
-)]
-pub struct Replay {
-    /// The scenario file
-    pub scenario: PathBuf,
-    /// The seed; shrunk scenarios need none
-    #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]
-    pub seed: u64,
-    /// The stream version under which the seed was found; under another it means another run
-    #[arg(long, value_name = "N")]
-    pub stream: Option<u64>,
-    /// For `git bisect run`: a commit that can't run the scenario is skipped (125)
-    #[arg(long)]
-    pub bisect: bool,
-    /// Write the trace to this file, as JSON lines
-    #[arg(long, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
-    /// Write the choices of the run to this file, one a line
-    #[arg(long, value_name = "FILE")]
-    pub save_schedule: Option<PathBuf>,
-    /// Make the choices of this file, in the job that the seed stands for
-    #[arg(long, value_name = "FILE", conflicts_with = "save_schedule")]
-    pub schedule: Option<PathBuf>,
-    /// Print the trace for people
-    #[arg(long)]
-    pub text: bool,
-    /// Stop after so many events; nothing is judged
-    #[arg(long, value_name = "STEP")]
-    pub until: Option<u64>,
-    /// Run this protocol, whatever the scenario says
-    #[arg(long, value_name = "NAME")]
-    pub protocol: Option<String>,
-    /// Also print the plan that was drawn from the seed
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-}
-
 /// `cutline shrink`.
 #[derive(Args, Debug)]
 #[command(
@@ -323,12 +290,18 @@ pub struct Shrink {
     /// The seed that fails
     #[arg(long, value_name = "SEED", value_parser = parse::seed)]
     pub seed: u64,
+    /// The stream version under which the seed was found; under another it means another run
+    #[arg(long, value_name = "N")]
+    pub stream: Option<u64>,
     /// Run this protocol, whatever the scenario says
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
     /// Where to write the small scenario [default: NAME.shrunk.json]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Whatever fails will do, not only the same property
+    #[arg(long)]
+    pub any_failure: bool,
     /// Try so many candidates at most
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub runs: u64,
@@ -484,20 +457,6 @@ pub struct Check {
     pub progress: Progress,
 }
 
-/// `cutline verify`.
-#[derive(Args, Debug)]
-#[command(after_long_help = "A trace is JSON lines, as docs/trace.md says; it may come from anywhere. `-` is stdin.
-
-Examples:
-  cutline verify trace.jsonl
-  cutline replay scenarios/diamond.json --seed 7 --trace t.jsonl && cutline verify t.jsonl
-  cutline schema trace")]
-pub struct Verify {
-    /// Traces
-    #[arg(required = true, value_name = "TRACE")]
-    pub traces: Vec<PathBuf>,
-}
-
 /// `cutline gate`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:
@@ -549,11 +508,15 @@ pub struct Schema {
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:
   cutline explain S0103
+  cutline explain t.jsonl --full
   cutline explain")]
 pub struct Explain {
-    /// An error code (S0103), an invariant (I9), a kind of finding (stuck), an exit code (5), a folder of a finding, or a
+    /// An error code (S0103, C0103, T0103), an invariant (I9), a kind of finding (stuck), an exit code (5), a folder of a finding, or a
     /// trace; all codes, if left out
     pub code: Option<String>,
+    /// Of a trace: every line, also those of single records
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// `cutline help`.

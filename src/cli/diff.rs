@@ -1,8 +1,8 @@
 //! `cutline diff`: where two traces part ways.
 
 use super::exit::{Ending, Why};
-use super::output::{self, complain};
-use super::{printed, verify};
+use super::output;
+use super::{mistake, printed, verify};
 use crate::report::grouped;
 use crate::topology::Topology;
 use crate::trace::text;
@@ -34,7 +34,7 @@ pub struct Diff {
 pub fn diff(args: Diff) -> Ending {
     let read = [&args.one, &args.other].map(|path| verify::read(path));
     let [Ok((one_meta, one, _)), Ok((other_meta, other, _))] = &read else {
-        read.iter().filter_map(|read| read.as_ref().err()).for_each(|problem| complain(problem));
+        read.iter().filter_map(|read| read.as_ref().err()).for_each(|found| mistake::say(found));
         return Ending::bad(Why::BadInput);
     };
     let at = one.iter().zip(other).position(|(a, b)| a != b).unwrap_or(one.len().min(other.len()));

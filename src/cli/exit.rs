@@ -97,6 +97,7 @@ pub const CODES: &[(&str, &str)] = &[
         "1",
         "a property is violated, or a goal was never reached, or an expected violation wasn't found;\n\
          replay: the failure was reproduced; verify: the trace is not accepted; diff: the traces differ;\n\
+         snapshot: a trace differs from its snapshot, or has none;\n\
          gate: the gate does something else;\n\
          exec: the job failed for good or can't go on, or output was lost or doubled under --chaos",
     ),

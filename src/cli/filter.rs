@@ -196,6 +196,7 @@ mod tests {
             name: "two-sources".to_string(),
             protocol: "engine".to_string(),
             guarantee: "exactly-once".to_string(),
+            digest: None,
             claims: vec![Invariant::I9, Invariant::I12],
             allowed: Allowed::default(),
             goals: Vec::new(),

@@ -1,19 +1,17 @@
 //! `.cutline/findings/<id>/`: everything about a finding in one folder, so that it can be looked at after the sweep.
 
-use super::exit::Ending;
-use super::judge::Entry;
-use super::output;
-use super::parse::quoted;
-use super::seed;
+use super::exit::{Ending, Why};
+use super::judge::{Entry, small as again};
 use super::shrink::{Bounds, Small, small, summary};
 use super::signals::Signals;
-use super::verify;
+use super::state::State;
+use super::{mistake, output, prepare, recorded, seed, verify};
 use crate::report::{Finding, Kind, seed as shown};
 use crate::scenario::{Loaded, print};
 use crate::sim::run::{Keep, meta};
 use crate::sim::schedule;
 use crate::topology::Topology;
-use crate::trace::event::{Event, Kind as Line};
+use crate::trace::event::{Event, Kind as Line, Meta};
 use crate::trace::{json, text};
 use crate::verify::{Invariant, Report};
 use std::fmt::Write;
@@ -35,8 +33,9 @@ pub fn keep(dir: &Path, saved: Option<&Path>, entries: &[Entry], findings: &mut 
     let fails = |kind: &Kind| matches!(kind, Kind::Violation(..) | Kind::Panic | Kind::Stuck | Kind::JobFailed);
     for finding in findings.iter_mut().filter(|finding| fails(&finding.kind)).take(FINDINGS) {
         let entry = entries.iter().find(|entry| entry.path == finding.path);
-        let (Some(entry), Some(seed)) = (entry, finding.seed) else { continue };
-        let bounds = Bounds { runs: RUNS, events: EVENTS, deadline: None, signals: signals.clone() };
+        // What was given up is never done: nothing is made of it.
+        let (Some(entry), Some(seed), Some(_)) = (entry, finding.seed, finding.digest) else { continue };
+        let bounds = Bounds { runs: RUNS, events: EVENTS, deadline: None, signals: signals.clone(), any: false };
         let small = match seed::aside(|| small(&entry.loaded, seed, Some(&finding.kind), bounds)) {
             Ok(Ok(Some(small))) => small,
             Ok(Ok(None)) => continue, // it doesn't fail again: that is a finding of its own
@@ -51,7 +50,14 @@ pub fn keep(dir: &Path, saved: Option<&Path>, entries: &[Entry], findings: &mut 
             output::file(&saved.join(name), small.text.as_bytes())
         });
         match folder_of(&folder, &entry.loaded, seed, finding, &small).and(also) {
-            Ok(()) => finding.shrunk = Some(said(&folder, &small)),
+            Ok(()) => {
+                let path = folder.join("shrunk.json").display().to_string();
+                (finding.shrunk, finding.smaller) = (Some(said(&folder, &small)), Some(again(&path, small.needs)));
+                // What a replay compares with: nothing is lost but a note if it can't be written.
+                let digest = prepare::scenario(&entry.loaded);
+                let written = recorded::write(&folder, finding, &entry.loaded.scenario.protocol, digest);
+                written.unwrap_or_else(|problem| output::warn(&problem));
+            }
             Err(problem) => output::warn(&problem),
         }
     }
@@ -84,9 +90,8 @@ fn folder_of(folder: &Path, loaded: &Loaded, seed: u64, finding: &Finding, small
     let mut writer = json::Writer::new(Vec::new(), &meta).map_err(problem)?;
     events.iter().try_for_each(|event| writer.event(event)).map_err(problem)?;
     output::file(&folder.join("trace.jsonl"), &writer.finish().map_err(problem)?)?;
-    let again = folder.join("shrunk.json").display().to_string();
-    let again = format!("cutline replay {} --seed {}", quoted(&again), shown(needed));
-    file("reproduce.txt", &format!("{}\n{again}\n", finding.reproduce))?;
+    let again = again(&folder.join("shrunk.json").display().to_string(), small.needs);
+    file("repro.txt", &format!("{}\n{again}\n", finding.reproduce))?;
     let judged = run.report.clone().unwrap_or_else(|| crate::verify::verify(&meta, events));
     if let Some(picture) = super::html::picture(&meta, events, &judged, &finding.kind) {
         file(super::html::PICTURE, &picture)?;
@@ -94,31 +99,38 @@ fn folder_of(folder: &Path, loaded: &Loaded, seed: u64, finding: &Finding, small
     let mut told = format!("{}: {}\n{}\n\n", finding.scenario, finding.kind.title(), finding.message);
     told.push_str(&summary(small));
     if let Some(report) = &run.report {
-        told.push_str(&story(topology, &meta, events, report));
+        told.push_str(&story(topology, &meta, events, report, false));
     }
     let _ = write!(told, "\nreproduce: {again}\n");
     file("explanation.txt", &told)
 }
 
 /// What happens, step by step, and what is wrong with it.
-pub fn story(topology: &Topology, meta: &crate::trace::event::Meta, events: &[Event], report: &Report) -> String {
+pub fn story(topology: &Topology, meta: &Meta, events: &[Event], report: &Report, full: bool) -> String {
     let mut out = String::from("\nstep by step");
     let record = |event: &Event| {
         matches!(event.kind, Line::Send { .. } | Line::Apply { .. } | Line::Read { .. } | Line::Visible { .. })
     };
-    let all = events.iter().enumerate();
-    let lines: Vec<(usize, &Event)> = match events.len() > LONG {
-        true => all.filter(|(_, event)| !record(event)).collect(),
-        false => all.collect(),
-    };
-    out.push_str(if lines.len() < events.len() { ", without the lines of single records:\n" } else { ":\n" });
+    let all = full || events.len() <= LONG;
+    out.push_str(if all { ":\n" } else { ", without the lines of single records (--full shows them):\n" });
     // Steps keep their numbers, whatever is left out: what is said below speaks of them.
     out.push_str(&text::page(topology, &[]));
-    for (step, event) in lines.iter().take(4 * LONG) {
-        let _ = writeln!(out, "{}", text::line(topology, *step as u64, event));
+    let (mut state, mut shown, mut left) = (State::default(), 0, 0);
+    for (step, event) in events.iter().enumerate() {
+        let changes = state.take(topology, event);
+        if !all && record(event) {
+            continue;
+        }
+        if shown >= 4 * LONG && !full {
+            left += 1;
+            continue;
+        }
+        shown += 1;
+        let _ = writeln!(out, "{}", text::line(topology, step as u64, event));
+        changes.iter().for_each(|change| _ = writeln!(out, "{:>19}| {change}", ""));
     }
-    if lines.len() > 4 * LONG {
-        let _ = writeln!(out, "... and {} more", lines.len() - 4 * LONG);
+    if left > 0 {
+        let _ = writeln!(out, "... and {left} more: --full shows all");
     }
     out.push('\n');
     verify::verdicts(&mut out, meta, events, report, &|_: &Invariant| false);
@@ -126,15 +138,25 @@ pub fn story(topology: &Topology, meta: &crate::trace::event::Meta, events: &[Ev
 }
 
 /// `cutline explain` of a folder of a finding, or of a trace.
-pub fn explain(path: &Path) -> Result<Ending, String> {
-    let file: PathBuf = if path.is_dir() { path.join("explanation.txt") } else { path.to_path_buf() };
+pub fn explain(path: &Path, full: bool) -> Result<Ending, String> {
+    let file: PathBuf = match (path.is_dir(), full) {
+        (true, false) => path.join("explanation.txt"),
+        (true, true) => path.join("trace.jsonl"),
+        (false, _) => path.to_path_buf(),
+    };
     let shown = file.display();
-    if path.is_dir() {
+    if path.is_dir() && !full {
         let text = std::fs::read_to_string(&file).map_err(|error| format!("cannot read {shown}: {error}"))?;
         return Ok(super::printed(output::print(&text), Ending::good()));
     }
-    let (meta, events, report) = verify::read(&file)?;
+    let (meta, events, report) = match verify::read(&file) {
+        Ok(read) => read,
+        Err(found) => {
+            mistake::say(&found);
+            return Ok(Ending::bad(Why::BadInput));
+        }
+    };
     let topology = Topology::build(meta.graph.clone());
-    let text = story(&topology, &meta, &events, &report);
+    let text = story(&topology, &meta, &events, &report, full);
     Ok(super::printed(output::print(text.trim_start()), Ending::good()))
 }

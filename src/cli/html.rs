@@ -2,12 +2,15 @@
 
 use super::args;
 use super::judge::{Entry, Terms, reproduce};
+use super::recorded;
 use super::seed;
 use super::tally::Tally;
 use super::verify;
+use crate::picture::export::mermaid;
 use crate::picture::{View, Window, diagram};
 use crate::report::html::{Extras, Shown, Slow};
 use crate::report::{Finding, Kind};
+use crate::scenario::Loaded;
 use crate::sim::run::{Keep, meta};
 use crate::trace::event::{Event, Meta};
 use crate::verify::Report;
@@ -39,14 +42,23 @@ pub fn shown(extras: &mut Extras, dir: &Path, entries: &[Entry], findings: &[Fin
     for finding in findings {
         let folder = dir.join(finding.id());
         let shown = match &finding.shrunk {
-            Some(_) => Shown {
-                picture: std::fs::read_to_string(folder.join(PICTURE)).ok(),
-                story: std::fs::read_to_string(folder.join("explanation.txt")).ok().map(|text| timeless(&text)),
-                folder: Some(folder.display().to_string()),
-            },
-            None => again(entries, finding).unwrap_or_default(),
+            Some(_) => kept(&folder),
+            None => {
+                let entry = entries.iter().find(|entry| entry.path == finding.path);
+                entry.and_then(|entry| again(&entry.loaded, finding)).unwrap_or_default()
+            }
         };
         extras.findings.insert(finding.id(), shown);
+    }
+}
+
+/// What there is in the folder of a finding that was made small.
+pub fn kept(folder: &Path) -> Shown {
+    Shown {
+        picture: std::fs::read_to_string(folder.join(PICTURE)).ok(),
+        story: std::fs::read_to_string(folder.join("explanation.txt")).ok().map(|text| timeless(&text)),
+        folder: Some(folder.display().to_string()),
+        missing: None,
     }
 }
 
@@ -59,19 +71,38 @@ fn timeless(text: &str) -> String {
     text.lines().map(line).collect()
 }
 
-fn again(entries: &[Entry], finding: &Finding) -> Option<Shown> {
-    let entry = entries.iter().find(|entry| entry.path == finding.path)?;
-    let seed = finding.seed?;
+/// The smallest seed of a finding, run again.
+pub fn again(loaded: &Loaded, finding: &Finding) -> Option<Shown> {
+    let seed = finding.digest.and(finding.seed)?;
     let keep = Keep { trace: true, unjudged: true, ..Keep::default() };
-    let (planned, run) = seed::aside(|| seed::simulate(&entry.loaded, seed, keep)).ok()?.ok()?;
+    let (planned, run) = seed::aside(|| seed::simulate(loaded, seed, keep)).ok()?.ok()?;
     let (meta, events) = (meta(&planned.setup, Some(seed)), run.trace.unwrap_or_default());
     let report = crate::verify::verify(&meta, &events);
+    Some(of_trace(&meta, &events, &report, &finding.kind))
+}
+
+/// What there is to see of a finding in a trace.
+pub fn of_trace(meta: &Meta, events: &[Event], report: &Report, kind: &Kind) -> Shown {
     let mut story = String::new();
-    if let Kind::Violation(..) = finding.kind {
-        verify::verdicts(&mut story, &meta, &events, &report, &|_| false);
+    if let Kind::Violation(..) = kind {
+        verify::verdicts(&mut story, meta, events, report, &|_| false);
     }
-    let picture = picture(&meta, &events, &report, &finding.kind);
-    Some(Shown { picture, story: Some(story).filter(|story| !story.is_empty()), folder: None })
+    let picture = picture(meta, events, report, kind);
+    Shown { picture, story: Some(story).filter(|story| !story.is_empty()), ..Shown::default() }
+}
+
+/// Of the findings that were made small, the smallest run as a Mermaid diagram, with the finding's id. Folders of other
+/// sweeps aren't taken for this one's.
+pub fn mermaid(dir: &Path, findings: &[Finding]) -> Option<(String, String)> {
+    let drawn = |finding: &Finding| {
+        let folder = dir.join(finding.id());
+        recorded::read(&folder).ok().filter(|found| Some(found.seed) == finding.seed)?;
+        let (meta, events, _) = verify::read(&folder.join("trace.jsonl")).ok()?;
+        let (text, _) = mermaid::sequence(&meta, &events).ok()?;
+        Some((events.len(), finding.id(), text))
+    };
+    let all = findings.iter().filter(|finding| finding.shrunk.is_some()).filter_map(drawn);
+    all.min_by_key(|(lines, ..)| *lines).map(|(_, id, text)| (id, text))
 }
 
 /// The seeds whose traces have most lines.

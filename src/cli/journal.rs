@@ -4,7 +4,7 @@
 use super::judge::Entry;
 use super::outcome::Outcome;
 use super::prepare::{Plan, scenario};
-use crate::report::json::{TOOL, Tool};
+use crate::report::json::{Tool, tool};
 use crate::report::quoted;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -56,7 +56,7 @@ pub struct Journal {
 fn header(plan: &Plan, beside: Vec<String>) -> Header {
     Header {
         schema: SCHEMA.to_string(),
-        cutline: TOOL,
+        cutline: tool(),
         arguments: plan.head.arguments.clone(),
         beside,
         plan_digest: plan.head.plan.clone(),
@@ -105,9 +105,9 @@ pub fn asked(dir: &Path) -> Result<Header, String> {
 impl Header {
     /// How the plan differs from the one that the journal is of; none: not at all.
     fn differs(&self, plan: &Plan) -> Option<String> {
-        if self.cutline != TOOL {
+        if self.cutline != tool() {
             let shown = |tool: &Tool| format!("cutline {} stream {}", tool.version, tool.stream);
-            return Some(format!("it is of {}, and this is {}", shown(&self.cutline), shown(&TOOL)));
+            return Some(format!("it is of {}, and this is {}", shown(&self.cutline), shown(&tool())));
         }
         let now: Vec<(String, String)> = plan.entries.iter().map(digest).collect();
         for (path, was) in &self.scenarios {

@@ -1,7 +1,9 @@
 //! From sums to verdicts: what a scenario expects, held against what came of its seeds.
 
+use super::args::STREAM;
 use super::parse::{Partition, Range, quoted};
 use super::plan::Seeds;
+use super::prepare::scenario as digest;
 use super::tally::{Allowed, Failure, Tally, invariant, named};
 use crate::report::{self, Basis, Cell, Expected, Failing, Finding, Goal, Judged, Kind, Row, Status};
 use crate::scenario::{Loaded, Scenario};
@@ -32,6 +34,7 @@ impl Entry {
             name: self.loaded.name.clone(),
             protocol: scenario.protocol.clone(),
             guarantee: word(&scenario.guarantee),
+            digest: Some(digest(&self.loaded)),
             claims: Invariant::ALL.into_iter().filter(|invariant| claimed(*invariant, scenario)).collect(),
             allowed: self.allowed.clone(),
             goals: expect.reached.iter().map(word).collect(),
@@ -54,6 +57,8 @@ pub struct Facts {
     pub protocol: String,
     /// The guarantee, as a word.
     pub guarantee: String,
+    /// The digest of everything that its runs depend on but the seed, where it is known.
+    pub digest: Option<u64>,
     /// What the guarantee claims.
     pub claims: Vec<Invariant>,
     /// What it lets pass.
@@ -106,9 +111,11 @@ pub fn row(facts: &Facts, planned: Option<u64>, tally: &Tally, terms: &Terms) ->
         name: facts.name.clone(),
         protocol: facts.protocol.clone(),
         guarantee: facts.guarantee.clone(),
+        scenario_digest: facts.digest,
         status: Status::Pass,
         planned,
         seeds: tally.seeds,
+        known: tally.known,
         failed: tally.failed,
         failing: tally.failing.iter().map(|(place, seed)| Failing { place: *place, seed: *seed }).collect(),
         events: tally.events,
@@ -243,6 +250,7 @@ fn findings(facts: &Facts, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
         digest: None,
         plan: None,
         shrunk: None,
+        smaller: None,
         reproduce: String::new(),
     };
     let mut findings = Vec::new();
@@ -260,7 +268,8 @@ fn findings(facts: &Facts, tally: &Tally, terms: &Terms, row: &Row) -> Vec<Findi
             let mut finding = make(*kind, property, failure.message.clone());
             finding.count = failure.count;
             finding.seed = Some(failure.seed);
-            finding.digest = Some(failure.digest);
+            // What was given up has no digest.
+            finding.digest = Some(failure.digest).filter(|digest| *digest != 0);
             finding.reproduce = reproduce(&facts.path, failure.seed, terms);
             findings.push(finding);
         }
@@ -311,5 +320,11 @@ pub fn statement(kind: Kind) -> String {
 /// The command that shows a failure again, from the directory where it was found.
 pub fn reproduce(path: &str, seed: u64, terms: &Terms) -> String {
     let protocol = terms.protocol.as_ref().map_or_else(String::new, |name| format!(" --protocol {}", quoted(name)));
-    format!("cutline replay {} --seed {}{protocol}", quoted(path), report::seed(seed))
+    format!("cutline replay {} --seed {} --stream {STREAM}{protocol}", quoted(path), report::seed(seed))
+}
+
+/// The command that shows a small scenario fail. One that needs no seed fails under every stream version.
+pub fn small(path: &str, needs: Option<u64>) -> String {
+    let terms = Terms { partition: Partition::WHOLE, protocol: None, flags: String::new() };
+    needs.map_or_else(|| format!("cutline replay {}", quoted(path)), |seed| reproduce(path, seed, &terms))
 }

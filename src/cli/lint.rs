@@ -76,6 +76,6 @@ pub fn lint(args: Lint) -> Ending {
     let ending = super::printed(output::print(&text), ending);
     match written.and_then(|()| reports::github(args.format, &args.report, &done)) {
         Ok(()) => ending,
-        Err(problem) => super::run::internal(&problem),
+        Err(problem) => super::run::unwritten(&problem),
     }
 }

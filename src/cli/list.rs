@@ -75,11 +75,7 @@ pub fn list(args: List) -> Ending {
         complain("no scenario was found");
         ending.add(Why::NothingToRun);
     }
-    let text = match args.format {
-        ListFormat::Human => human(&args, &good),
-        ListFormat::Json => machine(&args, &good),
-    };
-    super::printed(output::print(&text), ending)
+    super::printed(output::print(&text(&good, args.partition, args.format)), ending)
 }
 
 /// A scenario, if it is meant.
@@ -91,16 +87,24 @@ fn entry(args: &List, path: String, loaded: Loaded) -> Option<Entry> {
     args.filter.as_ref().is_none_or(|filter| filter.takes(&entry.facts())).then_some(entry)
 }
 
-/// So many seeds of a scenario would be run.
-fn planned(args: &List, number: usize, entry: &Entry) -> Option<u64> {
-    entry.seeds.count(number, args.partition.unwrap_or(Partition::WHOLE))
+/// Scenarios, and what would be run of them.
+pub fn text(scenarios: &[Entry], partition: Option<Partition>, format: ListFormat) -> String {
+    match format {
+        ListFormat::Human => human(partition, scenarios),
+        ListFormat::Json => machine(partition, scenarios),
+    }
 }
 
-fn human(args: &List, scenarios: &[Entry]) -> String {
+/// So many seeds of a scenario would be run.
+fn planned(partition: Option<Partition>, number: usize, entry: &Entry) -> Option<u64> {
+    entry.seeds.count(number, partition.unwrap_or(Partition::WHOLE))
+}
+
+fn human(partition: Option<Partition>, scenarios: &[Entry]) -> String {
     let mut out = String::new();
     for (number, entry) in scenarios.iter().enumerate() {
         let scenario = &entry.loaded.scenario;
-        let seeds = planned(args, number, entry).map_or_else(|| "endless".to_string(), grouped);
+        let seeds = planned(partition, number, entry).map_or_else(|| "endless".to_string(), grouped);
         let (path, guarantee) = (&entry.path, word(&scenario.guarantee));
         let _ = writeln!(out, "{path}  {guarantee}, {}, {seeds} seeds", scenario.protocol);
         if !scenario.about.is_empty() {
@@ -110,7 +114,7 @@ fn human(args: &List, scenarios: &[Entry]) -> String {
     out
 }
 
-fn machine(args: &List, scenarios: &[Entry]) -> String {
+fn machine(partition: Option<Partition>, scenarios: &[Entry]) -> String {
     let one = |(number, entry): (usize, &Entry)| {
         let (scenario, facts) = (&entry.loaded.scenario, entry.facts());
         let mut value = json!({
@@ -122,18 +126,21 @@ fn machine(args: &List, scenarios: &[Entry]) -> String {
             "properties": facts.claims.iter().map(|claim| claim.name()).collect::<Vec<_>>(),
             "goals": facts.goals,
             "seeds": scenario.seeds,
-            "first_seed": seed(entry.seeds.at(entry.seeds.range().from)),
             "digest": format!("{:016x}", prepare::scenario(&entry.loaded)),
             "expect": scenario.expect,
         });
-        if let Some(planned) = planned(args, number, entry) {
+        let range = entry.seeds.range();
+        if range.to.is_none_or(|to| range.from < to) {
+            value["first_seed"] = json!(seed(entry.seeds.at(range.from)));
+        }
+        if let Some(planned) = planned(partition, number, entry) {
             value["planned_seeds"] = json!(planned);
         }
         value
     };
     let all: Vec<_> = scenarios.iter().enumerate().map(one).collect();
     let mut list = json!({ "schema": "cutline.list/1", "scenarios": all });
-    if let Some(partition) = args.partition {
+    if let Some(partition) = partition {
         list["partition"] = json!(partition.to_string());
     }
     pretty(&list)

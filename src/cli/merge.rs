@@ -7,12 +7,13 @@ use super::judge::{Terms, row};
 use super::output::{self, complain, warn};
 use super::parse::{Partition, Way};
 use super::prepare::{headed, terms};
-use super::run::{internal, verdict};
+use super::run::verdict;
 use super::tally::Tally;
-use super::{parse, reports, told};
+use super::{html, parse, pictured, reports, seed, told};
 use crate::report::json::{self, Document, ScenarioPart};
 use crate::report::{self, Finding, Kind, Tail, text};
 use clap::{Args, Parser};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub struct Merge {
     /// Write a report too: junit=PATH, markdown=PATH and so on (may be given several times)
     #[arg(long, value_name = "FORMAT=PATH", value_parser = super::args::report)]
     pub report: Vec<ReportTo>,
+    /// Where findings are kept: an HTML page shows their pictures. What isn't there is run again, if its scenario is
+    #[arg(long, value_name = "DIR", default_value = ".cutline/findings")]
+    pub findings: PathBuf,
     /// Parts may be missing
     #[arg(long)]
     pub allow_missing: bool,
@@ -100,13 +104,20 @@ pub fn merge(args: Merge) -> Ending {
         return Ending::bad(Why::BadInput);
     }
     let put = args.parts.iter().map(|path| read(path)).collect::<Result<Vec<Part>, String>>();
-    let (done, missing) = match put.map_err(|problem| (Why::BadInput, problem)).and_then(together) {
+    let (mut done, terms, missing) = match put.map_err(|problem| (Why::BadInput, problem)).and_then(together) {
         Ok(done) => done,
         Err((why, problem)) => {
             complain(&problem);
             return Ending::bad(why);
         }
     };
+    if args.report.iter().any(|report| report.kind == ReportKind::Html) {
+        seed::hush();
+        pictured::add(&mut done, &args.findings, &terms);
+    }
+    if reports::markdown(&args.report) {
+        done.tail.extras.mermaid = html::mermaid(&args.findings, &done.findings);
+    }
     finish(&args, done, missing)
 }
 
@@ -141,7 +152,7 @@ fn finish(args: &Merge, mut done: report::Sweep, missing: bool) -> Ending {
     let printed = printed.map(drop).map_err(|error| format!("cannot write to stdout: {error}"));
     let shown = reports::github(args.format, &args.report, &done);
     for problem in [written.err(), printed.err(), shown.err()].into_iter().flatten() {
-        internal(&problem);
+        complain(&problem);
         ending.add(Why::Internal);
     }
     ending
@@ -165,7 +176,7 @@ fn read(path: &Path) -> Result<Part, String> {
 type Refused = (Why, String);
 
 /// All of one plan, added up. True: parts are missing.
-fn together(mut all: Vec<Part>) -> Result<(report::Sweep, bool), Refused> {
+fn together(mut all: Vec<Part>) -> Result<(report::Sweep, Terms, bool), Refused> {
     // The order must not matter, nor that a part is there twice.
     all.sort_by_cached_key(|part| (part.parts.which.clone(), part.path.clone()));
     for pair in all.windows(2) {
@@ -183,7 +194,7 @@ fn together(mut all: Vec<Part>) -> Result<(report::Sweep, bool), Refused> {
     }
     let mut done = judged(head, &terms, &documents).map_err(problem)?;
     done.tail.missing = missing.iter().map(|part| sample.text(&BTreeSet::from([*part]))).collect();
-    Ok((done, !missing.is_empty()))
+    Ok((done, terms, !missing.is_empty()))
 }
 
 fn of_one_plan(one: &Part, other: &Part) -> Result<(), String> {
@@ -308,7 +319,8 @@ fn known(findings: &mut [Finding], documents: &[Document]) {
         // A sweep makes so many small and no more.
         let shrinks = matches!(finding.kind, Kind::Violation(..) | Kind::Panic | Kind::Stuck | Kind::JobFailed);
         small += usize::from(shrinks);
-        finding.shrunk = part.shrunk.as_ref().filter(|_| small <= FINDINGS).map(|shrunk| shrunk.to_string());
+        let kept = |text: &Option<Cow<str>>| text.as_ref().filter(|_| small <= FINDINGS).map(|text| text.to_string());
+        (finding.shrunk, finding.smaller) = (kept(&part.shrunk), kept(&part.shrunk_command));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and scripts type, and what they get. The only room that knows a terminal, files and signals; it may
 //! import everything, and nothing imports it.
 
+mod alone;
 pub mod args;
 pub mod chaos;
 pub mod check;
@@ -31,14 +32,17 @@ mod known;
 pub mod lint;
 pub mod list;
 pub mod merge;
+pub mod mistake;
 pub mod mutants;
 pub mod outcome;
 pub mod output;
 pub mod pages;
 pub mod parse;
+mod pictured;
 pub mod plan;
 pub mod prepare;
 pub mod progress;
+pub mod recorded;
 pub mod replay;
 pub mod reports;
 pub mod resume;
@@ -47,6 +51,8 @@ pub mod run_args;
 pub mod seed;
 pub mod shrink;
 pub mod signals;
+pub mod snapshot;
+mod state;
 pub mod sweep;
 pub mod tally;
 pub mod tell;
@@ -57,6 +63,7 @@ mod tuned;
 pub mod verify;
 pub mod watching;
 
+use crate::report::{self, Head, Sweep, Tail};
 use args::{Cli, Command};
 use clap::FromArgMatches;
 use clap::parser::ValueSource;
@@ -77,6 +84,12 @@ pub fn main() -> ExitCode {
         Err(Failed::Usage(error)) => {
             // Help and versions are errors to the parser; if nobody reads them, that is none.
             let _ = error.print();
+            if error.use_stderr() && json_is_wanted(&words) {
+                let tail = Tail { exit: Why::BadInput.code(), refused: Some(error.to_string()), ..Tail::default() };
+                let head = Head::default();
+                let sweep = Sweep { head, scenarios: vec![], findings: vec![], diagnostics: vec![], tail };
+                let _ = output::raw(report::json::document(&sweep).as_bytes());
+            }
             return ExitCode::from(if error.use_stderr() { Why::BadInput.code() } else { 0 });
         }
     };
@@ -97,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::export(args),
         Command::Diagram(args) => diagram::diagram(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Snapshot(args) => snapshot::snapshot(args),
         Command::Diff(args) => diff::diff(args),
         Command::Gate(args) => gate::gate(args),
         Command::Lint(args) => lint::lint(args),
@@ -109,6 +123,12 @@ pub fn main() -> ExitCode {
         Command::Help(args) => tell::help(args),
     };
     ending.into()
+}
+
+/// Is this a sweep whose result a program reads? It gets a document, even if the command line is wrong.
+fn json_is_wanted(words: &[std::ffi::OsString]) -> bool {
+    let pair = words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    words.iter().any(|word| word == "run") && (pair || words.iter().any(|word| word == "--format=json"))
 }
 
 /// The command line of this process.

@@ -242,7 +242,7 @@ impl Field<'_> {
         let (at, seed, kinds) = caught;
         let mut loaded = self.entries[*at].loaded.clone();
         loaded.scenario.protocol = protocol.to_string();
-        let bounds = Bounds { runs: RUNS, events: u64::MAX, deadline: None, signals: self.signals.clone() };
+        let bounds = Bounds { runs: RUNS, events: u64::MAX, deadline: None, signals: self.signals.clone(), any: false };
         let small = small(&loaded, *seed, kinds.first(), bounds)?;
         Ok(small.map(|small| (small.decisions.len(), small.minimal)))
     }

@@ -6,8 +6,9 @@ use crate::report::Kind;
 use crate::sim::matrix::Cell;
 use crate::sim::run::Run;
 use crate::trace::coverage::MET;
-use crate::verify::{Invariant, Verdict};
+use crate::verify::{Invariant, Report, Verdict};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What came of a seed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,16 @@ impl Outcome {
         outcome
     }
 
+    /// What came of a run that was given up because it took too long. It has no digest: it has no end.
+    pub fn stuck(planned: &Planned, run: &Run, after: Duration) -> Self {
+        let (faults, millis) = (planned.sim.faults.len() as u64, after.as_millis());
+        let mut outcome = Outcome { events: run.events, faults, ..Outcome::default() };
+        // How far it came depends on the machine, and isn't said.
+        let message = format!("given up: it took longer than {}.{:03} s here", millis / 1000, millis % 1000);
+        outcome.went_wrong(Kind::Stuck, message, true);
+        outcome
+    }
+
     /// The failures of a run that the scenario minds.
     pub fn failures(run: &Run, allowed: &Allowed) -> Vec<Kind> {
         let mut outcome = Outcome::default();
@@ -78,14 +89,30 @@ impl Outcome {
     }
 
     fn judge(&mut self, run: &Run, allowed: &Allowed) {
-        let mut wrong = |kind, message: String, minded| self.wrong.push(Wrong { kind, message, minded });
         if let Some(panic) = &run.panic {
             // What the verifiers say of half a run is of no use.
-            return wrong(Kind::Panic, panic.clone(), true);
+            return self.went_wrong(Kind::Panic, panic.clone(), true);
         }
         let Some(report) = &run.report else { return };
+        self.verdicts(report, allowed);
+        if run.ended == Some(false) {
+            let message = "the restarts that the scenario allows were used up".to_string();
+            self.went_wrong(Kind::JobFailed, message, !allowed.failed_job);
+        }
+        if run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
+            let message = format!("nothing was left to do after {} events, and the job hadn't ended", run.events);
+            self.went_wrong(Kind::Stuck, message, true);
+        }
+    }
+
+    fn went_wrong(&mut self, kind: Kind, message: String, minded: bool) {
+        self.wrong.push(Wrong { kind, message, minded });
+    }
+
+    /// Counts what the verifiers say.
+    pub fn verdicts(&mut self, report: &Report, allowed: &Allowed) {
         for (at, ((invariant, verdict), required)) in report.verdicts.iter().zip(&report.required).enumerate() {
-            self.verdicts.push(match verdict {
+            let letter = match verdict {
                 Verdict::Holds => 'h',
                 Verdict::Undecided(why) => {
                     self.undecided.push((at, why.clone()));
@@ -94,21 +121,11 @@ impl Outcome {
                 Verdict::Inconclusive(_) => 'm',
                 Verdict::Violated(violation) => {
                     let minded = *required && !allowed.violations.contains(invariant);
-                    wrong(Kind::Violation(*invariant, violation.letter), violation.message.clone(), minded);
+                    self.went_wrong(Kind::Violation(*invariant, violation.letter), violation.message.clone(), minded);
                     'v'
                 }
-            });
-        }
-        if run.ended == Some(false) {
-            let message = "the restarts that the scenario allows were used up".to_string();
-            wrong(Kind::JobFailed, message, !allowed.failed_job);
-        }
-        if run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
-            wrong(
-                Kind::Stuck,
-                format!("nothing was left to do after {} events, and the job hadn't ended", run.events),
-                true,
-            );
+            };
+            self.verdicts.push(letter);
         }
     }
 }

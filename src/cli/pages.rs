@@ -44,7 +44,7 @@ pub fn man(args: Man) -> Ending {
     let Some(dir) = args.out else {
         return match page(&command) {
             Ok(bytes) => printed(output::raw(&bytes), Ending::good()),
-            Err(problem) => run::internal(&problem),
+            Err(problem) => run::unwritten(&problem),
         };
     };
     match pages(&dir, &command) {

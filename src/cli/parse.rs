@@ -1,5 +1,6 @@
 //! What people type: seeds, ranges of seeds, durations, partitions. Rejected input says what is wanted.
 
+use crate::digest::Digest;
 use std::fmt;
 use std::time::Duration;
 
@@ -96,6 +97,28 @@ pub fn seed(text: &str) -> Result<u64, String> {
     word(text).ok_or_else(|| "expected decimal or 0x-hex up to 0xffffffffffffffff".to_string())
 }
 
+/// A seed, `text:...` or `git:REVISION`. The last two are folded: the first eight bytes of the house's digest of the text,
+/// or of the forty hexadecimal digits of the commit.
+pub fn seed_base(text: &str) -> Result<u64, String> {
+    let folded = |text: &str| {
+        let mut digest = Digest::new();
+        digest.bytes(text.as_bytes());
+        digest.finish64()
+    };
+    match text.split_once(':') {
+        Some(("text", text)) => Ok(folded(text)),
+        Some(("git", revision)) => {
+            let mut git = std::process::Command::new("git");
+            let output = git.args(["rev-parse", "--verify", "--quiet", "--end-of-options"]);
+            let output = output.arg(format!("{revision}^{{commit}}")).output().ok();
+            let commit = output.filter(|output| output.status.success()).map(|output| output.stdout);
+            let commit = commit.ok_or_else(|| format!("git knows no commit `{revision}` here"))?;
+            Ok(folded(String::from_utf8_lossy(&commit).trim()))
+        }
+        _ => seed(text).map_err(|wanted| format!("{wanted}, text:ANYTHING or git:REVISION")),
+    }
+}
+
 /// `N`, `A..B` or `A..`.
 pub fn range(text: &str) -> Result<Range, String> {
     let number = |text: &str| word(text).ok_or_else(|| format!("`{text}` is no number"));
@@ -152,6 +175,61 @@ pub fn partition(text: &str) -> Result<Partition, String> {
     }
 }
 
+/// When a sweep has seen enough failing seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxFail {
+    /// So many.
+    pub most: u64,
+    /// What is being run then is given up.
+    pub immediate: bool,
+}
+
+impl fmt::Display for MaxFail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.most, if self.immediate { ":immediate" } else { "" })
+    }
+}
+
+/// `N`, `N:wait` or `N:immediate`.
+pub fn max_fail(text: &str) -> Result<MaxFail, String> {
+    let (number, immediate) = match text.split_once(':') {
+        None => (text, false),
+        Some((number, "wait")) => (number, false),
+        Some((number, "immediate")) => (number, true),
+        Some(_) => ("", false),
+    };
+    let most = word(number).filter(|most| *most > 0);
+    let most = most.ok_or("expected a number of failing seeds from 1, such as 3, 3:wait or 3:immediate")?;
+    Ok(MaxFail { most, immediate })
+}
+
+/// After how many failing seeds that show nothing new a scenario is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// After so many.
+    After(u64),
+    /// Never.
+    All,
+}
+
+impl fmt::Display for Repeats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Repeats::After(most) => write!(f, "{most}"),
+            Repeats::All => f.write_str("all"),
+        }
+    }
+}
+
+/// `N` or `all`.
+pub fn repeats(text: &str) -> Result<Repeats, String> {
+    let wanted = "expected a number of failing seeds from 1, such as 64, or all";
+    match text {
+        "all" => Ok(Repeats::All),
+        number => word(number).filter(|most| *most > 0).map(Repeats::After).ok_or_else(|| wanted.to_string()),
+    }
+}
+
 pub use crate::report::quoted;
 
 /// `512M`, `4G`: bytes.
@@ -198,6 +276,17 @@ mod tests {
         assert!(duration("60").unwrap_err().contains("60s"));
         for bad in ["", "s", "5 s", "5d", "0s", "-5s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn enough_failures_are_said_as_nextest_says_them() {
+        assert_eq!(max_fail("3"), Ok(MaxFail { most: 3, immediate: false }));
+        assert_eq!(max_fail("3:wait"), max_fail("3"));
+        assert_eq!(max_fail("1:immediate").map(|most| most.to_string()), Ok("1:immediate".to_string()));
+        assert_eq!((repeats("all"), repeats("7")), (Ok(Repeats::All), Ok(Repeats::After(7))));
+        for bad in ["", "0", "x", "3:", "3:soon", ":immediate", "3:immediate:wait"] {
+            assert!(max_fail(bad).is_err() && repeats(bad).is_err(), "{bad}");
         }
     }
 

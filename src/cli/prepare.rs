@@ -133,10 +133,11 @@ pub fn head(args: &args::Run, entries: &[Entry], terms: &Terms, base: Option<u64
     headed(arguments, plan, terms.partition, base, threads(args.jobs))
 }
 
-/// A digest of everything that a scenario's runs depend on but the seed.
+/// A digest of everything that a scenario's runs and verdicts depend on but the seed.
 pub fn scenario(loaded: &load::Loaded) -> u64 {
     let mut digest = Digest::new();
-    digest.bytes(serde_json::to_string(&loaded.scenario).unwrap_or_default().as_bytes());
+    let scenario = crate::scenario::Scenario { about: String::new(), ..loaded.scenario.clone() };
+    digest.bytes(serde_json::to_string(&scenario).unwrap_or_default().as_bytes());
     digest.bytes(format!("{:?}{:?}", loaded.texts, loaded.files).as_bytes());
     digest.finish64()
 }
@@ -152,11 +153,6 @@ pub fn headed(mut arguments: Vec<String>, plan: String, part: Partition, base: O
     digest.bytes(plan.as_bytes());
     let id = format!("{:08x}", digest.finish64() as u32);
     Head { id, arguments, plan, partition, seed_base: base, jobs }
-}
-
-/// Stop after so many failing seeds.
-pub fn max_fail(args: &args::Run) -> Option<u64> {
-    if args.fail_fast { Some(1) } else { args.max_fail }
 }
 
 /// A time as it is typed.

@@ -26,6 +26,12 @@ pub fn write(reports: &[ReportTo], done: &report::Sweep) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
+/// Does anybody want Markdown? On GitHub the summary of a step is some.
+pub fn markdown(reports: &[ReportTo]) -> bool {
+    let step = std::env::var_os("GITHUB_STEP_SUMMARY").is_some_and(|path| !path.is_empty());
+    step || reports.iter().any(|report| report.kind == ReportKind::Markdown)
+}
+
 /// On GitHub: annotations on stdout, where people read, and a summary of the step. The environment changes what is shown
 /// and nothing else.
 pub fn github(format: Format, reports: &[ReportTo], done: &report::Sweep) -> Result<(), String> {

@@ -27,8 +27,9 @@ pub fn taken_up(now: Run, dir: &Path) -> Result<Run, String> {
     let mut all = parsed(&words)?;
     let (was, is) = (settling(&all), settling(&now));
     for ((name, was), (_, is)) in was.iter().zip(&is) {
-        if now.kept.given.iter().any(|given| given == name || *name == "max_fail" && given == "fail_fast") && was != is
-        {
+        let fast = ["fail_fast", "no_fail_fast"];
+        let says = |given: &String| given == name || *name == "max_fail" && fast.contains(&given.as_str());
+        if now.kept.given.iter().any(says) && was != is {
             let said = |text: &str| if text.is_empty() { "nothing".to_string() } else { format!("`{text}`") };
             let option = match *name {
                 "paths" => "the scenarios".to_string(),
@@ -71,6 +72,16 @@ pub fn record(done: &report::Sweep) {
     if let Err(problem) = written.and_then(|()| latest()) {
         output::warn(&format!("this run isn't recorded: {problem}"));
     }
+}
+
+/// The reports of all runs that are recorded here, the newest first, then by id.
+pub fn reports() -> Vec<PathBuf> {
+    let dir = Path::new(RUNS);
+    let latest = std::fs::read_to_string(dir.join(LATEST)).unwrap_or_default();
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut ids: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    ids.sort_by_key(|id| (id != latest.trim(), id.clone()));
+    ids.iter().map(|id| dir.join(id).join("report.json")).filter(|report| report.is_file()).collect()
 }
 
 /// The report of an earlier run: `latest`, or the beginning of an id.

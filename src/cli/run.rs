@@ -1,24 +1,27 @@
 //! `cutline run`: many seeds of many scenarios, judged and reported.
 
-use super::args::{self, Format, NoTests, ReportKind, ReportTo};
+use super::args::{self, Format, ListFormat, NoTests, ReportKind, ReportTo};
 use super::exit::{Ending, Why};
 use super::journal::{self, Journal};
 use super::judge::row;
 use super::output::{self, complain, warn};
-use super::parse::{Range, quoted};
+use super::parse::{Range, Repeats, quoted};
 use super::plan::{Dispenser, Seeds};
-use super::prepare::{Plan, REGRESSIONS, Refused, head, max_fail, prepare, span, terms};
+use super::prepare::{Plan, REGRESSIONS, Refused, head, prepare, span, terms};
 use super::progress::Progress;
 use super::run_args::beside;
 use super::signals::Signals;
 use super::sweep::Sweep;
 use super::tally::{Failure, Tally};
-use super::{findings, html as shown, reports, resume, seed};
+use super::{findings, html as shown, list, reports, resume, seed};
 use crate::protocols;
 use crate::report::{self, Finding, Kind, Remark, Row, Tail, json, text};
 use crate::scenario::{Diagnostic, load};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// Where what is known of a defect of ours is kept.
+const BUNDLES: &str = ".cutline/bundles";
 
 /// Runs.
 pub fn run(mut args: args::Run) -> Ending {
@@ -38,10 +41,15 @@ pub fn run(mut args: args::Run) -> Ending {
         Err(Refused::Path(problem)) => return wrong(&args, &problem),
         Err(Refused::Scenarios(diagnostics)) => {
             show(&diagnostics);
-            refuse(&args, diagnostics);
+            refuse(&args, diagnostics, None);
             return Ending::bad(Why::BadInput);
         }
     };
+    if args.dry_run {
+        let format = if args.format.people() { ListFormat::Human } else { ListFormat::Json };
+        let ending = if plan.entries.is_empty() { Ending::bad(Why::NothingToRun) } else { Ending::good() };
+        return super::printed(output::print(&list::text(&plan.entries, args.partition, format)), ending);
+    }
     let journal = match journal(&args, &plan) {
         Ok(journal) => journal,
         Err(problem) => return wrong(&args, &problem),
@@ -59,13 +67,17 @@ fn unfit(args: &args::Run) -> Option<String> {
     if taken > 1 || taken == 1 && !args.format.people() {
         return Some("stdout can get one thing only: give `-` once, and without `--format`".to_string());
     }
+    let part = args.partition.is_some_and(|part| !part.whole());
+    if part && args.kept.given.iter().any(|given| given == "repeats") && args.enough.repeats != Some(Repeats::All) {
+        return Some("a part of a plan can't know what the others find: it takes `--repeats all` only".to_string());
+    }
     let endless = args.budget.is_none() && args.seeds.is_some_and(|range| range.to.is_none());
     endless.then(|| "a range of seeds without an end needs `--for`".to_string())
 }
 
 fn wrong(args: &args::Run, problem: &str) -> Ending {
     complain(problem);
-    refuse(args, Vec::new());
+    refuse(args, Vec::new(), Some(problem.to_string()));
     Ending::bad(Why::BadInput)
 }
 
@@ -105,6 +117,12 @@ pub fn internal(problem: &str) -> Ending {
     Ending::bad(Why::Internal)
 }
 
+/// That something couldn't be written.
+pub fn unwritten(problem: &str) -> Ending {
+    complain(problem);
+    Ending::bad(Why::Internal)
+}
+
 fn show(diagnostics: &[Diagnostic]) {
     for file in diagnostics.chunk_by(|a, b| a.path() == b.path()) {
         output::say(&format!("{}\n\n", load::render(file, true)));
@@ -116,8 +134,8 @@ fn remarks(found: &[Diagnostic]) -> Vec<Remark> {
 }
 
 /// `--format json` gives a document whatever happens.
-fn refuse(args: &args::Run, diagnostics: Vec<Diagnostic>) {
-    let tail = Tail { exit: Why::BadInput.code(), ..Tail::default() };
+fn refuse(args: &args::Run, diagnostics: Vec<Diagnostic>, refused: Option<String>) {
+    let tail = Tail { exit: Why::BadInput.code(), refused, ..Tail::default() };
     let head = head(args, &[], &terms(args, args.seed_base), args.seed_base);
     let diagnostics = remarks(&diagnostics);
     let sweep = report::Sweep { head, scenarios: Vec::new(), findings: Vec::new(), diagnostics, tail };
@@ -168,7 +186,8 @@ impl<'a> Rows<'a> {
     fn look(&mut self, sweep: &Sweep, progress: &Progress) {
         while let Some(entry) = self.plan.entries.get(self.next) {
             let planned = self.planned[self.next];
-            if planned != Some(sweep.seeds(self.next)) || self.args.budget.is_some() {
+            let all = planned == Some(sweep.seeds(self.next)) || sweep.known(self.next);
+            if !all || self.args.budget.is_some() {
                 return;
             }
             let (row, _) = row(&entry.facts(), planned, &sweep.tally(self.next), &self.plan.terms);
@@ -197,9 +216,14 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     if !args.quiet {
         show(&plan.warnings);
     }
-    let max_fail = max_fail(args);
+    let max_fail = args.enough.most();
+    let repeats = args.enough.repeats(plan.terms.partition.whole());
     let dispenser = Dispenser::new(&seeds, args.budget.map(|budget| began + budget), max_fail.is_some());
+    let dispenser = dispenser.repeats(repeats, &seeds);
     let running = Sweep::new(&plan.entries, &plan.terms, &dispenser, signals).twice(args.check_determinism);
+    let running = running
+        .stuck_after(args.enough.stuck_after)
+        .at_once(max_fail.filter(|enough| enough.immediate).map(|enough| enough.most));
     let running = running.journal(journal).patience(args.budget.map(|budget| began + budget + grace(budget)));
     let count = |(i, entry): (usize, &super::judge::Entry)| entry.seeds.count(i, plan.terms.partition);
     let counts: Vec<Option<u64>> = plan.entries.iter().enumerate().map(count).collect();
@@ -220,7 +244,7 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
             rows.look(running, &progress);
         });
         problem = problem.or(result.err());
-        let enough = max_fail.is_some_and(|most| running.failed() >= most);
+        let enough = max_fail.is_some_and(|enough| running.failed() >= enough.most);
         let stop = signals.end().is_some() || running.internal().is_some() || problem.is_some();
         if enough || stop || !dispenser.next_wave() {
             break;
@@ -233,11 +257,9 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     done.tail.interrupted = signals.end().map(|(_, name)| name);
     let given_up = args.budget.is_some() && signals.end().is_none() && !running.abandoned().is_empty();
     done.tail.out_of_time = dispenser.out_of_time() || given_up;
-    done.tail.enough = max_fail.is_some_and(|most| running.failed() >= most);
+    done.tail.enough = max_fail.is_some_and(|enough| running.failed() >= enough.most);
     done.tail.resume = rest(args, plan, &dispenser, &running, journal);
-    if args.verbose > 0 {
-        plans(plan, &mut done.findings);
-    }
+    plans(plan, &mut done.findings);
     if !args.no_shrink && signals.end().is_none() {
         let saved = args.kept.save_regressions.then_some(Path::new(REGRESSIONS));
         findings::keep(&args.findings, saved, &plan.entries, &mut done.findings, signals);
@@ -246,6 +268,9 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
         let tallies = plan.entries.iter().enumerate().map(|(i, entry)| (entry, running.tally(i)));
         done.tail.extras.slowest = Some(shown::slowest(tallies, &plan.terms));
         shown::shown(&mut done.tail.extras, &args.findings, &plan.entries, &done.findings);
+    }
+    if reports::markdown(&args.report) {
+        done.tail.extras.mermaid = shown::mermaid(&args.findings, &done.findings);
     }
     finish(args, done, rows, journal, signals)
 }
@@ -279,7 +304,7 @@ fn nothing(args: &args::Run, plan: &Plan) -> Ending {
     }
     match reports::write(&args.report, &done) {
         Ok(()) => ending,
-        Err(problem) => internal(&problem),
+        Err(problem) => unwritten(&problem),
     }
 }
 
@@ -411,6 +436,29 @@ pub fn verdict(done: &report::Sweep, exit_zero: bool) -> Ending {
     ending
 }
 
+/// Keeps what a report of a defect of ours needs: versions, the command, what was said, and the scenarios.
+fn bundle(plan: &Plan, done: &report::Sweep, problem: &str) {
+    let dir = Path::new(BUNDLES).join(&done.head.id);
+    let about = format!(
+        "cutline {}\n{} {}\n{}\n\n{}\n",
+        args::VERSION,
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        done.head.command(),
+        problem
+    );
+    let mut kept = output::file(&dir.join("problem.txt"), about.as_bytes());
+    kept = kept.and(output::file(&dir.join("report.json"), json::document(done).as_bytes()));
+    for (number, entry) in plan.entries.iter().enumerate() {
+        let text = std::fs::read(&entry.path).unwrap_or_default();
+        kept = kept.and(output::file(&dir.join(format!("{number}-{}.json", entry.loaded.name)), &text));
+    }
+    match kept {
+        Ok(()) => output::say(&format!("what it takes to look into it is in {}\n", dir.display())),
+        Err(problem) => warn(&problem),
+    }
+}
+
 fn finish(
     args: &args::Run,
     mut done: report::Sweep,
@@ -433,8 +481,15 @@ fn finish(
         Format::Jsonl => rows.print(&json::tail_lines(&done)),
     }
     let shown = reports::github(args.format, &args.report, &done);
-    for problem in [rows.problem, written.err(), shown.err(), done.tail.internal].into_iter().flatten() {
-        internal(&problem);
+    // A place that can't be written to is no defect of ours.
+    let problems: Vec<String> = [rows.problem, written.err(), shown.err()].into_iter().flatten().collect();
+    for problem in &problems {
+        complain(problem);
+        ending.add(Why::Internal);
+    }
+    if let Some(problem) = &done.tail.internal {
+        internal(problem);
+        bundle(rows.plan, &done, problem);
         ending.add(Why::Internal);
     }
     ending

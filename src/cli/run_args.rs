@@ -2,11 +2,13 @@
 
 use super::args::{Format, ReportKind, ReportTo, Run};
 use super::filter::{self, Filter};
+use super::parse::{self, MaxFail, Repeats};
 use super::prepare::span;
 use crate::report;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which scenarios, what is kept of a run, and what of an earlier one is used.
 #[derive(Args, Clone, Debug, Default)]
@@ -37,6 +39,48 @@ pub struct Kept {
     pub only: BTreeMap<String, Vec<u64>>,
 }
 
+/// When failing seeds are enough.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Enough {
+    /// Stop after so many failing seeds (in waves of seeds, so that the outcome doesn't depend on --jobs). With :immediate at
+    /// once, and what is being run is given up: then it does
+    #[arg(long, value_name = "N[:wait|:immediate]", value_parser = parse::max_fail)]
+    pub max_fail: Option<MaxFail>,
+    /// The same as --max-fail 1
+    #[arg(long, conflicts_with_all = ["max_fail", "no_fail_fast"])]
+    pub fail_fast: bool,
+    /// Don't stop at failing seeds, whatever settings say
+    #[arg(long, conflicts_with = "max_fail")]
+    pub no_fail_fast: bool,
+    /// Give up a seed that takes longer than this, and call it stuck: a safety net, which depends on the machine
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    pub stuck_after: Option<Duration>,
+    /// Give up a scenario after so many failing seeds that show nothing new, or never (all) [default: 64; all for a part of
+    /// a plan, and where seeds are named]
+    #[arg(long, value_name = "N|all", value_parser = parse::repeats)]
+    pub repeats: Option<Repeats>,
+}
+
+/// The usual number of them: as many failing seeds as a report names one by one.
+const REPEATS: u64 = 64;
+
+impl Enough {
+    /// Stop after so many failing seeds.
+    pub fn most(&self) -> Option<MaxFail> {
+        let first = MaxFail { most: 1, immediate: false };
+        if self.no_fail_fast { None } else { self.max_fail.or(self.fail_fast.then_some(first)) }
+    }
+
+    /// Give up a scenario after so many failing seeds that show nothing new. A part of a plan doesn't: it can't know what
+    /// the others have found.
+    pub fn repeats(&self, whole: bool) -> Option<u64> {
+        match self.repeats.unwrap_or(Repeats::After(REPEATS)) {
+            Repeats::After(most) => Some(most).filter(|_| whole),
+            Repeats::All => None,
+        }
+    }
+}
+
 /// Options that change what a plan is, with what they say; empty: nothing.
 pub fn settling(args: &Run) -> Vec<(&'static str, String)> {
     let list = |words: Vec<String>| words.join(" ");
@@ -49,7 +93,9 @@ pub fn settling(args: &Run) -> Vec<(&'static str, String)> {
         ("seed_base", args.seed_base.map_or_else(String::new, report::seed)),
         ("protocol", args.protocol.clone().unwrap_or_default()),
         ("partition", args.partition.map_or_else(String::new, |part| part.to_string())),
-        ("max_fail", super::prepare::max_fail(args).map_or_else(String::new, |most| most.to_string())),
+        ("max_fail", args.enough.most().map_or_else(String::new, |most| most.to_string())),
+        ("stuck_after", args.enough.stuck_after.map_or_else(String::new, span)),
+        ("repeats", args.enough.repeats.map_or_else(String::new, |repeats| repeats.to_string())),
         ("check_determinism", yes(args.check_determinism)),
         ("no_regressions", yes(args.no_regressions)),
         ("filter", args.kept.filter.as_ref().map_or_else(String::new, |filter| filter.text.clone())),
@@ -68,8 +114,14 @@ pub fn arguments(args: &Run, base: Option<u64>) -> Vec<String> {
     if let Some(budget) = args.budget {
         option("for", span(budget));
     }
-    if let Some(most) = super::prepare::max_fail(args) {
+    if let Some(most) = args.enough.most() {
         option("max-fail", most.to_string());
+    }
+    if let Some(repeats) = args.enough.repeats {
+        option("repeats", repeats.to_string());
+    }
+    if let Some(time) = args.enough.stuck_after {
+        option("stuck-after", span(time));
     }
     if let Some(base) = base {
         option("seed-base", report::seed(base));

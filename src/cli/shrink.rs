@@ -2,9 +2,10 @@
 
 use super::args;
 use super::exit::{Ending, Why};
-use super::judge::allowed;
+use super::judge::{allowed, small as again};
 use super::outcome::Outcome;
 use super::output::{self, complain};
+use super::recorded;
 use super::seed::{self, Planned};
 use super::signals::Signals;
 use super::tally::Allowed;
@@ -47,6 +48,8 @@ pub struct Small {
     pub minimal: bool,
     /// The seed that it needs, if it needs one.
     pub needs: Option<u64>,
+    /// Candidates that failed in other ways than the seed does: one for each way, as scenario files.
+    pub others: Vec<(Kind, String)>,
 }
 
 /// What bounds the search.
@@ -60,6 +63,8 @@ pub struct Bounds {
     pub deadline: Option<Instant>,
     /// Not after a signal.
     pub signals: Signals,
+    /// Whatever fails will do.
+    pub any: bool,
 }
 
 struct Judge<'a> {
@@ -71,6 +76,8 @@ struct Judge<'a> {
     runs: u64,
     /// Events of all runs.
     spent: u64,
+    /// Other failures that candidates had, and the first candidate.
+    others: BTreeMap<Kind, Scenario>,
     /// Events of the smallest failing run so far: what takes far more of them is no simpler.
     events: u64,
 }
@@ -96,7 +103,13 @@ impl Judge<'_> {
             return None;
         }
         self.spent = self.spent.saturating_add(run.events);
-        let fails = Outcome::failures(&run, self.allowed).iter().any(|kind| alike(kind, &self.kind));
+        let found = Outcome::failures(&run, self.allowed);
+        let fails = found.iter().any(|kind| self.bounds.any || alike(kind, &self.kind));
+        if !fails {
+            for kind in found {
+                self.others.entry(kind).or_insert_with(|| scenario.clone());
+            }
+        }
         fails.then_some(run.events)
     }
 
@@ -151,16 +164,34 @@ pub fn small(loaded: &Loaded, seed: u64, kind: Option<&Kind>, bounds: Bounds) ->
     let Some(kind) = found.iter().find(wanted).cloned() else { return Ok(None) };
     let mut start = draw(&loaded.inlined(&planned.plan), seed);
     start.expect.reached.clear();
-    let mut judge =
-        Judge { texts: loaded, seed, allowed: &allowed, kind, bounds, runs: 0, spent: 0, events: run.events };
+    let mut judge = Judge {
+        texts: loaded,
+        seed,
+        allowed: &allowed,
+        kind,
+        bounds,
+        runs: 0,
+        spent: 0,
+        others: BTreeMap::new(),
+        events: run.events,
+    };
     let from = (judge.steps(&start), start.faults.script.len());
     let shrunk = smaller(&start, &mut judge);
     let mut scenario = shrunk.scenario;
+    if judge.bounds.any {
+        // What fails in the end may be another property than in the beginning.
+        let last = judge.run(&scenario, seed, Keep::default()).map(|(_, run)| Outcome::failures(&run, &allowed));
+        judge.kind = last.and_then(|found| found.first().copied()).unwrap_or(judge.kind);
+    }
     let standalone = (0..OTHER_SEEDS).all(|other| judge.fails_under(&scenario, other).is_some());
     scenario.name = Some(format!("{}-{}", loaded.name, short(&judge.kind)));
     scenario.about = format!("Shrunk from {} seed {}: {}.", loaded.name, shown(seed), judge.kind.title());
     scenario.seeds = 1;
     let to = (judge.steps(&scenario), scenario.faults.script.len());
+    let new = |kind: &Kind| !found.iter().any(|known| alike(known, kind));
+    let others = judge.others.iter().filter(|(kind, _)| new(kind));
+    let others =
+        others.map(|(kind, scenario)| (*kind, print::print(&calm::terse(&loaded.inlined(scenario))))).collect();
     let small = Small {
         text: print::print(&calm::terse(&scenario)),
         decisions: decisions(&scenario),
@@ -171,6 +202,7 @@ pub fn small(loaded: &Loaded, seed: u64, kind: Option<&Kind>, bounds: Bounds) ->
         took: began.elapsed(),
         minimal: shrunk.minimal,
         needs: (!standalone).then_some(seed),
+        others,
         kind: judge.kind,
         loaded: Loaded::new(scenario, &loaded.name, BTreeMap::new()),
     };
@@ -259,6 +291,8 @@ pub fn shrink(args: args::Shrink) -> Ending {
     if let Some(protocol) = &args.protocol {
         loaded.scenario.protocol = protocol.clone();
     }
+    let other = recorded::other_stream(args.stream);
+    other.iter().for_each(|said| output::warn(said));
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -268,7 +302,8 @@ pub fn shrink(args: args::Shrink) -> Ending {
     };
     seed::hush();
     let deadline = args.budget.map(|budget| Instant::now() + budget);
-    let bounds = Bounds { runs: args.runs, events: u64::MAX, deadline, signals: signals.clone() };
+    let any = args.any_failure;
+    let bounds = Bounds { runs: args.runs, events: u64::MAX, deadline, signals: signals.clone(), any };
     match seed::aside(|| small(&loaded, args.seed, None, bounds)).and_then(|result| result) {
         Err(problem) => {
             complain(&problem);
@@ -276,7 +311,8 @@ pub fn shrink(args: args::Shrink) -> Ending {
         }
         Ok(None) => {
             let seed = shown(args.seed);
-            complain(&format!("{} seed {seed} violates nothing that the scenario claims", loaded.name));
+            let hint = if other.is_some() { "; it was recorded under another stream version" } else { "" };
+            complain(&format!("{} seed {seed} violates nothing that the scenario claims{hint}", loaded.name));
             Ending::bad(Why::NothingToRun)
         }
         Ok(Some(small)) => tell(&args, &loaded, &small, &signals),
@@ -339,12 +375,16 @@ fn tell(args: &args::Shrink, loaded: &Loaded, small: &Small, signals: &Signals) 
         return Ending::bad(Why::Internal);
     }
     let _ = writeln!(out, "written to {}", path.display());
-    let _ = writeln!(
-        out,
-        "reproduce: cutline replay {} --seed {}",
-        super::parse::quoted(&path.display().to_string()),
-        shown(seed)
-    );
+    let _ = writeln!(out, "reproduce: {}", again(&path.display().to_string(), small.needs));
+    for (kind, text) in &small.others {
+        let other = path.with_extension(format!("{}.json", short(kind)));
+        if let Err(problem) = output::file(&other, text.as_bytes()) {
+            complain(&problem);
+            return Ending::bad(Why::Internal);
+        }
+        let (title, again) = (kind.title(), again(&other.display().to_string(), Some(args.seed)));
+        let _ = writeln!(out, "another failure was met on the way: {title}\n  reproduce: {again}");
+    }
     let mut ending = Ending::good();
     if let Some((why, _)) = signals.end() {
         ending.add(why);

@@ -3,14 +3,14 @@
 use super::journal::Journal;
 use super::judge::{Entry, Terms};
 use super::outcome::{Outcome, Wrong};
-use super::plan::{Chunk, Dispenser};
+use super::plan::{Chunk, Dispenser, Work};
 use super::seed::{THREAD, differs, simulate};
 use super::signals::Signals;
 use super::tally::Tally;
 use crate::report::{self, Kind};
 use crate::sim::run::Keep;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How often whoever waits for the workers has a look.
@@ -24,8 +24,12 @@ pub struct Sweep<'a> {
     signals: &'a Signals,
     twice: bool,
     journal: Option<&'a Journal>,
-    /// Seeds that are being run are given up at this time.
+    /// Seeds that are being run are given up at this time,
     patience: Option<Instant>,
+    /// or when so many have failed.
+    enough: Option<u64>,
+    /// A seed that takes longer is given up, and is a finding.
+    stuck_after: Option<Duration>,
     tallies: Vec<Mutex<Tally>>,
     state: State,
 }
@@ -39,7 +43,17 @@ struct State {
     abandoned: Mutex<Vec<Chunk>>,
     internal: Mutex<Option<String>>,
     slowest: Mutex<Option<Slowest>>,
+    watched: Mutex<Vec<Arc<Watched>>>,
     news: Mutex<Vec<String>>,
+}
+
+/// What a worker does.
+#[derive(Default)]
+struct Watched {
+    /// It is to give its seed up.
+    stop: AtomicBool,
+    /// When it began with its seed.
+    since: Mutex<Option<Instant>>,
 }
 
 /// The seed that took longest so far.
@@ -63,7 +77,8 @@ impl<'a> Sweep<'a> {
     pub fn new(entries: &'a [Entry], terms: &'a Terms, dispenser: &'a Dispenser, signals: &'a Signals) -> Self {
         let tallies = entries.iter().map(|_| Mutex::new(Tally::default())).collect();
         let state = State::default();
-        Sweep { entries, terms, dispenser, signals, twice: false, journal: None, patience: None, tallies, state }
+        let (twice, journal, patience, enough, stuck_after) = (false, None, None, None, None);
+        Sweep { entries, terms, dispenser, signals, twice, journal, patience, enough, stuck_after, tallies, state }
     }
 
     /// Every seed is run twice and compared.
@@ -81,6 +96,18 @@ impl<'a> Sweep<'a> {
     /// Seeds that are still being run at this time are given up.
     pub fn patience(mut self, until: Option<Instant>) -> Self {
         self.patience = until;
+        self
+    }
+
+    /// Everything is given up as soon as so many seeds have failed.
+    pub fn at_once(mut self, enough: Option<u64>) -> Self {
+        self.enough = enough;
+        self
+    }
+
+    /// A seed that takes longer than this, on this machine, is given up and is a finding: a safety net.
+    pub fn stuck_after(mut self, time: Option<Duration>) -> Self {
+        self.stuck_after = time;
         self
     }
 
@@ -116,7 +143,13 @@ impl<'a> Sweep<'a> {
 
     /// What a scenario's seeds have added up to so far.
     pub fn tally(&self, scenario: usize) -> Tally {
-        lock(&self.tallies[scenario]).clone()
+        let known = self.dispenser.given_up(scenario);
+        Tally { known, ..lock(&self.tallies[scenario]).clone() }
+    }
+
+    /// Is nothing more of a scenario run, as what it shows is known?
+    pub fn known(&self, scenario: usize) -> bool {
+        self.dispenser.given_up(scenario)
     }
 
     /// Seeds of a scenario so far.
@@ -149,27 +182,57 @@ impl<'a> Sweep<'a> {
                 if self.signals.end().is_some() || self.patience.is_some_and(|until| Instant::now() >= until) {
                     self.state.stop.store(true, Ordering::Relaxed);
                 }
+                self.watch();
                 std::thread::park_timeout(LOOK);
             }
             Ok(())
         })
     }
 
-    fn work(&self) {
-        while self.signals.end().is_none() && !self.state.stop.load(Ordering::Relaxed) {
-            let Some(chunk) = self.dispenser.take() else { return };
-            let mut tally = Tally::default();
-            let began = Instant::now();
-            if let Err(problem) = self.chunk(chunk, &mut tally) {
-                lock(&self.state.internal).get_or_insert(problem);
-                self.state.stop.store(true, Ordering::Relaxed);
+    /// Stops everybody if all is to stop, and those who are at one seed for too long.
+    fn watch(&self) {
+        let all = self.state.stop.load(Ordering::Relaxed);
+        let long = |since: Instant| self.stuck_after.is_some_and(|most| since.elapsed() >= most);
+        for worker in lock(&self.state.watched).iter() {
+            if all || lock(&worker.since).is_some_and(long) {
+                worker.stop.store(true, Ordering::Relaxed);
             }
-            tally.busy = began.elapsed();
-            self.add(chunk.scenario, tally);
         }
     }
 
-    fn chunk(&self, chunk: Chunk, tally: &mut Tally) -> Result<(), String> {
+    fn work(&self) {
+        let watched = Arc::new(Watched::default());
+        lock(&self.state.watched).push(watched.clone());
+        while self.signals.end().is_none() && !self.state.stop.load(Ordering::Relaxed) {
+            let chunk = match self.dispenser.take() {
+                Work::Chunk(chunk) => chunk,
+                Work::Wait => continue,
+                Work::Done => return,
+            };
+            let mut tally = Tally::default();
+            let began = Instant::now();
+            let whole = self.chunk(chunk, &mut tally, &watched).unwrap_or_else(|problem| {
+                lock(&self.state.internal).get_or_insert(problem);
+                self.state.stop.store(true, Ordering::Relaxed);
+                false
+            });
+            tally.busy = began.elapsed();
+            self.add(chunk.scenario, tally);
+            if whole {
+                self.dispenser.done(chunk, || self.shown(chunk.scenario));
+            }
+        }
+    }
+
+    /// In how many ways a scenario fails that it minds, and how many seeds do.
+    fn shown(&self, scenario: usize) -> (usize, u64) {
+        let sum = lock(&self.tallies[scenario]);
+        let minded = sum.failures.keys().filter(|kind| self.entries[scenario].allowed.minds(kind));
+        (minded.count(), sum.failed)
+    }
+
+    /// Runs some seeds. False: not all, the others were given up.
+    fn chunk(&self, chunk: Chunk, tally: &mut Tally, watched: &Watched) -> Result<bool, String> {
         let entry = &self.entries[chunk.scenario];
         for index in chunk.from..chunk.to {
             if !entry.seeds.within(chunk.scenario, index, self.terms.partition) {
@@ -186,27 +249,34 @@ impl<'a> Sweep<'a> {
             };
             let outcome = match before {
                 Some(outcome) => outcome,
-                None => match self.seed(entry, chunk.scenario, seed).map_err(told)? {
+                None => match self.seed(entry, chunk.scenario, seed, watched).map_err(told)? {
                     Some(outcome) => {
                         self.journal.map_or(Ok(()), |journal| journal.write(chunk.scenario, index, &outcome))?;
                         outcome
                     }
                     None => {
                         lock(&self.state.abandoned).push(Chunk { from: index, ..chunk });
-                        return Ok(());
+                        return Ok(false);
                     }
                 },
             };
+            let before = tally.failed;
             tally.take(outcome, index, seed);
             self.state.done.fetch_add(1, Ordering::Relaxed);
+            let failed = self.state.failed.fetch_add(tally.failed - before, Ordering::Relaxed) + tally.failed - before;
+            if self.enough.is_some_and(|most| failed >= most) {
+                self.state.stop.store(true, Ordering::Relaxed);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Runs a seed. None: it was given up.
-    fn seed(&self, entry: &Entry, scenario: usize, seed: u64) -> Result<Option<Outcome>, String> {
+    fn seed(&self, entry: &Entry, scenario: usize, seed: u64, watched: &Watched) -> Result<Option<Outcome>, String> {
         let began = Instant::now();
-        let stop = &self.state.stop;
+        let stop = &watched.stop;
+        *lock(&watched.since) = Some(began);
+        stop.store(self.state.stop.load(Ordering::Relaxed), Ordering::Relaxed);
         let (planned, run) = simulate(&entry.loaded, seed, Keep { stop: Some(stop), ..Keep::default() })?;
         let mut outcome = Outcome::of(&planned, &run, &entry.allowed);
         if self.twice
@@ -215,8 +285,13 @@ impl<'a> Sweep<'a> {
         {
             outcome.wrong.push(Wrong { kind: Kind::Nondeterminism, message, minded: true });
         }
+        *lock(&watched.since) = None;
         if run.stopped || self.twice && stop.load(Ordering::Relaxed) {
-            return Ok(None);
+            if self.state.stop.load(Ordering::Relaxed) || self.signals.end().is_some() {
+                return Ok(None);
+            }
+            // Nobody wanted it to stop, so it took too long.
+            outcome = Outcome::stuck(&planned, &run, self.stuck_after.unwrap_or_default());
         }
         let took = began.elapsed();
         self.dispenser.took(scenario, took);
@@ -232,7 +307,6 @@ impl<'a> Sweep<'a> {
     }
 
     fn add(&self, scenario: usize, tally: Tally) {
-        self.state.failed.fetch_add(tally.failed, Ordering::Relaxed);
         let mut sum = lock(&self.tallies[scenario]);
         if tally.failed > 0 {
             let entry = &self.entries[scenario];

@@ -80,6 +80,8 @@ pub struct Tally {
     pub undecided: BTreeMap<Invariant, (u64, String)>,
     /// All violations, expected or not, and other failures.
     pub failures: BTreeMap<Kind, Failure>,
+    /// Not all seeds were run: the rest would show nothing new.
+    pub known: bool,
     /// The seeds with most events: how many, and which.
     pub slowest: BTreeSet<(u64, u64)>,
     /// Thread time.
@@ -178,6 +180,7 @@ impl Tally {
         self.digest = self.digest.wrapping_add(other.digest);
         other.slowest.iter().for_each(|(events, seed)| self.slow(*events, *seed));
         self.busy += other.busy;
+        self.known |= other.known;
         self.met.resize(MET.len(), 0);
         self.met.iter_mut().zip(&other.met).for_each(|(count, more)| *count += more);
         other.struck.into_iter().for_each(|(cell, more)| *self.struck.entry(cell).or_default() += more);

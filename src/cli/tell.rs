@@ -11,7 +11,7 @@ use crate::report::Kind;
 use crate::report::json;
 use crate::scenario;
 use crate::scenario::explain::{CODES, explain as explained};
-use crate::trace;
+use crate::trace::{self, json::CODES as TRACES};
 use crate::verify::Invariant;
 use clap::CommandFactory;
 use std::fmt::Write;
@@ -43,7 +43,7 @@ fn finding() -> serde_json::Value {
 pub fn explain(args: args::Explain) -> Ending {
     let Some(code) = args.code else {
         let mut out = String::new();
-        for (code, text) in CODES.iter().chain(SETTINGS) {
+        for (code, text) in CODES.iter().chain(SETTINGS).chain(TRACES) {
             let _ = writeln!(out, "{code}  {text}");
         }
         for invariant in Invariant::ALL {
@@ -55,7 +55,7 @@ pub fn explain(args: args::Explain) -> Ending {
     };
     let path = std::path::Path::new(&code);
     if path.exists() {
-        return super::findings::explain(path).unwrap_or_else(|problem| {
+        return super::findings::explain(path, args.full).unwrap_or_else(|problem| {
             complain(&problem);
             Ending::bad(Why::BadInput)
         });
@@ -73,7 +73,7 @@ fn meaning(word: &str) -> Option<String> {
     let listed = |list: &[(&str, &'static str)]| {
         list.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, text)| text.to_string())
     };
-    if let Some(text) = explained(word).map(str::to_string).or_else(|| listed(SETTINGS)) {
+    if let Some(text) = explained(word).map(str::to_string).or_else(|| listed(SETTINGS)).or_else(|| listed(TRACES)) {
         return Some(format!("{}: {text}\n", word.to_uppercase()));
     }
     if let Some(invariant) = Invariant::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(word)) {

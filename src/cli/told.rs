@@ -30,6 +30,7 @@ pub fn facts(part: &ScenarioPart) -> Result<Facts, String> {
         name: part.name.to_string(),
         protocol: part.protocol.to_string(),
         guarantee: part.guarantee.to_string(),
+        digest: part.scenario_digest.as_deref().and_then(hex::read),
         claims: invariants(&basis.claims)?,
         allowed: Allowed { violations: invariants(&basis.may_violate)?, failed_job: basis.job_may_fail },
         goals: part.goals.iter().map(|goal| goal.goal.to_string()).collect(),
@@ -46,6 +47,7 @@ pub fn tally(part: &ScenarioPart, busy: f64) -> Result<Tally, String> {
     let mut tally = Tally {
         seeds: part.seeds,
         failed: part.failing_seeds,
+        known: part.known,
         failing: part.failing.iter().map(|failing| (failing.place, failing.seed)).collect(),
         events: number(&part.events)?,
         delivered: number(&part.records_delivered)?,

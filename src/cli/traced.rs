@@ -2,9 +2,9 @@
 
 use super::exit::Why;
 use super::output::{self, complain};
-use super::{parse, seed, verify};
+use super::{mistake, parse, seed, verify};
 use crate::protocols;
-use crate::scenario::{load, load_knowing};
+use crate::scenario::{Diagnostic, load, load_knowing};
 use crate::sim::run::{Keep, meta};
 use crate::trace::event::{Event, Meta};
 use crate::verify::Report;
@@ -40,17 +40,22 @@ impl Source {
     pub fn open(&self) -> Result<Traced, Why> {
         match self.seed {
             Some(seed) => self.run(seed),
-            None => self.read().map_err(|problem| {
-                complain(&problem);
+            None => self.read().map_err(|found| {
+                mistake::say(&found);
                 Why::BadInput
             }),
         }
     }
 
-    fn read(&self) -> Result<Traced, String> {
+    fn read(&self) -> Result<Traced, Box<Diagnostic>> {
         let scenario = self.file.extension().is_some_and(|ending| ending == "json");
-        let hint = if scenario { "\nif it is a scenario, say which run: --seed S" } else { "" };
-        let (meta, events, report) = verify::read(&self.file).map_err(|problem| format!("{problem}{hint}"))?;
+        let (meta, events, report) = verify::read(&self.file).map_err(|mut found| {
+            if scenario {
+                found.replacement = None;
+                found.help = Some("if it is a scenario, say which run: --seed S".to_string());
+            }
+            found
+        })?;
         Ok(Traced { meta, events, report })
     }
 

@@ -123,10 +123,12 @@ pub struct Finding {
     pub statement: String,
     /// The digest of that run.
     pub digest: Option<u64>,
-    /// The plan of that run, as JSON; kept if asked for.
+    /// The plan of that run, as JSON.
     pub plan: Option<String>,
     /// How small it could be made, and where that is kept.
     pub shrunk: Option<String>,
+    /// A command that shows the small one fail.
+    pub smaller: Option<String>,
     /// A command that shows it again.
     pub reproduce: String,
 }

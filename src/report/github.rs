@@ -18,7 +18,9 @@ pub fn annotations(sweep: &Sweep) -> String {
     });
     let found = sweep.findings.iter().map(|finding| {
         let title = format!("{}: {} [{}]", finding.scenario, finding.kind.title(), finding.id());
-        let body = format!("{}\nshould be: {}\nreproduce: {}", finding.message, finding.statement, finding.reproduce);
+        let smaller = finding.smaller.as_ref().map_or_else(String::new, |smaller| format!("\nshrunk:    {smaller}"));
+        let (message, reproduce) = (&finding.message, &finding.reproduce);
+        let body = format!("{message}\nshould be: {}{smaller}\nreproduce: {reproduce}", finding.statement);
         format!("::error file={},line=1,title={}::{}\n", property(&finding.path), property(&title), data(&body))
     });
     let all: Vec<String> = errors.chain(found).collect();

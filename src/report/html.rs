@@ -16,6 +16,8 @@ const ROOM: usize = 4_000_000;
 pub struct Extras {
     /// By the id of a finding.
     pub findings: BTreeMap<String, Shown>,
+    /// The smallest failing run as a Mermaid diagram, with the id of its finding.
+    pub mermaid: Option<(String, String)>,
     /// The runs with most lines.
     pub slowest: Option<Vec<Slow>>,
     /// What is known of the machine: names and values. It goes to the section that may differ.
@@ -33,6 +35,8 @@ pub struct Shown {
     pub story: Option<String>,
     /// The folder with its files.
     pub folder: Option<String>,
+    /// Why there is nothing to see.
+    pub missing: Option<String>,
 }
 
 /// A run that took many steps.
@@ -148,6 +152,10 @@ fn numbers(sweep: &Sweep) -> Markup {
         @if let Some(signal) = sweep.tail.interrupted { p.warn { "Interrupted by " (signal) ": this is what was done until then." } }
         @if sweep.tail.out_of_time { p.warn { "Time was up before all seeds were run." } }
         @if sweep.tail.enough { p.warn { "Stopped after as many failing seeds as `--max-fail` says." } }
+        @for row in sweep.scenarios.iter().filter(|row| row.known) {
+            p.warn { (row.name) " was given up after " (many(row.failed, "failing seed")) ", as they showed nothing new"
+                @if let Some(left) = row.not_run() { ": " (many(left, "seed")) " weren't run" } ". `--repeats all` runs them." }
+        }
         @if let Some(problem) = &sweep.tail.internal { p.bad { "Internal error: " (problem) } }
         @for command in &sweep.tail.resume { p { "The rest:" } pre.command { code { (command) } } }
     }
@@ -193,9 +201,11 @@ fn finding(finding: &Finding, shown: Option<&Shown>, room: &mut usize) -> Markup
             p { b { "Reproduce:" } }
             pre.command { code { (finding.reproduce) } }
             @if let Some(shrunk) = &finding.shrunk { p { b { "Shrunk to " } (shrunk) } }
+            @if let Some(smaller) = &finding.smaller { pre.command { code { (smaller) } } }
             @if let Some(picture) = picture {
                 div.picture.scroll tabindex="0" role="group" aria-label="space-time diagram of the failing run" { (PreEscaped(picture)) }
             }
+            @if let Some(why) = shown.and_then(|shown| shown.missing.as_ref()) { p.warn { "No picture: " (why) } }
             @if elided {
                 p.warn { "The picture is left out: this page would be larger than 5 MB."
                     @if let Some(folder) = shown.and_then(|shown| shown.folder.as_ref()) { " It is in " code { (folder) } "." } }

@@ -18,20 +18,36 @@ pub fn schema() -> &'static str {
     include_str!("run.schema.json")
 }
 
-/// Which cutline made a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Which cutline made a document. Commits aren't compared: the versions say what results are good for.
+#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
 pub struct Tool {
     /// Its version.
     pub version: Cow<'static, str>,
+    /// The commit that it was built from, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Cow<'static, str>>,
     /// Of what seeds mean.
     pub stream: u64,
     /// Of the trace format.
     pub trace: u64,
 }
 
+impl PartialEq for Tool {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.version, self.stream, self.trace) == (&other.version, other.stream, other.trace)
+    }
+}
+
 /// This one.
-pub const TOOL: Tool =
-    Tool { version: Cow::Borrowed(env!("CARGO_PKG_VERSION")), stream: crate::dice::STREAM_VERSION as u64, trace: 1 };
+pub fn tool() -> Tool {
+    let commit = env!("CUTLINE_COMMIT").trim_matches([' ', '(', ')']);
+    Tool {
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: Some(commit.into()).filter(|_| !commit.is_empty()),
+        stream: u64::from(crate::dice::STREAM_VERSION),
+        trace: 1,
+    }
+}
 
 /// What was asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,15 +89,29 @@ pub struct Summary<'a> {
     pub out_of_time: bool,
     /// `--max-fail` ended it.
     pub stopped_by_max_fail: bool,
+    /// Scenarios were given up: they would have shown nothing new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known: Option<Known>,
     /// Commands that continue.
     #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
     pub resume: Cow<'a, [String]>,
     /// Parts of the plan that are missing.
     #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
     pub missing: Cow<'a, [String]>,
+    /// Why nothing was done, where no diagnostic says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Cow<'a, str>>,
     /// What went wrong with cutline itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal_error: Option<Cow<'a, str>>,
+}
+
+/// What wasn't run, as it would have shown nothing new.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Known {
+    scenarios: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seeds_not_run: Option<u64>,
 }
 
 /// What came of an invariant.
@@ -138,6 +168,9 @@ pub struct ScenarioPart<'a> {
     pub protocol: Cow<'a, str>,
     /// The guarantee.
     pub guarantee: Cow<'a, str>,
+    /// The digest of everything that its runs depend on but the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario_digest: Option<String>,
     /// One word.
     pub status: Cow<'static, str>,
     /// Seeds that were to be run.
@@ -145,6 +178,9 @@ pub struct ScenarioPart<'a> {
     pub planned_seeds: Option<u64>,
     /// Seeds that were run.
     pub seeds: u64,
+    /// Not all of them were: the rest would show nothing new.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
     /// Seeds that fail.
     pub failing_seeds: u64,
     /// The first of them.
@@ -204,6 +240,9 @@ pub struct FindingPart<'a> {
     /// How small it could be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shrunk: Option<Cow<'a, str>>,
+    /// The command that shows the small one fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk_command: Option<Cow<'a, str>>,
     reproduce: Cow<'a, str>,
 }
 
@@ -257,7 +296,7 @@ pub fn read(text: &str) -> Result<Document<'static>, String> {
 pub fn document(sweep: &Sweep) -> String {
     let document = Document {
         schema: SCHEMA.into(),
-        cutline: TOOL,
+        cutline: tool(),
         run: run_part(&sweep.head),
         summary: summary(sweep),
         scenarios: sweep.scenarios.iter().map(scenario).collect(),
@@ -306,6 +345,25 @@ pub fn lines(sweep: &Sweep) -> String {
     out + &tail_lines(sweep)
 }
 
+/// A finding by itself, with what its seed is good for: the file in its folder.
+pub fn finding_document(found: &Finding, protocol: &str, scenario_digest: u64) -> String {
+    #[derive(Serialize)]
+    struct Kept<'a> {
+        schema: &'static str,
+        cutline: Tool,
+        protocol: &'a str,
+        scenario_digest: String,
+        finding: FindingPart<'a>,
+    }
+    let (cutline, scenario_digest, finding) = (tool(), format!("{scenario_digest:016x}"), finding(found));
+    pretty(&Kept { schema: "cutline.finding/1", cutline, protocol, scenario_digest, finding })
+}
+
+/// A seed of a document.
+pub fn seed_of(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+}
+
 fn run_part(head: &Head) -> RunPart<'_> {
     RunPart {
         id: (&head.id).into(),
@@ -345,10 +403,18 @@ fn summary(sweep: &Sweep) -> Summary<'_> {
         signal: sweep.tail.interrupted.map(Cow::from),
         out_of_time: sweep.tail.out_of_time,
         stopped_by_max_fail: sweep.tail.enough,
+        known: known(sweep),
         resume: (&sweep.tail.resume).into(),
         missing: (&sweep.tail.missing).into(),
+        refused: sweep.tail.refused.as_deref().map(Cow::from),
         internal_error: sweep.tail.internal.as_deref().map(Cow::from),
     }
+}
+
+fn known(sweep: &Sweep) -> Option<Known> {
+    let given_up: Vec<&Row> = sweep.scenarios.iter().filter(|row| row.known).collect();
+    let not_run = given_up.iter().map(|row| row.not_run()).sum();
+    (!given_up.is_empty()).then_some(Known { scenarios: given_up.len() as u64, seeds_not_run: not_run })
 }
 
 fn scenario(row: &Row) -> ScenarioPart<'_> {
@@ -384,6 +450,7 @@ fn scenario(row: &Row) -> ScenarioPart<'_> {
         name: (&row.name).into(),
         protocol: (&row.protocol).into(),
         guarantee: (&row.guarantee).into(),
+        scenario_digest: row.scenario_digest.map(|digest| format!("{digest:016x}")),
         status: match row.status {
             Status::Pass => "pass",
             Status::Fail => "fail",
@@ -394,6 +461,7 @@ fn scenario(row: &Row) -> ScenarioPart<'_> {
         .into(),
         planned_seeds: row.planned,
         seeds: row.seeds,
+        known: row.known,
         failing_seeds: row.failed,
         failing: (&row.failing).into(),
         events: row.events.to_string(),
@@ -430,6 +498,7 @@ fn finding(finding: &Finding) -> FindingPart<'_> {
         digest: finding.digest.map(|digest| format!("{digest:016x}")),
         plan: finding.plan.as_ref().and_then(|plan| serde_json::from_str(plan).ok()),
         shrunk: finding.shrunk.as_deref().map(Cow::from),
+        shrunk_command: finding.smaller.as_deref().map(Cow::from),
         reproduce: (&finding.reproduce).into(),
     }
 }

@@ -61,7 +61,7 @@ fn case<'a>(row: &Row, name: &str, findings: impl Iterator<Item = &'a Finding>, 
             let panicked = matches!(first.kind, Kind::Panic | Kind::Nondeterminism);
             let kind = if panicked { NonSuccessKind::Error } else { NonSuccessKind::Failure };
             let mut status = TestCaseStatus::non_success(kind);
-            let whole: Vec<String> = found.iter().map(|finding| text::plain(&text::finding(finding))).collect();
+            let whole: Vec<String> = found.iter().map(|finding| text::plain(&text::finding(finding, false))).collect();
             status.set_type(first.kind.word()).set_message(first.message.as_str()).set_description(whole.join("\n"));
             status
         }

@@ -12,9 +12,21 @@ const NOTE: usize = 256;
 pub fn document(sweep: &Sweep) -> String {
     let mut out = format!("## cutline: {}\n\n", text::word(sweep));
     let _ = writeln!(out, "{}\n", escaped(text::plain(&text::sum(sweep)).trim()));
+    if !sweep.findings.is_empty() {
+        out.push_str("| finding | scenario | what | seeds |\n| --- | --- | --- | ---: |\n");
+    }
+    for finding in &sweep.findings {
+        let (scenario, title) = (escaped(&finding.scenario), escaped(&finding.kind.title()));
+        let more = format!("| `{}` | {scenario} | {title} | {} |\n", finding.id(), grouped(finding.count));
+        out.push_str(if out.len() + more.len() + NOTE > MOST / 4 { "" } else { &more });
+    }
+    out.push('\n');
     let mut lost = 0;
     for finding in &sweep.findings {
-        let more = one(finding);
+        let mut more = one(finding);
+        if let Some((_, mermaid)) = sweep.tail.extras.mermaid.as_ref().filter(|(id, _)| *id == finding.id()) {
+            let _ = writeln!(more, "Its small run:\n\n```mermaid\n{}\n```\n", mermaid.trim_end());
+        }
         if out.len() + more.len() + NOTE > MOST {
             lost += 1;
         } else {
@@ -64,7 +76,8 @@ fn one(finding: &Finding) -> String {
     if let Some(shrunk) = &finding.shrunk {
         let _ = writeln!(out, "Shrunk to {}\n", escaped(shrunk));
     }
-    let _ = writeln!(out, "```sh\n{}\n```\n", finding.reproduce);
+    let smaller = finding.smaller.as_ref().map_or_else(String::new, |smaller| format!("{smaller}\n"));
+    let _ = writeln!(out, "```sh\n{smaller}{}\n```\n", finding.reproduce);
     out
 }
 

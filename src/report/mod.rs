@@ -86,6 +86,8 @@ pub struct Tail {
     pub resume: Vec<String>,
     /// Parts of the plan that weren't at hand when parts were put together.
     pub missing: Vec<String>,
+    /// Why nothing was done at all, where no diagnostic says it.
+    pub refused: Option<String>,
     /// The internal error that ended it.
     pub internal: Option<String>,
     /// The exit code.
@@ -191,12 +193,16 @@ pub struct Row {
     pub protocol: String,
     /// The guarantee, as a word.
     pub guarantee: String,
+    /// The digest of everything that its runs depend on but the seed, where it is known.
+    pub scenario_digest: Option<u64>,
     /// One word.
     pub status: Status,
     /// Seeds that were to be run; none: as many as there is time for.
     pub planned: Option<u64>,
     /// Seeds that were run.
     pub seeds: u64,
+    /// Not all that were to be run were: the rest would show nothing new.
+    pub known: bool,
     /// Seeds that are failures of some kind.
     pub failed: u64,
     /// The first of them.
@@ -240,6 +246,11 @@ pub struct Failing {
 }
 
 impl Row {
+    /// Seeds that weren't run because they would show nothing new; none: as many as there would have been time for.
+    pub fn not_run(&self) -> Option<u64> {
+        if self.known { self.planned.map(|planned| planned.saturating_sub(self.seeds)) } else { Some(0) }
+    }
+
     /// Goals that were reached, of how many.
     pub fn reached(&self) -> (usize, usize) {
         (self.goals.iter().filter(|goal| goal.seeds.is_some_and(|n| n > 0)).count(), self.goals.len())

@@ -86,6 +86,7 @@ fn result(finding: &Finding) -> Value {
     let mut properties = json!({ "reproduce": finding.reproduce, "scenario": finding.scenario });
     if let Some(shrunk) = &finding.shrunk {
         properties["shrunk"] = json!(shrunk);
+        properties["shrunkCommand"] = json!(finding.smaller);
     }
     json!({
         "level": "error",

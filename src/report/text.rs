@@ -65,8 +65,9 @@ pub fn head(head: &Head, scenarios: usize, seeds: Option<u64>, width: usize) -> 
     let name = "scenario";
     let width = width.max(name.len());
     let heads = format!(
-        "   status  {name:<width$}  {:>6}  {:>6}  {:>7}  {:>6}  {:>5}  {}",
+        "   status  {name:<width$}  {:>6}  {:>7}  {:>6}  {:>7}  {:>6}  {:>5}  {}",
         "seeds",
+        "time",
         "per s",
         "records",
         "faults",
@@ -101,10 +102,11 @@ pub fn row(row: &Row, width: usize) -> String {
         .collect();
     let width = width.max("scenario".len());
     format!(
-        "{}  {:<width$}  {:>6}  {rate:>6}  {:>7}  {:>6}  {goals:>5}  {}\n",
+        "{}  {:<width$}  {:>6}  {:>7}  {rate:>6}  {:>7}  {:>6}  {goals:>5}  {}\n",
         paint(style(row.status), &format!("{:>9}", row.status.word())),
         row.name,
         grouped(row.seeds),
+        format!("{busy:.2}s"),
         short(row.delivered),
         short(row.faults),
         cells.join(" "),
@@ -137,7 +139,11 @@ pub fn tail(sweep: &Sweep, verbose: u8, quiet: bool) -> String {
         }
     }
     for found in &sweep.findings {
-        let _ = write!(out, "\n{}", finding(found));
+        let _ = write!(out, "\n{}", finding(found, verbose > 0));
+    }
+    let known: Vec<String> = sweep.scenarios.iter().filter_map(not_run).collect();
+    if !known.is_empty() {
+        let _ = write!(out, "\n{}\n{}", paint(YELLOW, "not run, as it would show nothing new"), known.concat());
     }
     for command in &sweep.tail.resume {
         let _ = writeln!(out, "{}", paint(BOLD, &format!("\nthe rest:  {command}")));
@@ -211,8 +217,8 @@ fn each(sweep: &Sweep, out: &mut String) {
     }
 }
 
-/// A finding. Its last line is the command that shows it again.
-pub fn finding(finding: &Finding) -> String {
+/// A finding, with the plan of its run or without. Its last line is the command that shows it again.
+pub fn finding(finding: &Finding, planned: bool) -> String {
     let mut out = paint(RED, "FAIL");
     let _ = write!(out, " {}  {}", paint(BOLD, &finding.scenario), finding.kind.title());
     if finding.count > 0 {
@@ -229,14 +235,25 @@ pub fn finding(finding: &Finding) -> String {
             let _ = writeln!(out, "  {}", finding.message);
         }
     }
-    if let Some(plan) = &finding.plan {
+    if let Some(plan) = finding.plan.as_ref().filter(|_| planned) {
         let _ = writeln!(out, "  plan: {plan}");
     }
     if let Some(shrunk) = &finding.shrunk {
         let _ = writeln!(out, "  shrunk to {shrunk}");
     }
+    if let Some(smaller) = &finding.smaller {
+        let _ = writeln!(out, "  shrunk:    {smaller}");
+    }
     let _ = writeln!(out, "  reproduce: {}", finding.reproduce);
     out
+}
+
+/// What of a scenario was given up.
+fn not_run(row: &Row) -> Option<String> {
+    let left = row.not_run().map_or_else(|| "the rest".to_string(), grouped);
+    let of = row.planned.map_or_else(|| "its seeds".to_string(), |planned| many(planned, "seed"));
+    let hint = "`--repeats all` runs them";
+    row.known.then(|| format!("  {}: {left} of {of}, after {} that fail; {hint}\n", row.name, grouped(row.failed)))
 }
 
 /// One word for all of it.
@@ -280,6 +297,11 @@ pub fn sum(sweep: &Sweep) -> String {
     } else {
         let failed = sum(&|row| row.failed);
         let _ = write!(out, "; {} in {}", many(sweep.findings.len() as u64, "finding"), many(failed, "failing seed"));
+    }
+    if sweep.scenarios.iter().any(|row| row.known) {
+        let left: Option<u64> = sweep.scenarios.iter().map(Row::not_run).sum();
+        let left = left.map_or_else(|| "the rest".to_string(), |left| many(left, "seed"));
+        let _ = write!(out, "; {left} not run (nothing new)");
     }
     let failed_jobs = sum(&|row| row.job_failed);
     if failed_jobs > 0 {

@@ -122,7 +122,7 @@ impl Diagnostic {
         }
         let window = Window::around(&self.source, all);
         let mut title = level.primary_title(&self.message);
-        if self.code.starts_with(['S', 'C']) {
+        if self.code.starts_with(['S', 'C', 'T']) {
             title = title.id(self.code);
         }
         if self.source.text.is_empty() {

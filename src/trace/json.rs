@@ -3,12 +3,14 @@
 //! The writer is the only one who decides what a line looks like; the reader takes nothing else, except kinds of
 //! a later version, which it counts and passes over.
 
+mod error;
 mod fields;
 mod read;
 mod schema;
 mod write;
 
-pub use read::{Error, Read, read, read_record};
+pub use error::{CODES, Error, More};
+pub use read::{Read, read, read_record};
 pub use schema::schema;
 pub use write::{Writer, write_record};
 

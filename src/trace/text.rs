@@ -22,10 +22,15 @@ pub fn page(topology: &Topology, events: &[Event]) -> String {
 
 /// One event.
 pub fn line(topology: &Topology, step: u64, event: &Event) -> String {
+    format!("{step:>6} {}", timed(topology, event))
+}
+
+/// One event without its place: when, who, and what.
+pub fn timed(topology: &Topology, event: &Event) -> String {
     let micros = event.time.0 / 1000;
     let time = format!("{}.{:03}ms", micros / 1000, micros % 1000);
     let (name, attempt, kind) = (topology.name(event.process), event.attempt.to_string(), words::kind(&event.kind));
-    let line = format!("{step:>6} {time:>10}  {name:<12} {attempt:>3}  {kind:<10} {}", details(topology, &event.kind));
+    let line = format!("{time:>10}  {name:<12} {attempt:>3}  {kind:<10} {}", details(topology, &event.kind));
     line.trim_end().to_string()
 }
 

@@ -100,7 +100,7 @@ fn whatever_has_a_code_is_explained() {
     let place = Place::calm();
     let all = out(&place.run(&["explain"]));
     let words: Vec<&str> = all.lines().filter_map(|line| line.split_once("  ")).map(|(word, _)| word).collect();
-    for wanted in ["S0103", "C0103", "I9", "well-formed", "stuck", "unreached", "exit 5", "exit 130 / 143"] {
+    for wanted in ["S0103", "C0103", "T0101", "I9", "well-formed", "stuck", "unreached", "exit 5", "exit 130 / 143"] {
         assert!(words.contains(&wanted), "{wanted}");
     }
     for word in words {
@@ -132,8 +132,50 @@ fn a_list_says_what_would_be_run() {
     assert_eq!((b["scenarios"][0]["name"].as_str(), planned(&b).len()), (Some("b"), 1));
     assert!(b["scenarios"][0]["properties"].as_array().unwrap().contains(&"I9".into()));
     assert_eq!(really(&["--filter", "b"]), [20]);
+    let part = ["--seeds", "10", "--partition", "slice:1/3", "--format", "json"];
+    let dry = place.run(&[&["run", "--dry-run"][..], &part].concat());
+    let rows = |list: &Value| list["scenarios"].as_array().unwrap().clone();
+    assert_eq!(rows(&document(&dry)), rows(&all), "a dry run says what the list says");
+    assert!(dry.stderr.is_empty());
+    assert_eq!(place.code(&["run", "--dry-run", "--filter", "nobody"]), 4);
     assert_eq!(place.code(&["run", "--filter", "nobody"]), 4, "a filter that is too narrow is no success");
     assert_eq!(place.code(&["run", "--filter", "nmae(b)"]), 2);
+}
+
+/// Numbered steps, and under each what it changes.
+#[test]
+fn a_trace_is_told_step_by_step_with_what_each_step_changes() {
+    let place = Place::calm();
+    assert_eq!(place.code(&["replay", "scenarios/calm.json", "--seed", "7", "--trace", "t.jsonl"]), 0);
+    let [short, full] =
+        [&["explain", "t.jsonl"][..], &["explain", "t.jsonl", "--full"]].map(|words| out(&place.run(words)));
+    let lines = String::from_utf8(place.bytes("t.jsonl")).unwrap().lines().count() - 1;
+    let steps =
+        |text: &str| text.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit())).count();
+    assert!(steps(&full) == lines && steps(&short) < lines, "{lines} {} {}", steps(&full), steps(&short));
+    let all: Vec<&str> = full.lines().collect();
+    let after = |what: &str| {
+        let at = all.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what}: {full}"));
+        all[at + 1].trim().to_string()
+    };
+    assert_eq!(after("store         a1  lead "), "| leader: nothing -> f1");
+    let begun = after("coordinator   a1  trigger    c1");
+    let of = begun.strip_prefix("| c1: nothing -> 0 of ").unwrap_or_else(|| panic!("{begun}"));
+    let all_of = of.split(' ').next().unwrap();
+    assert_eq!(after("  ack        c1"), format!("| c1: 0 of {of} -> 1 of {of}"));
+    assert_eq!(after("store         a1  complete   c1"), format!("| c1: {all_of} of {of} -> complete"));
+    assert!(full.contains("| newest complete checkpoint: nothing -> c1\n"), "{full}");
+    assert!(full.contains(": 0 -> 1 under way\n") && full.contains(": 1 -> 0 under way\n"), "{full}");
+    // Nothing is on its way at the end, so whatever goes up comes down.
+    let count = |up: bool| {
+        let change = |line: &str| -> Option<(u64, u64)> {
+            let (was, is) =
+                line.trim().strip_prefix("| ")?.strip_suffix(" under way")?.rsplit_once(": ")?.1.split_once(" -> ")?;
+            Some((was.parse().ok()?, is.parse().ok()?))
+        };
+        full.lines().filter_map(change).filter(|(was, is)| (is > was) == up).count()
+    };
+    assert!(count(true) == count(false) && count(true) > 20);
 }
 
 #[test]

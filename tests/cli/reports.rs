@@ -158,3 +158,62 @@ fn markdown_has_what_a_reader_wants_first() {
     let fences = text.matches("```").count();
     assert!(fences.is_multiple_of(2) && fences >= 4);
 }
+
+/// The summary of a step shows the smallest run as a picture that GitHub draws, and all findings at a glance.
+#[test]
+fn markdown_has_a_table_of_findings_and_the_smallest_run() {
+    let place = Place::calm();
+    let words =
+        ["run", "--protocol", "drops-one", "--seeds", "6", "--report", "markdown=r.md", "--report", "json=r.json"];
+    assert_eq!(place.code(&words), 1);
+    let text = String::from_utf8(place.bytes("r.md")).unwrap();
+    let report: Value = serde_json::from_slice(&place.bytes("r.json")).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    assert!(findings.len() >= 2);
+    for finding in findings {
+        let row = format!(
+            "| `{}` | calm | {} violated |",
+            finding["id"].as_str().unwrap(),
+            finding["property"].as_str().unwrap()
+        );
+        assert!(text.contains(&row), "{row}: {text}");
+        assert!(finding["plan"]["job"].is_object(), "what the seed drew is always there");
+    }
+    assert_eq!(text.matches("```mermaid\nsequenceDiagram\n").count(), 1, "{text}");
+    assert!(text.matches("```").count().is_multiple_of(2));
+    // Put together elsewhere, there is none; here, there is the same.
+    let merge = ["merge", "r.json", "--report", "markdown=m.md", "-q"];
+    place.run(&merge);
+    let diagram =
+        |text: &str| text.split_once("```mermaid").map(|(_, rest)| rest.split_once("```").unwrap().0.to_string());
+    let merged = || diagram(&String::from_utf8(place.bytes("m.md")).unwrap());
+    assert_eq!(merged(), diagram(&text));
+    std::fs::remove_dir_all(place.path(".cutline")).unwrap();
+    place.run(&merge);
+    assert_eq!(merged(), None);
+}
+
+/// A program gets a document whatever is wrong, and it says what.
+#[test]
+fn a_document_says_why_nothing_was_done() {
+    let place = Place::calm();
+    let refused = |words: &[&str], wanted: &str| {
+        let output = place.run(&[&["run", "--format", "json"], words].concat());
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        let summary = &document(&output)["summary"];
+        assert_eq!((&summary["status"], &summary["exit_code"]), (&"refused".into(), &2.into()));
+        assert!(summary["refused"].as_str().unwrap().contains(wanted), "{summary:#}");
+    };
+    refused(&["nowhere.json"], "there is no file or directory `nowhere.json`");
+    refused(&["--seed", "0xZZ"], "expected decimal or 0x-hex");
+    refused(&["--sedes", "3"], "--sedes");
+    refused(&["--protocol", "engin"], "did you mean `engine`");
+    refused(&["--seed-base", "git:no-such-branch"], "git knows no commit `no-such-branch`");
+    let base = |text: &str| {
+        document(&place.run(&["run", "--format", "json", "--seeds", "1", "--seed-base", text]))["run"]["seed_base"]
+            .clone()
+    };
+    assert_eq!(base("text:nightly-17"), base("text:nightly-17"));
+    assert_ne!(base("text:nightly-17"), base("text:nightly-18"));
+    assert_eq!(base("0x2a"), "0x000000000000002a");
+}

@@ -110,12 +110,13 @@ fn what_is_too_large_is_left_out() {
         digest: None,
         plan: None,
         shrunk: None,
+        smaller: None,
         reproduce: format!("cutline replay a.json --seed {n}"),
     };
     let findings: Vec<Finding> = (0..4).map(finding).collect();
     let picture = || Some("x".repeat(1_500_000));
     let shown = |finding: &Finding| {
-        (finding.id(), Shown { picture: picture(), story: picture(), folder: Some("kept/here".into()) })
+        (finding.id(), Shown { picture: picture(), story: picture(), folder: Some("kept/here".into()), missing: None })
     };
     let extras = Extras { findings: findings.iter().map(shown).collect(), ..Extras::default() };
     let (head, tail) = (Head::default(), Tail::default());

@@ -201,16 +201,63 @@ fn errors_have_a_place_and_a_hint() {
     let expected = [
         "2:51: unknown field `chkpt`, did you mean `ckpt`?",
         "2:42: field `ckpt` is missing: is `ckp` meant?",
-        "2:8: field `p`: there is no process `mid/7`",
-        "2:20: field `a`: a whole number from 0 is expected",
-        "2:53: field `result`: one of ok, again, fenced, error is expected",
+        "2:12: field `p`: there is no process `mid/7`",
+        "2:24: field `a`: expected a whole number from 0, found `-1`",
+        "2:62: field `result`: expected one of ok, again, fenced, error, found `\"fine\"`",
         "2:25: EOF while parsing a value",
-        "2:2: format version 3 is not known, only 1",
+        "2:6: format version 3 is not known, only 1",
         "2:1: invalid type: sequence, expected a map",
         "1:1: the trace is empty: its first line must be `meta`",
     ];
     assert_eq!(all[..9], expected.map(String::from));
     assert!(all[9].contains("more than 100000") && all[10].contains("not there"), "{all:#?}");
+}
+
+/// Each kind of mistake has a code that is explained, and points at what is wrong, not near it.
+#[test]
+fn errors_have_codes_and_point_at_what_is_wrong() {
+    let (meta, _) = trace();
+    let head = write(&meta, &[]);
+    let line = |line: &str| parse(&format!("{head}{line}\n")).unwrap_err();
+    let ack = |rest: &str| line(&format!(r#"{{"v":1,"p":"mid/0","a":1,"n":0,"k":"ack",{rest}}}"#));
+    let graph = head.replace("\"to\":1", "\"to\":9");
+    let all = [
+        (line(r#"{"v":1,"#), "T0102", ","),
+        (ack(r#""ckpt":1,"chkpt":2"#), "T0103", "\"chkpt\""),
+        (ack(r#""ckp":1"#), "T0104", "\"ckp\""),
+        (ack(r#""ckpt":[{"ckpt":2}]"#), "T0105", "[{\"ckpt\":2}]"),
+        (ack(r#""ckpt":-1"#), "T0106", "-1"),
+        (ack(r#""ckpt":1.5"#), "T0106", "1.5"),
+        (line(r#"{"v":1,"p":"mid/0","a":1,"n":5000000000,"k":"start"}"#), "T0106", "5000000000"),
+        (line(r#"{"v":1,"p":"mid/0","a":1,"n":0,"k":"lead","token":1,"result":"fencd"}"#), "T0107", "\"fencd\""),
+        (parse(&head.replace("\"exactly-once\"", "\"once\"")).unwrap_err(), "T0107", "\"once\""),
+        (line(r#"{"v":1,"p":"midd/0","a":1,"n":0,"k":"start"}"#), "T0108", "\"midd/0\""),
+        (line(r#"{"v":2,"p":"mid/0","a":1,"n":0,"k":"start"}"#), "T0109", "2"),
+        (parse("").unwrap_err(), "T0110", ""),
+        (parse("{\"v\":1,\"k\":\"start\"}").unwrap_err(), "T0110", "\"start\""),
+        (line(head.trim_end()), "T0110", "\"meta\""),
+        (parse(&graph).unwrap_err(), "T0111", &graph[graph.find("{\"vertices").unwrap()..]),
+        (line(&" ".repeat(17 << 20)), "T0112", ""),
+    ];
+    for (error, code, at) in &all {
+        let (more, text) = (&error.more, &error.more.text[error.more.span.clone()]);
+        assert!(more.code == *code && (text == *at || at.len() > 100 && at.starts_with(text)), "{code}: {error:#?}");
+        assert!(text.is_empty() || !more.label.is_empty() || more.replacement.is_some(), "{error:#?}");
+    }
+    let bytes = [head.as_bytes(), b"{\"v\":1,\"p\":\"\xff\"}\n"].concat();
+    let error = json::read(&bytes[..]).unwrap().next().unwrap().unwrap_err();
+    assert_eq!((error.more.code, error.column), ("T0113", 13));
+    let help = |at: usize| (all[at].0.more.help.as_deref(), all[at].0.more.replacement.as_deref());
+    assert_eq!(help(1), (Some("a field with a similar name exists"), Some("\"ckpt\"")));
+    assert_eq!(help(7), (Some("a word that is similar is known"), Some("\"fenced\"")));
+    assert_eq!(help(9), (Some("did you mean `mid/0`?"), None));
+    // A column counts characters.
+    let error = line(r#"{"v":1,"p":"mid/0","a":1,"n":0,"k":"fault","what":"äöü","wath":1}"#);
+    assert_eq!(error.column, 57);
+    // Every code is seen here or by whoever opens files, and every one is explained.
+    let seen: Vec<&str> = all.iter().map(|(_, code, _)| *code).chain(["T0101", "T0113"]).collect();
+    assert!(json::CODES.iter().all(|(code, text)| seen.contains(code) && text.len() > 60));
+    assert!(seen.iter().all(|code| json::CODES.iter().any(|(known, _)| known == code)));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The fields of one line: each is asked for by name, and at the end none may be left.
 
-use super::read::Error;
+use super::error::{Error, nearest};
 use super::{Names, VERSION};
 use crate::ids::*;
 use crate::trace::event::{Kappa, Outcome};
 use crate::trace::words;
 use crate::trace::{Datum, Record, StoreKey, Txn};
+use jsonc_parser::common::Ranged;
 use serde_json::{Map, Value};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The fields of one line, taken one by one.
@@ -22,28 +24,59 @@ impl<'a> Fields<'a> {
         let map: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
             let full = error.to_string();
             let message = full.split(" at line ").next().unwrap_or("not JSON").to_string();
-            Error { line, column: error.column().max(1) as u64, message }
+            let column = error.column().saturating_sub(1).min(text.len());
+            let at = (0..=column).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            let end = at + text[at..].chars().next().map_or(0, char::len_utf8);
+            Error::at("T0102", line, text, at..end, message).label("here the line stops being a JSON object")
         })?;
         Ok(Fields { text, line, map, asked: Vec::new() })
     }
 
+    /// Where a field stands: its name and its value. The whole line, if it can't be said.
+    fn place(&self, field: &str) -> (Range<usize>, Range<usize>) {
+        let options = jsonc_parser::CollectOptions::default();
+        let parsed = jsonc_parser::parse_to_ast(self.text, &options, &jsonc_parser::ParseOptions::default());
+        let span = |range: &dyn Ranged| range.start()..range.end();
+        let found = match parsed.ok().and_then(|parsed| parsed.value) {
+            Some(jsonc_parser::ast::Value::Object(object)) => {
+                let mut all = object.properties.into_iter();
+                all.find(|one| one.name.as_str() == field).map(|one| (span(&one.name), span(&one.value)))
+            }
+            _ => None,
+        };
+        found.unwrap_or((0..self.text.len(), 0..self.text.len()))
+    }
+
+    /// An error about the value of a field.
     #[cold]
-    pub fn wrong(&self, field: &str, message: String) -> Error {
-        let column = self.text.find(&format!("\"{field}\"")).unwrap_or(0) as u64 + 1;
-        Error { line: self.line, column, message }
+    pub fn wrong(&self, code: &'static str, field: &str, message: String) -> Error {
+        Error::at(code, self.line, self.text, self.place(field).1, message)
+    }
+
+    #[cold]
+    fn mistaken(&self, code: &'static str, field: &str, what: &str) -> Error {
+        let (_, value) = self.place(field);
+        let found = &self.text[value];
+        let found = if found.chars().count() <= 40 { format!(", found `{found}`") } else { String::new() };
+        self.wrong(code, field, format!("field `{field}`: expected {what}{found}")).label(format!("expected {what}"))
     }
 
     pub fn expected(&self, field: &str, what: &str) -> Error {
-        self.wrong(field, format!("field `{field}`: {what} is expected"))
+        self.mistaken("T0105", field, what)
     }
 
     /// Nothing may be left.
     pub fn end(self) -> Result<(), Error> {
         let Some(field) = self.map.keys().next() else { return Ok(()) };
-        let near = self.asked.iter().map(|name| (strsim::damerau_levenshtein(name, field), name)).min();
-        let hint = near.filter(|(distance, _)| *distance <= 2).map(|(_, name)| format!(", did you mean `{name}`?"));
+        let near = nearest(field, self.asked.iter().copied());
+        let hint = near.map(|name| format!(", did you mean `{name}`?"));
         let shown: String = field.chars().take(40).collect();
-        Err(self.wrong(field, format!("unknown field `{shown}`{}", hint.unwrap_or_default())))
+        let message = format!("unknown field `{shown}`{}", hint.unwrap_or_default());
+        let found = Error::at("T0103", self.line, self.text, self.place(field).0, message);
+        Err(match near {
+            Some(near) => found.meant("a field with a similar name exists", format!("\"{near}\"")),
+            None => found.label(format!("a line of this kind has {}", self.asked.join(", "))),
+        })
     }
 
     pub fn take(&mut self, name: &'static str) -> Result<Value, Error> {
@@ -51,10 +84,14 @@ impl<'a> Fields<'a> {
         if let Some(value) = self.map.remove(name) {
             return Ok(value);
         }
-        let near = self.map.keys().find(|key| strsim::damerau_levenshtein(key, name) <= 2 && key.len() > 2);
-        let at = near.cloned().unwrap_or_default();
+        let near = nearest(name, self.map.keys().map(String::as_str)).filter(|near| near.len() > 2);
         let hint = near.map(|key| format!(": is `{key}` meant?")).unwrap_or_default();
-        Err(self.wrong(&at, format!("field `{name}` is missing{hint}")))
+        let span = near.map_or(0..self.text.len().min(1), |near| self.place(near).0);
+        let found = Error::at("T0104", self.line, self.text, span, format!("field `{name}` is missing{hint}"));
+        Err(match near {
+            Some(_) => found.meant("a field with a similar name exists", format!("\"{name}\"")),
+            None => found.label(format!("this line has no `{name}`")),
+        })
     }
 
     pub fn optional<T>(
@@ -69,7 +106,10 @@ impl<'a> Fields<'a> {
     pub fn version(&mut self) -> Result<(), Error> {
         match self.long("v")? {
             VERSION => Ok(()),
-            other => Err(self.wrong("v", format!("format version {other} is not known, only {VERSION}"))),
+            other => {
+                let found = self.wrong("T0109", "v", format!("format version {other} is not known, only {VERSION}"));
+                Err(found.label(format!("expected {VERSION}")))
+            }
         }
     }
 
@@ -79,11 +119,13 @@ impl<'a> Fields<'a> {
             Value::String(text) => text.parse().ok(),
             _ => None,
         };
-        number.ok_or_else(|| self.expected(name, "a whole number from 0"))
+        let code = if value.is_number() { "T0106" } else { "T0105" };
+        number.ok_or_else(|| self.mistaken(code, name, "a whole number from 0"))
     }
 
     pub fn small_of(&self, name: &str, value: Value) -> Result<u32, Error> {
-        self.number(name, value)?.try_into().map_err(|_| self.expected(name, "a smaller number"))
+        let small = self.number(name, value)?.try_into();
+        small.map_err(|_| self.mistaken("T0106", name, "a whole number from 0 to 4294967295"))
     }
 
     pub fn string(&self, name: &str, value: Value) -> Result<String, Error> {
@@ -119,14 +161,24 @@ impl<'a> Fields<'a> {
 
     pub fn serde<T: serde::de::DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Error> {
         let value = self.take(name)?;
-        serde_json::from_value(value).map_err(|error| self.wrong(name, format!("field `{name}`: {error}")))
+        // Of these fields one has a structure, and the others are words.
+        let code = if value.is_object() { "T0111" } else { "T0107" };
+        serde_json::from_value(value).map_err(|error| {
+            self.wrong(code, name, format!("field `{name}`: {error}")).label("the field doesn't take this")
+        })
     }
 
     pub fn word<T: Copy>(&mut self, name: &'static str, list: &[(&str, T)]) -> Result<T, Error> {
         let text = self.text(name)?;
         let all = || list.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         let found = list.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        found.ok_or_else(|| self.expected(name, &format!("one of {}", all())))
+        found.ok_or_else(|| {
+            let found = self.mistaken("T0107", name, &format!("one of {}", all()));
+            match nearest(&text, list.iter().map(|(word, _)| *word)) {
+                Some(near) => found.meant("a word that is similar is known", format!("\"{near}\"")),
+                None => found,
+            }
+        })
     }
 
     pub fn result(&mut self) -> Result<Outcome, Error> {
@@ -148,7 +200,7 @@ impl<'a> Fields<'a> {
 
     pub fn task_of(&self, name: &str, value: Value, names: &Names) -> Result<TaskId, Error> {
         let text = self.string(name, value)?;
-        names.find_task(&text).ok_or_else(|| self.wrong(name, format!("field `{name}`: there is no process `{text}`")))
+        names.find_task(&text).ok_or_else(|| self.nobody(name, "process", &text, &names.tasks))
     }
 
     pub fn task(&mut self, name: &'static str, names: &Names) -> Result<TaskId, Error> {
@@ -158,8 +210,18 @@ impl<'a> Fields<'a> {
 
     pub fn channel_of(&self, name: &str, value: Value, names: &Names) -> Result<ChannelId, Error> {
         let text = self.string(name, value)?;
-        let none = || self.wrong(name, format!("field `{name}`: there is no channel `{text}`"));
-        names.find_channel(&text).ok_or_else(none)
+        names.find_channel(&text).ok_or_else(|| self.nobody(name, "channel", &text, &names.channels))
+    }
+
+    /// That the job has no process or channel of this name.
+    #[cold]
+    fn nobody(&self, field: &str, what: &str, name: &str, known: &[String]) -> Error {
+        let found = self.wrong("T0108", field, format!("field `{field}`: there is no {what} `{name}`"));
+        let found = found.label(format!("the job of the first line has no such {what}"));
+        match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            None => found,
+        }
     }
 
     pub fn channel(&mut self, names: &Names) -> Result<ChannelId, Error> {

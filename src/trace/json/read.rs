@@ -1,6 +1,7 @@
 //! Lines to events. Strict: what isn't understood is an error with its place, never a guess and never a panic.
 
 use super::Names;
+use super::error::Error;
 use super::fields::Fields;
 use crate::ids::*;
 use crate::topology::{JobGraph, Partitioning, Role, Topology};
@@ -8,7 +9,6 @@ use crate::trace::Datum;
 use crate::trace::event::*;
 use crate::trace::words;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{BufRead, Read as _};
 
 /// A line may be so long, in bytes.
@@ -16,25 +16,6 @@ const LINE_MAX: u64 = 16 << 20;
 /// A job may have so many subtasks, partitions and channels.
 const SUBTASKS_MAX: u64 = 100_000;
 const CHANNELS_MAX: u64 = 4_000_000;
-
-/// Why a trace can't be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    /// The line, from 1.
-    pub line: u64,
-    /// The column, from 1, in bytes.
-    pub column: u64,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// The record of a line that [`super::write_record`] wrote. `line`: its number, for errors.
 ///
@@ -64,12 +45,14 @@ pub struct Read<R> {
 pub fn read<R: BufRead>(mut input: R) -> Result<Read<R>, Error> {
     let mut line = 0;
     let Some(text) = next_line(&mut input, &mut line)? else {
-        return Err(Error { line: 1, column: 1, message: "the trace is empty: its first line must be `meta`".into() });
+        let message = "the trace is empty: its first line must be `meta`".to_string();
+        return Err(Error::at("T0110", 1, "", 0..0, message));
     };
     let mut fields = Fields::parse(&text, line)?;
     let kind = fields.text("k")?;
     if kind != "meta" {
-        return Err(fields.wrong("k", format!("the first line must be `meta`, not `{kind}`")));
+        let found = fields.wrong("T0110", "k", format!("the first line must be `meta`, not `{kind}`"));
+        return Err(found.label("expected `meta`"));
     }
     let meta = header(&mut fields)?;
     fields.end()?;
@@ -83,7 +66,8 @@ impl<R: BufRead> Read<R> {
             let mut fields = Fields::parse(&text, self.line)?;
             let kind = fields.text("k")?;
             if kind == "meta" {
-                return Err(fields.wrong("k", "a second `meta` line".to_string()));
+                let found = fields.wrong("T0110", "k", "a second `meta` line".to_string());
+                return Err(found.label("the header is the first line").help("each trace is a file of its own"));
             }
             if !words::KINDS.contains(&kind.as_str()) {
                 // At most so many names are kept: a file of nonsense must not fill the memory.
@@ -123,12 +107,12 @@ impl<R: BufRead> Iterator for Read<R> {
 
 fn next_line<R: BufRead>(input: &mut R, line: &mut u64) -> Result<Option<String>, Error> {
     *line += 1;
-    let wrong = |column: usize, message: String| Error { line: *line, column: column as u64 + 1, message };
+    let wrong = |code, message: String| Error::at(code, *line, "", 0..0, message);
     let mut bytes = Vec::new();
     let read = input.take(LINE_MAX + 1).read_until(b'\n', &mut bytes);
-    read.map_err(|error| wrong(0, error.to_string()))?;
+    read.map_err(|error| wrong("T0101", error.to_string()))?;
     if bytes.len() as u64 > LINE_MAX {
-        return Err(wrong(0, format!("the line is longer than {LINE_MAX} bytes")));
+        return Err(wrong("T0112", format!("the line is longer than {LINE_MAX} bytes")));
     }
     if bytes.is_empty() {
         return Ok(None);
@@ -138,15 +122,19 @@ fn next_line<R: BufRead>(input: &mut R, line: &mut u64) -> Result<Option<String>
             bytes.pop();
         }
     }
-    String::from_utf8(bytes)
-        .map(Some)
-        .map_err(|error| wrong(error.utf8_error().valid_up_to(), "the line is not UTF-8".to_string()))
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes());
+        // Bytes that aren't text are replaced; those before them stay where they are.
+        let end = at + text[at..].chars().next().map_or(0, char::len_utf8);
+        Error::at("T0113", *line, &text, at..end, "the line is not UTF-8".to_string()).label("no text from here on")
+    })
 }
 
 fn header(f: &mut Fields) -> Result<Meta, Error> {
     f.version()?;
     let graph: JobGraph = f.serde("graph")?;
-    validate(&graph).map_err(|message| f.wrong("graph", message))?;
+    validate(&graph).map_err(|message| f.wrong("T0111", "graph", message).label("this can't be a job"))?;
     Ok(Meta {
         tool: f.text("tool")?,
         scenario: f.text("scenario")?,
@@ -221,7 +209,7 @@ fn body(f: &mut Fields, names: &Names, kind: &str) -> Result<Kind, Error> {
         "choice" => {
             let value = f.take("value")?;
             let Datum::Int(value) = f.datum("value", value)? else {
-                return Err(f.wrong("value", "a whole number is expected".to_string()));
+                return Err(f.expected("value", "a whole number"));
             };
             Kind::Choice { value }
         }
