@@ -241,7 +241,8 @@ fn rooms_have_one_direction_of_flow() {
 #[test]
 fn files_are_short() {
     let long = |file: &File| file.text.lines().count() > FILE_LINES_MAX;
-    let found = sources(&["src", "tests", "benches", "examples"]).into_iter().filter(long).map(|file| file.path).collect();
+    let found =
+        sources(&["src", "tests", "benches", "examples"]).into_iter().filter(long).map(|file| file.path).collect();
     none(found, "a file has 600 lines at most");
 }
 
