@@ -60,6 +60,7 @@ pub fn mixed(n: i64) -> Snapshot {
         channels: vec![(InputIndex(0), vec![record(4), record(u64::MAX)].into()), (InputIndex(1), vec![].into())],
         transactions: vec![Txn { attempt: Attempt(1), task: TaskId(4), number: n as u64 }],
         turns: vec![0, 7],
+        logs: None,
         finished: n % 3 == 0,
     }
 }
