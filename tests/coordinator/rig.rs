@@ -34,9 +34,13 @@ pub fn config() -> Config {
 
 /// So many sources, one two-phase sink behind them: the tasks are the sources, then the sink.
 pub fn topology(sources: u32) -> Arc<Topology> {
+    topology_into(SinkKind::TwoPhase, sources)
+}
+
+pub fn topology_into(sink: SinkKind, sources: u32) -> Arc<Topology> {
     let vertex = |name: &str, role, parallelism| Vertex { name: name.into(), role, chain: vec![], parallelism };
     let source = Role::Source { kind: SourceKind::Log, partitions: sources };
-    let vertices = vec![vertex("src", source, sources), vertex("out", Role::Sink(SinkKind::TwoPhase), 1)];
+    let vertices = vec![vertex("src", source, sources), vertex("out", Role::Sink(sink), 1)];
     let (from, to) = (VertexId(0), VertexId(1));
     let edges = vec![Edge { from, to, partitioning: Partitioning::Hash, capacity: 8, fifo: true }];
     Arc::new(Topology::build(JobGraph { vertices, edges }))
@@ -298,10 +302,14 @@ pub struct Sink {
 
 impl Sink {
     pub fn new(config: Config) -> Sink {
-        let (topology, config) = (topology(1), Arc::new(config));
+        Sink::of(SinkKind::TwoPhase, config)
+    }
+
+    pub fn of(kind: SinkKind, config: Config) -> Sink {
+        let (topology, config) = (topology_into(kind, 1), Arc::new(config));
         let me = Incarnation { task: TaskId(1), attempt: Attempt(1) };
         let process = engine::spawn(&topology, &config, me);
-        let (ledger, store) = (Ledger::new(SinkKind::TwoPhase, false), Store::default());
+        let (ledger, store) = (Ledger::new(kind, false), Store::default());
         let (asks, said, marks, visible) = (vec![], vec![], vec![], vec![]);
         let mut sink = Sink { process, me, topology, config, ledger, store, asks, said, marks, armed: false, visible };
         sink.told(Control::Deploy { restore: None });

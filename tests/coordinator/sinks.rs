@@ -5,6 +5,7 @@ use crate::rig::*;
 use cutline::engine::config::Config;
 use cutline::engine::message::*;
 use cutline::ids::*;
+use cutline::topology::SinkKind;
 
 /// Transactions 0, 1 and 2 are prepared by checkpoints 1, 1 (through an aborted one) and 2; 3 is open.
 fn three_prepared() -> Sink {
@@ -153,4 +154,25 @@ fn row_84_a_restore_from_a_checkpoint_after_the_end_aborts_nothing() {
     assert_eq!((sink.visible.clone(), sink.unsettled()), (vec![0], vec![]));
     sink.end(); // its upstream ends again
     assert_eq!(sink.said, [Control::Running, Control::Finished]);
+}
+
+/// What a sink that overwrites wrote before the end of its input may be on its way when one more checkpoint comes. Who
+/// restores from that one writes nothing again: it must not be stored before all of that has arrived.
+#[test]
+fn a_checkpoint_behind_the_end_waits_for_what_was_written_before_it() {
+    let mut sink = Sink::of(SinkKind::Upsert, config());
+    let stored = |sink: &Sink| sink.asks.iter().any(|(_, request, _)| matches!(request, Request::Put(..)));
+    let record = Record { id: RecordId::default(), key: Datum::Int(0), value: Datum::Int(7) };
+    sink.step(Input::Element(InputIndex(0), Element::Record(record)));
+    sink.step(Input::Element(InputIndex(0), Element::End));
+    sink.told(Control::Trigger(CheckpointId(1)));
+    assert!(!stored(&sink), "nothing has been written yet: {:?}", sink.asks);
+    sink.serve_one(|request| matches!(request, Request::Write(_)));
+    while sink.asks.iter().any(|(_, request, _)| *request == Request::Flush) {
+        assert!(!stored(&sink), "a flush is under way");
+        sink.serve_one(|request| *request == Request::Flush);
+    }
+    assert!(stored(&sink) && sink.ledger.visible() == 1);
+    sink.serve();
+    assert!(sink.said.contains(&Control::Ack(CheckpointId(1))) && sink.said.contains(&Control::Finished));
 }
