@@ -9,7 +9,7 @@ use cutline::sim::run::{Keep, Run, meta, run};
 use cutline::topology::Mode;
 use cutline::trace::event::{Event, Kind, Meta, Outcome};
 use cutline::verify::{Invariant, verify};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const SEEDS: u64 = 12;
@@ -50,28 +50,23 @@ struct Seen {
     lines: u64,
     /// Lines whose members have different numbers.
     mixed: u64,
-    /// Local checkpoints that were durable when a line was written down, and that it goes back behind.
-    behind: u64,
     useless: u64,
     /// Records that were put back out of logs.
     replayed: usize,
 }
 
-fn seen(protocol: &str) -> Seen {
+fn seen(name: &str, protocol: &str) -> Seen {
     let mut seen = Seen::default();
     for seed in 0..SEEDS {
-        let trace = alone("alone/bank", protocol, seed).1.trace.expect("it was kept");
-        let (mut zigzag, mut newest): (Zigzag, BTreeMap<(Attempt, TaskId), u64>) = Default::default();
+        let trace = alone(name, protocol, seed).1.trace.expect("it was kept");
+        let mut zigzag = Zigzag::default();
         for event in &trace {
             zigzag.observe(event);
             match &event.kind {
-                Kind::Ack { checkpoint } => drop(newest.insert((event.attempt, event.process), checkpoint.0)),
                 Kind::Complete { parts, outcome: Outcome::Ok, .. } => {
                     seen.lines += 1;
                     let numbers: BTreeSet<CheckpointId> = parts.iter().map(|key| key.checkpoint).collect();
                     seen.mixed += u64::from(numbers.len() > 1);
-                    let own = |key: &cutline::trace::StoreKey| newest[&(key.attempt, key.task)] - key.checkpoint.0;
-                    seen.behind += parts.iter().map(own).sum::<u64>();
                 }
                 Kind::Restore { kappa, .. } => seen.replayed += kappa.iter().map(|(_, ids)| ids.len()).sum::<usize>(),
                 _ => {}
@@ -82,18 +77,23 @@ fn seen(protocol: &str) -> Seen {
     seen
 }
 
-/// The domino effect, in numbers: where records go round and nobody is forced, lines stay many checkpoints behind, and some
-/// checkpoints are on none ever.
+/// The domino effect, in numbers: where records go round and nobody is forced, many checkpoints are on no line ever, and
+/// lines hardly come about.
 #[test]
-fn forced_checkpoints_keep_lines_close_and_leave_none_useless() {
-    let [never, index, vectors] = ["uncoordinated", "bcs", "hmnr"].map(seen);
+fn without_forced_checkpoints_what_goes_round_hardly_has_a_line() {
+    let [never, index, vectors] = ["uncoordinated", "bcs", "hmnr"].map(|protocol| seen("alone/bank", protocol));
     println!("{never:?}\n{index:?}\n{vectors:?}");
-    assert!(never.useless > 0 && index.useless == 0 && vectors.useless == 0);
-    for one in [&never, &index, &vectors] {
-        assert!(one.lines > SEEDS && one.mixed > 0 && one.replayed > 0, "{one:?}");
+    assert!(never.useless > 100 && index.useless == 0 && vectors.useless == 0);
+    for one in [&index, &vectors] {
+        assert!(one.lines > 3 * never.lines && one.mixed > 0 && one.replayed > 0, "{never:?} {one:?}");
     }
-    let lag = |one: &Seen| one.behind * 100 / one.lines;
-    assert!(lag(&never) > lag(&index) && lag(&never) > lag(&vectors), "{never:?} {index:?} {vectors:?}");
+}
+
+/// Where nothing goes round, nobody has to be forced.
+#[test]
+fn without_circles_lines_come_about_by_themselves() {
+    let never = seen("alone/pipeline", "uncoordinated");
+    assert!(never.useless == 0 && never.lines > 2 * SEEDS && never.mixed > 0 && never.replayed > 0, "{never:?}");
 }
 
 /// That parts may be of several checkpoints is said by the header. Without that it is what it always was: a defect.
