@@ -137,6 +137,7 @@ impl Model {
             Mode::Aligned => true,
             Mode::AlignedThenUnaligned => !unaligned,
             Mode::Unaligned | Mode::AtLeastOnce => false,
+            Mode::Alone => unreachable!("nobody sends barriers there"),
         };
         let story = self.story(id);
         story.came.push(channel);
