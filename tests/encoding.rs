@@ -83,6 +83,7 @@ fn snapshot(value: &Value) -> Snapshot {
         channels: list(value, "in_flight").map(channel).collect(),
         transactions: list(value, "transactions").map(txn).collect(),
         turns: list(value, "turns").map(small).collect(),
+        logs: None,
         finished: value["finished"] == true,
     }
 }
@@ -131,7 +132,7 @@ fn data() -> impl Strategy<Value = Datum> {
 fn operators() -> impl Strategy<Value = OperatorState> {
     use proptest::collection::{btree_map, vec};
     (btree_map(data(), data(), 0..7), vec(data(), 0..4), vec(data(), 0..4), proptest::option::of(data()))
-        .prop_map(|(keyed, split, union, broadcast)| OperatorState { keyed, split, union, broadcast })
+        .prop_map(|(keyed, split, union, broadcast)| OperatorState { keyed, split, union, broadcast, below: None })
 }
 
 fn snapshots() -> impl Strategy<Value = Snapshot> {
@@ -152,6 +153,7 @@ fn snapshots() -> impl Strategy<Value = Snapshot> {
             channels,
             transactions,
             turns,
+            logs: None,
             finished,
         },
     )
