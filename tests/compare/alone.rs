@@ -200,4 +200,5 @@ fn the_table_shows_what_it_is_to_be_alone() {
     assert!(alone.failures > 0 && alone.beginnings[0] > alone.beginnings[1]);
     assert!(alone.undone[0] > index.undone[1] && alone.undone[1] > index.undone[1]);
     assert!(index.since < index.undone[1]);
+    assert!(index.lines > 4 * alone.lines && vectors.lines > 4 * alone.lines, "lines hardly come about by themselves");
 }
