@@ -224,6 +224,9 @@ fn codes() -> String {
     out += "\nWhen several apply: 70, 5, 1, 2, 130 or 143, 3, 4, 0.\n\n## Scenario files\n\n";
     head(&mut out, &["code", "meaning"]);
     CODES.iter().for_each(|(code, text)| row(&mut out, &[code, text]));
+    out += "\n## Traces\n\n";
+    head(&mut out, &["code", "meaning"]);
+    cutline::trace::json::CODES.iter().for_each(|(code, text)| row(&mut out, &[code, text]));
     out += "\n## Settings\n\n";
     head(&mut out, &["code", "meaning"]);
     keys::CODES.iter().for_each(|(code, text)| row(&mut out, &[code, text]));
