@@ -253,7 +253,7 @@ impl Life {
             self.line(book, || Kind::Stop);
             book.death(self.who);
             self.over = true;
-            if self.is_leader() && lock(&self.hub.suspended).is_none() {
+            if self.is_leader() && lock(&self.hub.suspended).is_none() && !self.hub.replaced(self.who) {
                 self.hub.deposed.store(true, SeqCst);
             }
             return;

@@ -194,6 +194,11 @@ impl Hub {
         }
     }
 
+    /// Did this process itself start a newer coordinator? Then that one leads, and nobody else has to.
+    pub(super) fn replaced(&self, leader: Incarnation) -> bool {
+        lock(&self.mailboxes).keys().any(|who| who.task == leader.task && who.attempt > leader.attempt)
+    }
+
     /// A life gets its mailbox and its thread.
     pub(super) fn start(self: &Arc<Self>, who: Incarnation, first: Option<Letter>) {
         let wires = (who.task != self.topology.coordinator()).then(|| self.wires(who.attempt));
