@@ -52,7 +52,8 @@ fn engine(name: &str) -> Option<Subject> {
     let setup = job.searched();
     let mode = cutline::cli::judge::word(&setup.config.mode);
     let name = format!("{name} under engine");
-    rules.reducible().then_some(Subject { name, setup, protocol: "engine", mode, rules })
+    let fifo = setup.topology.channels.iter().all(|channel| channel.fifo); // elsewhere nothing is left out
+    (fifo && rules.reducible()).then_some(Subject { name, setup, protocol: "engine", mode, rules })
 }
 
 /// What must not teach anything new.
