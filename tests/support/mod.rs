@@ -32,7 +32,7 @@ pub const SMALL: &[(&str, u64)] = &[
     ("lost_reply", 10_590),
     ("reordered", 61_659),
     ("shuffle", 1_621),
-    ("stop", 6_008),
+    ("stop", 3_304),
     ("suspicion", 2_423),
     ("two_crashes", 909_417),
     ("two_phase", 39_340),
