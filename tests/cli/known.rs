@@ -142,6 +142,7 @@ fn a_seed_that_takes_too_long_is_given_up_and_named() {
     let finding = &document(&output)["findings"][0];
     assert_eq!((&finding["kind"], &finding["failing_seeds"]), (&"stuck".into(), &2.into()), "{finding:#}");
     assert!(finding["message"].as_str().unwrap().starts_with("given up: it took longer than 0.010 s"), "{finding:#}");
+    assert_eq!(document(&output)["summary"]["failing_seeds"], 2);
     assert!(finding.get("digest").is_none() && finding.get("shrunk").is_none());
     assert_eq!(document(&output)["findings"].as_array().unwrap().len(), 1, "and nothing else is said of it");
 }
