@@ -230,9 +230,6 @@ fn codes() -> String {
     out += "\n## Settings\n\n";
     head(&mut out, &["code", "meaning"]);
     keys::CODES.iter().for_each(|(code, text)| row(&mut out, &[code, text]));
-    out += "\n## Traces\n\n";
-    head(&mut out, &["code", "meaning"]);
-    cutline::trace::json::CODES.iter().for_each(|(code, text)| row(&mut out, &[code, text]));
     out
 }
 
