@@ -284,6 +284,29 @@ fn i4_acknowledged_and_not_durable() {
     );
 }
 
+/// A fold keeps so much and no more. What it has forgotten it doesn't call missing.
+#[test]
+fn i4_what_is_too_long_ago_is_undecided() {
+    let others = |many: u64| {
+        move |events: &mut Vec<Event>| {
+            let stored = find(events, |e| is_put(e, MID, 2));
+            let others = (0..many).map(|n| {
+                let mut put = events[stored].clone();
+                let Kind::Put { key, .. } = &mut put.kind else { unreachable!() };
+                (key.attempt, key.checkpoint) = (Attempt(7), CheckpointId(100 + n));
+                put
+            });
+            let others: Vec<Event> = others.collect();
+            events.splice(stored + 1..stored + 1, others);
+        }
+    };
+    for (many, undecided) in [(100, false), (1000, true)] {
+        let report = breaks(good(), others(many), &[]);
+        let said = report.verdict(I4);
+        assert_eq!(matches!(said, Verdict::Undecided(_)), undecided, "{many}: {said:?}");
+    }
+}
+
 #[test]
 fn i5_completion() {
     let twice = |events: &mut Vec<Event>| {

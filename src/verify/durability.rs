@@ -9,8 +9,15 @@ use crate::trace::event::{Event, Kind, Notice, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// So many completed ids are remembered one by one; below them only the newest forgotten one.
+/// So many completed ids are remembered. Of those before, as of all that a fold has forgotten, nothing is said.
 const REMEMBERED: usize = 4096;
+
+/// The first of a set goes, if it has more than `most`.
+fn forget<K: Ord + Copy, V>(set: &mut BTreeMap<K, V>, most: usize, forgotten: &mut Option<K>) {
+    if set.len() > most {
+        *forgotten = (*forgotten).max(set.pop_first().map(|(key, _)| key));
+    }
+}
 
 /// The fold.
 #[derive(Clone, Debug)]
@@ -25,8 +32,10 @@ pub struct Durability {
     finished: BTreeSet<(TaskId, Attempt)>,
     without_part: BTreeMap<CheckpointId, Vec<TaskId>>,
     begun: BTreeMap<Attempt, Option<CheckpointId>>,
+    /// The newest that was forgotten of `stored`, `completed`, `begun`.
+    forgotten: (Option<StoreKey>, Option<CheckpointId>, Option<Attempt>),
     first: [Option<Box<Violation>>; 2],
-    unknown: Option<String>,
+    unknown: [Option<String>; 2],
 }
 
 impl Durability {
@@ -41,8 +50,9 @@ impl Durability {
             finished: BTreeSet::new(),
             without_part: BTreeMap::new(),
             begun: BTreeMap::new(),
+            forgotten: (None, None, None),
             first: [None, None],
-            unknown: None,
+            unknown: [None, None],
         }
     }
 
@@ -51,9 +61,7 @@ impl Durability {
         let seen = match &event.kind {
             Kind::Put { key, outcome: Outcome::Ok, .. } => {
                 self.stored.entry(*key).or_insert(false);
-                if self.stored.len() > 64 * self.topology.len() {
-                    self.stored.pop_first();
-                }
+                forget(&mut self.stored, 64 * self.topology.len(), &mut self.forgotten.0);
                 Ok(())
             }
             Kind::Ack { checkpoint } => self.ack(event, *checkpoint),
@@ -61,15 +69,13 @@ impl Durability {
             Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
                 self.complete(event, *checkpoint, *job, parts)
             }
-            Kind::Notify { checkpoint, what: Notice::Complete, .. } if !self.completed.contains(checkpoint) => {
+            Kind::Notify { checkpoint, what: Notice::Complete, .. } if !self.is_complete(*checkpoint) => {
                 let what = format!("{checkpoint} is announced as complete without a completion record");
                 Err(Violation::new(Invariant::I5, event, what).checkpoint(*checkpoint))
             }
             Kind::Begin { job, base, outcome: Outcome::Ok, .. } => {
                 self.begun.insert(*job, *base);
-                if self.begun.len() > 64 {
-                    self.begun.pop_first();
-                }
+                forget(&mut self.begun, 64, &mut self.forgotten.2);
                 self.exists(event, *base)
             }
             Kind::Restore { base, finished, .. } => {
@@ -91,9 +97,31 @@ impl Durability {
         seen
     }
 
-    fn exists(&self, event: &Event, base: Option<CheckpointId>) -> Seen {
+    /// As far as is known.
+    fn is_complete(&mut self, id: CheckpointId) -> bool {
+        let known = self.completed.contains(&id);
+        if !known && Some(id) <= self.forgotten.1 {
+            self.unknown[1].get_or_insert_with(|| format!("whether {id} was completed is too long ago"));
+            return true;
+        }
+        known
+    }
+
+    /// What isn't known to be stored may have been, long ago.
+    fn too_long_ago(&mut self, key: &StoreKey) -> bool {
+        let forgotten = Some(*key) <= self.forgotten.0;
+        if forgotten {
+            let StoreKey { attempt, checkpoint, task } = key;
+            let name = self.topology.name(*task);
+            let what = || format!("whether the part of {name} {attempt} of {checkpoint} was stored is too long ago");
+            self.unknown[0].get_or_insert_with(what);
+        }
+        forgotten
+    }
+
+    fn exists(&mut self, event: &Event, base: Option<CheckpointId>) -> Seen {
         match base {
-            Some(base) if !self.completed.contains(&base) => {
+            Some(base) if !self.is_complete(base) => {
                 let what = format!("{base} is restored without a completion record");
                 Err(Violation::new(Invariant::I5, event, what).checkpoint(base))
             }
@@ -103,19 +131,18 @@ impl Durability {
 
     fn ack(&mut self, event: &Event, checkpoint: CheckpointId) -> Seen {
         let key = StoreKey { attempt: event.attempt, checkpoint, task: event.process };
-        match self.stored.get_mut(&key) {
-            Some(acked) => {
-                *acked = true;
-                Ok(())
-            }
-            // Repeated after the completion, which took the entry away.
-            None if self.completed.last().is_some_and(|newest| *newest >= checkpoint) => Ok(()),
-            None => {
-                let name = self.topology.name(event.process);
-                let what = format!("{name} acknowledges {checkpoint} and its snapshot is not durable");
-                Err(Violation::new(Invariant::I4, event, what).checkpoint(checkpoint))
-            }
+        if let Some(acked) = self.stored.get_mut(&key) {
+            *acked = true;
+            return Ok(());
         }
+        // Repeated after the completion, which took the entry away.
+        let repeated = self.completed.last().is_some_and(|newest| *newest >= checkpoint);
+        if repeated || self.too_long_ago(&key) {
+            return Ok(());
+        }
+        let what =
+            format!("{} acknowledges {checkpoint} and its snapshot is not durable", self.topology.name(event.process));
+        Err(Violation::new(Invariant::I4, event, what).checkpoint(checkpoint))
     }
 
     fn has_finished(&self, task: TaskId, job: Attempt) -> bool {
@@ -132,6 +159,10 @@ impl Durability {
         let asked: BTreeSet<TaskId> = required.iter().copied().collect();
         for task in (0..self.topology.len() as u32).map(TaskId).filter(|task| !asked.contains(task)) {
             if !self.has_finished(task, job) {
+                if Some(job) <= self.forgotten.2 {
+                    self.unknown[0].get_or_insert_with(|| format!("what job {job} began with is too long ago"));
+                    continue;
+                }
                 let name = self.topology.name(task);
                 let what = format!("{id} does not require {name}, which has not finished");
                 return Err(Violation::new(Invariant::I4, event, what).checkpoint(id));
@@ -143,7 +174,7 @@ impl Durability {
     fn complete(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &Arc<[StoreKey]>) -> Seen {
         let again = !self.completed.insert(id);
         if self.completed.len() > REMEMBERED {
-            self.completed.pop_first();
+            self.forgotten.1 = self.forgotten.1.max(self.completed.pop_first());
         }
         let result = self.covered(event, id, job, parts);
         self.without_part.insert(id, without_part(self.topology.len(), parts));
@@ -152,8 +183,14 @@ impl Durability {
         }
         self.required.retain(|(j, c), _| *j > job || (*j == job && *c > id));
         // A zombie may still acknowledge what it stored, under an id that this attempt has yet to reach.
-        let lines = self.lines;
-        self.stored.retain(|key, _| key.attempt > job || lines || key.checkpoint > id);
+        if self.lines {
+            // No line goes back behind an older one.
+            let on_line: BTreeMap<TaskId, CheckpointId> = parts.iter().map(|key| (key.task, key.checkpoint)).collect();
+            let before = |key: &StoreKey| on_line.get(&key.task).is_some_and(|member| key.checkpoint < *member);
+            self.stored.retain(|key, acked| !(*acked && key.attempt == job && before(key)));
+        } else {
+            self.stored.retain(|key, _| key.attempt > job || key.checkpoint > id);
+        }
         if again {
             let what = format!("{id} is completed a second time");
             return Err(Violation::new(Invariant::I5, event, what).checkpoint(id));
@@ -163,17 +200,19 @@ impl Durability {
 
     fn covered(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &[StoreKey]) -> Seen {
         let wrong = |what: String| Err(Violation::new(Invariant::I4, event, what).checkpoint(id));
-        let Some(required) = self.required.get(&(job, id)) else {
-            self.unknown = Some(format!("{id} is complete and no line says what it required"));
+        let topology = self.topology.clone();
+        let Some(required) = self.required.get(&(job, id)).cloned() else {
+            self.unknown[0] = Some(format!("{id} is complete and no line says what it required"));
             return Ok(());
         };
         let listed: BTreeMap<TaskId, &StoreKey> = parts.iter().map(|key| (key.task, key)).collect();
         for task in required.iter() {
-            let name = || self.topology.name(*task);
+            let name = || topology.name(*task);
             let Some(key) = listed.get(task).copied() else {
                 return wrong(format!("{id} is complete without the part of {}", name()));
             };
-            match self.stored.get(key) {
+            match self.stored.get(key).copied() {
+                None if self.too_long_ago(key) => {}
                 None => return wrong(format!("{id} is complete and the part of {} is not durable", name())),
                 Some(false) => return wrong(format!("{id} is complete and {} has not acknowledged it", name())),
                 Some(true) if key.checkpoint != id && !self.lines => {
@@ -203,6 +242,6 @@ impl Durability {
             (None, Some(why)) => Verdict::Undecided(why.clone()),
             (None, None) => Verdict::Holds,
         };
-        vec![(Invariant::I4, say(0, &self.unknown)), (Invariant::I5, say(1, &None))]
+        vec![(Invariant::I4, say(0, &self.unknown[0])), (Invariant::I5, say(1, &self.unknown[1]))]
     }
 }
