@@ -1,6 +1,6 @@
 //! `cutline exec --chaos`: runs a job as a child process, kills it again and again at bad moments, and counts the output.
 //!
-//! Kills are SIGKILL: at a random time, or when the child has just said that it came to a point of the protocol. Threads
+//! Kills are SIGKILL: at a random time, or by the child itself at a point of the protocol that it was told. Threads
 //! of the child may panic or hang besides. A job that ends is begun anew in another folder until there were enough kills.
 
 use super::args;
@@ -20,8 +20,9 @@ use crate::topology::Role;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -104,6 +105,33 @@ impl Failures {
     }
 }
 
+/// A process that dies at a point of the protocol. Its supervisor could only kill it when it has heard of the point, which on
+/// a busy machine is long after it: nothing would be done between the two.
+#[derive(Clone, Debug)]
+pub struct Death {
+    point: &'static str,
+    /// So often it is still to be reached.
+    left: Arc<AtomicU64>,
+}
+
+/// `POINT:N`.
+pub fn death(text: &str) -> Result<Death, String> {
+    let expected = || format!("expected POINT:N, where POINT is one of {}, and N at least 1", POINTS.join(", "));
+    let (point, times) = text.split_once(':').ok_or_else(expected)?;
+    let point = POINTS.into_iter().find(|known| *known == point).ok_or_else(expected)?;
+    let left = times.parse().ok().filter(|times| *times > 0).ok_or_else(expected)?;
+    Ok(Death { point, left: Arc::new(AtomicU64::new(left)) })
+}
+
+impl Death {
+    /// The process has come to this point.
+    pub fn reached(&self, point: &str) {
+        if point == self.point && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let _ = signal_hook::low_level::raise(signal_hook::consts::SIGKILL); // where there is none, it lives on
+        }
+    }
+}
+
 /// A sequence of numbers that a seed decides.
 struct Numbers(u64);
 
@@ -123,6 +151,7 @@ enum When {
     At(&'static str, u64),
 }
 
+/// The points of the protocol that the runtime tells of.
 const POINTS: [&str; 5] = ["staged", "stored", "acked", "published", "committed"];
 /// A child that has neither ended nor come to its point in so long is taken to be stuck.
 const STUCK: Duration = Duration::from_secs(60);
@@ -218,7 +247,7 @@ impl Chaos<'_> {
         let wrong = |what| Ok(Some(Finding::Wrong(what)));
         loop {
             let when = self.when();
-            let (mut child, points) = self.child(dir)?;
+            let (mut child, points) = self.child(dir, when)?;
             match watch(&mut child, &points, when, &self.signals)? {
                 Watched::Interrupted(why) => return Ok(Some(Finding::Ended(why))),
                 Watched::Killed(point) => {
@@ -247,7 +276,7 @@ impl Chaos<'_> {
         }
     }
 
-    fn child(&mut self, dir: &Path) -> Result<(Child, Receiver<String>), String> {
+    fn child(&mut self, dir: &Path, when: When) -> Result<(Child, Receiver<String>), String> {
         let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
         let mut command = Command::new(program);
         command.arg("exec").arg(&self.args.scenario).arg("--dir").arg(dir);
@@ -261,6 +290,9 @@ impl Chaos<'_> {
         }
         if let Some(protocol) = &self.args.protocol {
             command.args(["--protocol", protocol]);
+        }
+        if let When::At(point, times) = when {
+            command.args(["--die-at", &format!("{point}:{times}")]);
         }
         if let Some(failure) = self.failure() {
             command.args(["--fail", &failure]);
@@ -365,37 +397,43 @@ enum Watched {
     Stuck,
 }
 
-/// Waits for the moment, and kills. What the child says of points it came to is read all the time.
+/// Waits for the moment, and kills, unless the child does so itself. What it says of points it came to is read all the time.
 fn watch(child: &mut Child, points: &Receiver<String>, when: When, signals: &Signals) -> Result<Watched, String> {
     let begun = Instant::now();
-    let (deadline, mut left) = match when {
-        When::After(time) => (begun + time, 0),
-        When::At(_, times) => (begun + STUCK, times),
-        When::Never => (begun + STUCK, 0),
+    let deadline = match when {
+        When::After(time) => begun + time,
+        When::At(..) | When::Never => begun + STUCK,
     };
     loop {
         if let Some((why, _)) = signals.end() {
             return kill(child).map(|()| Watched::Interrupted(why));
         }
         match points.recv_timeout(deadline.saturating_duration_since(Instant::now()).min(LOOK)) {
-            Ok(line) => {
-                if let When::At(point, _) = when
-                    && line == point
-                {
-                    left -= 1;
-                    if left == 0 {
-                        return kill(child).map(|()| Watched::Killed(point));
-                    }
-                }
-            }
+            Ok(_) => {}
             Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
             Err(RecvTimeoutError::Timeout) => {
                 kill(child)?;
                 return Ok(if matches!(when, When::After(_)) { Watched::Killed("at a time") } else { Watched::Stuck });
             }
-            Err(RecvTimeoutError::Disconnected) => return Ok(Watched::Ended),
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = child.wait().map_err(|error| error.to_string())?;
+                return Ok(match when {
+                    When::At(point, _) if by_sigkill(status) => Watched::Killed(point),
+                    _ => Watched::Ended,
+                });
+            }
         }
     }
+}
+
+#[cfg(unix)]
+fn by_sigkill(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(signal_hook::consts::SIGKILL)
+}
+
+#[cfg(not(unix))]
+fn by_sigkill(_: ExitStatus) -> bool {
+    false
 }
 
 fn kill(child: &mut Child) -> Result<(), String> {

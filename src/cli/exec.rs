@@ -70,7 +70,13 @@ fn run(args: &args::Exec, planned: &Planned) -> Result<(End, Arc<Hub>, Teller), 
     }
     let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (book, consumers) = book(args, setup, place.as_ref())?;
-    let points: Option<Points> = args.points.then(|| Box::new(|point: &str| say_point(point)) as Points);
+    let die_at = args.die_at.clone();
+    let points = args.points.then(|| {
+        Box::new(move |point: &str| {
+            say_point(point);
+            die_at.iter().for_each(|death| death.reached(point));
+        }) as Points
+    });
     let job = Job {
         topology: setup.topology.clone(),
         make: make(args, setup),

@@ -67,6 +67,9 @@ pub struct Exec {
     /// Say on stdout what point of the protocol was reached (for --chaos)
     #[arg(long, hide = true)]
     pub points: bool,
+    /// Die by SIGKILL at a point of the protocol, when it was reached so often: POINT:N (for --chaos)
+    #[arg(long, value_name = "POINT:N", hide = true, requires = "points", value_parser = super::chaos::death)]
+    pub die_at: Option<super::chaos::Death>,
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub format: ListFormat,

@@ -5,14 +5,20 @@ use cutline::digest::mix;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+const SIGKILL: i32 = 9;
+
 /// The points at which a job says that it is.
 pub const POINTS: [&str; 5] = ["staged", "stored", "acked", "published", "committed"];
+
+/// Those that every life of every job comes to.
+const OF_ALL: [&str; 3] = ["stored", "acked", "published"];
 
 /// Nothing that a test starts takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Kill {
     Never,
     After(Duration),
-    /// When it has said so often that it is at this point.
+    /// When it has come so often to this point.
     At(&'static str, u64),
 }
 
@@ -83,6 +89,9 @@ impl Job {
     /// One life; none: it was killed.
     pub fn life(&self, kill: Kill) -> Option<Output> {
         let mut command = self.command();
+        if let Kill::At(point, times) = kill {
+            command.args(["--die-at", &format!("{point}:{times}")]);
+        }
         command.args(["--points", "--quiet"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -90,25 +99,23 @@ impl Job {
         let read = move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line));
         std::thread::Builder::new().name("points".to_string()).spawn(read).expect("a thread");
         let begun = Instant::now();
-        let (until, mut left) = match kill {
-            Kill::After(time) => (begun + time, u64::MAX),
-            Kill::At(_, times) => (begun + PATIENCE, times),
-            Kill::Never => (begun + PATIENCE, u64::MAX),
+        let until = match kill {
+            Kill::After(time) => begun + time,
+            Kill::At(..) | Kill::Never => begun + PATIENCE,
         };
         loop {
             match points.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => left -= u64::from(matches!(kill, Kill::At(point, _) if line == point)),
+                Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Some(child.wait_with_output().expect("it has ended"));
+                    let output = child.wait_with_output().expect("it has ended");
+                    let died = matches!(kill, Kill::At(..)) && output.status.signal() == Some(SIGKILL);
+                    return (!died).then_some(output);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     assert!(matches!(kill, Kill::After(_)), "it didn't end, nor come to {kill:?}");
-                    left = 0;
+                    child.kill().and_then(|()| child.wait()).expect("it can be killed");
+                    return None;
                 }
-            }
-            if left == 0 {
-                child.kill().and_then(|()| child.wait()).expect("it can be killed");
-                return None;
             }
         }
     }
@@ -126,11 +133,13 @@ impl Job {
         child.wait_with_output().expect("it has ended")
     }
 
-    /// Kills it so often, at random and at points, as the seed decides; then it runs to its end. How often it was killed.
+    /// Kills it so often, at random and at points, as the seed decides; then it runs to its end. How often it was killed. The
+    /// first half of the kills are at points that every life comes to, however busy the machine.
     pub fn killed(&self, kills: u64, seed: u64) -> u64 {
         for n in 0..kills {
             let dice = mix(seed << 16 | n);
             let kill = match dice % 2 {
+                _ if n < kills.div_ceil(2) => Kill::At(OF_ALL[(dice / 2 % 3) as usize], 1),
                 0 => Kill::After(Duration::from_micros(dice / 16 % 100_000)),
                 _ => Kill::At(POINTS[(dice / 2 % 5) as usize], 1 + dice / 16 % 2),
             };
