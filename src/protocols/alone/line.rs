@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// The request to write a line down before the job begins again.
 const LAST_LINE: Ticket = Ticket(1 << 30);
 
+/// After so many intervals without a newer line everybody is asked for what may have been lost on the way.
+const PATIENCE: u32 = 4;
+
 /// What a local checkpoint has sent and taken.
 #[derive(Clone, Debug)]
 struct Counts {
@@ -38,6 +41,8 @@ pub(super) struct Lines {
     lines: BTreeMap<CheckpointId, Vec<CheckpointId>>,
     /// The newest line that was begun, in whatever attempt.
     newest: CheckpointId,
+    /// Intervals since there was a newer line.
+    fruitless: u32,
     /// The beginning of the next attempt, which waits for the last line of this one to be written down.
     held: Option<Effect>,
     to_give: Vec<Input>,
@@ -57,6 +62,7 @@ impl Lines {
             locals: vec![BTreeMap::new(); tasks],
             lines: BTreeMap::new(),
             newest: CheckpointId(0),
+            fruitless: 0,
             held: None,
             to_give: Vec::new(),
             to_send: Vec::new(),
@@ -116,6 +122,24 @@ impl Lines {
             words[1 + channel.output as usize] = counts.taken[channel.input.index()];
         }
         Some(Effect::Tell(to, Control::Counts(id, words.into())))
+    }
+
+    /// An interval without a newer line. Now and then everybody is asked for what wasn't heard, and the line there is is
+    /// written down once more: whoever is still to be told of it is told again, and the store says if somebody else leads.
+    fn fruitless(&mut self, interval: Input) -> Vec<Input> {
+        self.fruitless += 1;
+        let asks = self.fruitless.is_multiple_of(PATIENCE);
+        if asks {
+            for (task, known) in self.locals.iter().enumerate() {
+                let heard = known.keys().next_back().copied().unwrap_or(LOCAL);
+                self.to_send.push(Effect::Tell(self.life(task), Control::Trigger(heard)));
+            }
+            if self.line().is_some() {
+                return vec![interval];
+            }
+        }
+        self.to_send.push(Effect::Arm(Timer::Interval, self.interval));
+        Vec::new()
     }
 
     /// A line that is given up: with it what is older than all that are left.
@@ -200,8 +224,13 @@ impl Mischief for Lines {
                 Vec::new()
             }
             Input::Told { control: Control::Ack(_) | Control::Decline(..), .. } => Vec::new(),
-            Input::Timer(Timer::Interval) if self.newer().is_none() => {
-                self.to_send.push(Effect::Arm(Timer::Interval, self.interval));
+            Input::Timer(Timer::Interval) if self.newer().is_none() => self.fruitless(input),
+            Input::Timer(Timer::Interval) => {
+                self.fruitless = 0;
+                vec![input]
+            }
+            // An older question had the ticket of the one that is held back, and nobody waits for its answer any more.
+            Input::Reply(ticket, _) if matches!(&self.held, Some(Effect::Ask(held, ..)) if held == ticket) => {
                 Vec::new()
             }
             Input::Reply(LAST_LINE, _) => {

@@ -43,10 +43,16 @@ pub(super) struct Member {
     taken: Vec<u64>,
     ended: InputSet,
     running: bool,
+    /// Has anything been taken, read or sent since the newest checkpoint? Another one would be the same: nobody takes it, and
+    /// the timer rests. So also those rest that a failed coordinator has left behind.
+    stirred: bool,
+    armed: bool,
     newest: CheckpointId,
     peer: Peer,
     /// Logs as of cuts that aren't acknowledged.
     cuts: BTreeMap<CheckpointId, Arc<Logs>>,
+    /// What the coordinator was told of checkpoints behind its newest line: it may have been lost.
+    told: BTreeMap<CheckpointId, Arc<[u64]>>,
     /// The newest line, and which checkpoint of this subtask is on it.
     line: Option<(CheckpointId, CheckpointId)>,
     restoring: Option<Restoring>,
@@ -81,9 +87,12 @@ impl Member {
             taken: vec![0; subtask.inputs.len()],
             ended: InputSet::new(),
             running: false,
+            stirred: false,
+            armed: false,
             newest: LOCAL,
             peer: Peer::new(n),
             cuts: BTreeMap::new(),
+            told: BTreeMap::new(),
             line: None,
             restoring: None,
             finished: None,
@@ -96,6 +105,7 @@ impl Member {
         let coordinator = self.coordinator.filter(|_| self.running)?;
         let id = self.newest.next();
         self.newest = id;
+        self.stirred = false;
         self.peer.checkpoint(self.me.task.index());
         let ended = self.ended.len() == self.inputs.len(); // as it is where there are none
         Some(match ended {
@@ -107,6 +117,26 @@ impl Member {
     /// A checkpoint, and then what made it due.
     fn before(&mut self, input: Input) -> Vec<Input> {
         self.checkpoint().into_iter().chain([input]).collect()
+    }
+
+    /// There is something that the newest checkpoint doesn't have.
+    fn stir(&mut self) {
+        self.stirred = true;
+        if self.running && !self.armed {
+            self.arm();
+        }
+    }
+
+    fn arm(&mut self) {
+        self.armed = true;
+        self.to_send.push(Effect::Arm(Timer::Interval, self.interval));
+    }
+
+    /// The coordinator has heard of nothing newer than `heard` for a while, and asks.
+    fn tell_again(&mut self, coordinator: Incarnation, heard: CheckpointId) {
+        let again = self.told.range(heard.next()..);
+        let again = again.map(|(id, counts)| Effect::Tell(coordinator, Control::Counts(*id, counts.clone())));
+        self.to_send.extend(again);
     }
 
     /// What is written on a record.
@@ -227,27 +257,33 @@ impl Member {
                 effects.push(Effect::Ask(ticket, token, Request::Put(key, snapshot)));
             }
             Effect::Tell(to, Control::Ack(id)) => {
+                effects.push(Effect::Tell(to, Control::Ack(id)));
+                // Behind it: a line must not have what a life that ended between the two has not acknowledged.
                 if let Some(logs) = self.cuts.remove(&id) {
                     let counts = logs.sent.iter().map(|(sent, _)| *sent).chain(logs.taken.iter().copied());
-                    effects.push(Effect::Tell(to, Control::Counts(id, counts.collect())));
+                    let counts: Arc<[u64]> = counts.collect();
+                    self.told.insert(id, counts.clone());
+                    effects.push(Effect::Tell(to, Control::Counts(id, counts)));
                 }
-                effects.push(Effect::Tell(to, Control::Ack(id)));
                 effects.extend(self.finished.take_if(|_| self.cuts.is_empty()));
             }
             Effect::Tell(to, Control::Noted(local)) => {
                 let line = self.line.filter(|(_, member)| *member == local).map_or(local, |(line, _)| line);
                 effects.push(Effect::Tell(to, Control::Noted(line)));
             }
+            Effect::Tell(_, Control::Decline(..)) => {} // nobody waits for one checkpoint
             Effect::Tell(to, Control::Running) => {
                 if !self.running {
                     self.running = true;
-                    effects.push(Effect::Arm(Timer::Interval, self.interval));
+                    self.arm();
                 }
                 effects.push(Effect::Tell(to, Control::Running));
             }
             Effect::Tell(to, Control::Finished) => {
                 self.running = false;
-                effects.push(Effect::Disarm(Timer::Interval));
+                if std::mem::take(&mut self.armed) {
+                    effects.push(Effect::Disarm(Timer::Interval));
+                }
                 let said = Effect::Tell(to, Control::Finished);
                 if self.cuts.is_empty() {
                     effects.push(said);
@@ -266,6 +302,11 @@ impl Mischief for Member {
             Input::Noted(_, note) => self.read(&note.clone()).into_iter().collect(),
             Input::Element(at, Element::Record(_)) => {
                 self.taken[at.index()] += 1;
+                self.stir();
+                vec![input]
+            }
+            Input::Read { record: Some(_), .. } | Input::Chosen(_) => {
+                self.stir();
                 vec![input]
             }
             // The last checkpoint has everything that was ever sent: it stays on every later line.
@@ -277,7 +318,11 @@ impl Mischief for Member {
             }
             Input::Read { record: None, .. } => self.before(input),
             Input::Timer(Timer::Interval) => {
-                self.to_send.push(Effect::Arm(Timer::Interval, self.interval));
+                self.armed = false;
+                if !self.stirred {
+                    return Vec::new();
+                }
+                self.arm();
                 self.checkpoint().into_iter().collect()
             }
             Input::Told { from, control: Control::Deploy { restore } } => {
@@ -290,6 +335,7 @@ impl Mischief for Member {
             Input::Told { control: Control::Counts(line, words), .. } => {
                 self.line = Some((*line, CheckpointId(words[0])));
                 self.truncate(&words.clone()[1..]);
+                self.told.retain(|id, _| id.0 > words[0]);
                 Vec::new()
             }
             Input::Told { from, control: Control::Complete(id) } => {
@@ -297,9 +343,12 @@ impl Mischief for Member {
                 let complete = |member| Input::Told { from: *from, control: Control::Complete(member) };
                 member.map(complete).into_iter().collect()
             }
-            Input::Told { control: Control::Trigger(_) | Control::TriggerLast(_) | Control::Abort(_), .. } => {
-                Vec::new()
+            Input::Told { from, control: Control::Trigger(heard) } => {
+                self.tell_again(*from, *heard);
+                // Who has finished says it again.
+                if self.running { Vec::new() } else { vec![input] }
             }
+            Input::Told { control: Control::TriggerLast(_) | Control::Abort(_), .. } => Vec::new(),
             Input::Reply(Ticket(ticket), reply) if *ticket >= FETCH && *ticket != u32::MAX => {
                 let task = TaskId(ticket - FETCH);
                 if let (Some(restoring), Reply::Found(part)) = (&mut self.restoring, reply) {
