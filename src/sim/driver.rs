@@ -3,7 +3,6 @@
 //! Only the head of a channel is in the queue, and only if its receiver could take it when it was last looked at;
 //! after a step only what the step touched is looked at again.
 
-use super::beside::Beside;
 use super::matrix::Watch;
 use super::queue::Queue;
 use super::setup::{FaultKind, Latency, PointKind, SimSetup, When};
@@ -16,6 +15,7 @@ use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind, Shown, Spot};
 use crate::verify::Verifier;
 use crate::world::Service;
+use crate::world::beside::Beside;
 use crate::world::choice::{AskId, Choice, wish_words};
 use crate::world::observer::Observer;
 use crate::world::setup::Setup;
@@ -446,16 +446,8 @@ impl Observer for Driver {
         self.keep(|| at.visible(shown, record));
     }
 
-    fn noted(&mut self, words: usize) {
-        self.beside.wrote(words);
-    }
-
-    fn forced(&mut self) {
-        self.beside.forced += 1;
-    }
-
-    fn aside(&mut self) {
-        self.beside.asides += 1;
+    fn beside(&mut self) -> Option<&mut Beside> {
+        Some(&mut self.beside)
     }
 
     fn records_visible(&mut self, at: Spot, shown: &Shown, records: &[Record]) {

@@ -1,6 +1,5 @@
 //! A recorded schedule again: no clock, no dice, only the choices.
 
-use super::beside::Beside;
 use super::matrix::Matrix;
 use super::run::{Keep, Run, meta};
 use super::schedule::{Move, words};
@@ -10,6 +9,7 @@ use crate::trace::digest::TraceDigest;
 use crate::trace::event::{Event, Kind};
 use crate::verify::Verifier;
 use crate::world::World;
+use crate::world::beside::Beside;
 use crate::world::observer::Observer;
 use crate::world::setup::Setup;
 use std::sync::Arc;
@@ -34,16 +34,8 @@ impl Observer for Watch {
         }
     }
 
-    fn noted(&mut self, words: usize) {
-        self.beside.wrote(words);
-    }
-
-    fn forced(&mut self) {
-        self.beside.forced += 1;
-    }
-
-    fn aside(&mut self) {
-        self.beside.asides += 1;
+    fn beside(&mut self) -> Option<&mut Beside> {
+        Some(&mut self.beside)
     }
 }
 

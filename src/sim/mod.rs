@@ -1,7 +1,6 @@
 //! The seeded discrete-event simulation: who picks the next choice, and when it is due. Only this room and
 //! `scenario` know random numbers; the world never sees a seed.
 
-pub mod beside;
 pub mod driver;
 pub mod follow;
 pub mod matrix;

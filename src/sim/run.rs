@@ -1,6 +1,5 @@
 //! One run: a world, a clock, a seed; from nothing to quiescence, or to the bound.
 
-use super::beside::Beside;
 use super::driver::{Driver, Due, Rare, words};
 use super::matrix::Matrix;
 use super::schedule::Move;
@@ -11,6 +10,7 @@ use crate::topology::Mode;
 use crate::trace::coverage::Coverage;
 use crate::trace::event::{Event, Kind, Meta};
 use crate::verify::{Depth, Report, Verifier};
+pub use crate::world::beside::Beside;
 use crate::world::choice::{Choice, Fault, Step};
 use crate::world::fast::Offered;
 use crate::world::menu::OUTCOMES;

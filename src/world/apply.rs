@@ -1,5 +1,6 @@
 //! Making a choice happen. `apply` is one match and reads like a table of contents.
 
+use super::beside::Beside;
 use super::choice::{AskId, Choice, Fault, Step};
 use super::ledger::Showing;
 use super::life::{Generation, Life, Place};
@@ -110,7 +111,7 @@ impl World {
         let before = newest(self);
         self.step(to, Input::Noted(table.input, noted.note), None, observer);
         if newest(self) > before {
-            observer.forced();
+            observer.beside().into_iter().for_each(Beside::forced);
         }
         Element::Record(noted.record)
     }

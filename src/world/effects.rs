@@ -1,5 +1,6 @@
 //! One step of one process, and what its effects become.
 
+use super::beside::Beside;
 use super::choice::AskId;
 use super::life::Place;
 use super::observer::Observer;
@@ -123,7 +124,7 @@ impl World {
             Element::End => observer.event(at.event(Kind::EndOut { channel })),
             Element::Noted(noted) => {
                 observer.record_sent(at, channel, life.recorder.send(table.output), &noted.record);
-                observer.noted(noted.note.len());
+                observer.beside().into_iter().for_each(|beside| beside.noted(noted.note.len()));
             }
         }
         let queue = &mut generation.channels[channel.index()];
@@ -169,7 +170,7 @@ impl World {
         }
         let coordinator = self.setup.topology.coordinator();
         if to.task != coordinator && from.task != coordinator {
-            observer.aside();
+            observer.beside().into_iter().for_each(Beside::aside);
         }
         if !self.reachable(to, &control) {
             return;

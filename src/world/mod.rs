@@ -5,6 +5,7 @@
 //! meaning; drivers that can't afford a menu ask [`World::enabled`] of the choices they have in mind.
 
 mod apply;
+pub mod beside;
 pub mod channel;
 pub mod choice;
 mod effects;

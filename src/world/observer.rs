@@ -1,6 +1,7 @@
 //! Who watches a world: drivers that keep time beside it, recorders, verifiers.
 
 use super::Service;
+use super::beside::Beside;
 use super::choice::AskId;
 use crate::engine::message::{Record, Timer};
 use crate::ids::*;
@@ -65,14 +66,10 @@ pub trait Observer {
     /// What a process may take has changed, or its outputs have room again.
     fn changed(&mut self, _life: Incarnation) {}
 
-    /// So many words are written on a record that was sent.
-    fn noted(&mut self, _words: usize) {}
-
-    /// A process took a cut because of what is written on the record that comes next.
-    fn forced(&mut self) {}
-
-    /// A subtask tells another one something.
-    fn aside(&mut self) {}
+    /// Where is counted what no line tells of, if it is counted.
+    fn beside(&mut self) -> Option<&mut Beside> {
+        None
+    }
 
     /// A control message is on its way; `len`: how many were before it.
     fn told(&mut self, _from: Incarnation, _to: Incarnation, _len: usize) {}

@@ -26,7 +26,7 @@ use crate::runtime::outside::{Consumer, Ledger};
 use crate::runtime::storage::blobs::Blobs as _;
 use crate::runtime::storage::files::{Files, nonce};
 use crate::topology::SinkKind;
-use ::postgres::Config;
+use ::postgres::{Client, Config};
 use connection::{connect, words};
 use std::path::Path;
 use std::str::FromStr as _;
@@ -104,6 +104,14 @@ impl At {
             None => "no host".to_string(),
         };
         format!("PostgreSQL at {host}, schema {}", self.schema)
+    }
+
+    /// The connection of somebody who reads what is visible: the last one, or a new one where that is closed.
+    fn reader(&self, last: Option<Client>) -> Result<Client, String> {
+        match last {
+            Some(client) if !client.is_closed() => Ok(client),
+            _ => connect(&self.config, "cutline reader"),
+        }
     }
 
     fn prepare(&self, id: &str, kind: SinkKind) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! A reader of what is committed.
 
 use super::At;
-use super::connection::{connect, words};
+use super::connection::words;
 use crate::engine::message::{Record, Txn};
 use crate::ids::*;
 use crate::runtime::outside::{Batch, Consumer};
@@ -56,10 +56,7 @@ impl Reader {
 
 impl Consumer for Reader {
     fn look(&mut self) -> Result<Vec<Batch>, String> {
-        let mut client = match self.client.take() {
-            Some(client) if !client.is_closed() => client,
-            _ => connect(&self.at.config, "cutline reader")?,
-        };
+        let mut client = self.at.reader(self.client.take())?;
         let batches = self.new_ones(&mut client).map_err(|why| format!("{}: {why}", self.at.shown()))?;
         self.client = Some(client);
         self.seen.extend(batches.iter().filter_map(|batch| batch.txn));

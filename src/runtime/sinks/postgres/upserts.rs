@@ -171,10 +171,7 @@ impl Newest {
 
 impl Consumer for Newest {
     fn look(&mut self) -> Result<Vec<Batch>, String> {
-        let mut client = match self.client.take() {
-            Some(client) if !client.is_closed() => client,
-            _ => connect(&self.at.config, "cutline reader")?,
-        };
+        let mut client = self.at.reader(self.client.take())?;
         let batches = self.new_ones(&mut client).map_err(|why| format!("{}: {why}", self.at.shown()))?;
         self.client = Some(client);
         Ok(batches)

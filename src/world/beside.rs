@@ -14,9 +14,19 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// So many words were written on a record.
-    pub fn wrote(&mut self, words: usize) {
+    /// So many words are written on a record that is sent.
+    pub fn noted(&mut self, words: usize) {
         self.noted += 1;
         self.bytes += 8 * words as u64;
+    }
+
+    /// A process takes a cut because of what is written on the record that comes next.
+    pub fn forced(&mut self) {
+        self.forced += 1;
+    }
+
+    /// A subtask tells another one something.
+    pub fn aside(&mut self) {
+        self.asides += 1;
     }
 }
