@@ -98,6 +98,8 @@ const SHOWN: &[(&str, &str, &[&str], &str, u64)] = &[
     ("put-then-add", "shuffle", &[], "I9", 48),
     ("counts-records", "failed_request", &[], "no-deadlock", 8),
     ("reads-on", "stop", &[], "I9", 47),
+    ("line-of-the-newest", "alone", &[], "I1", 22),
+    ("log-unplayed", "alone", &[], "recovery-refinement", 21),
     ("no-second-trigger", "failed_request", &[], "no-deadlock", 11),
 ];
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 /// The scenarios of scenarios/small, and how many states they have if nothing is left out.
 pub const SMALL: &[(&str, u64)] = &[
+    ("alone", 305_345),
     ("concurrent", 1_622_344),
     ("diamond", 587_785),
     ("end_in_alignment", 236_020),
