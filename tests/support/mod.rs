@@ -58,6 +58,24 @@ impl Job {
         Job { loaded, protocol }
     }
 
+    /// A shipped scenario, run by the protocol that it names.
+    pub fn as_it_says(scenario: &str) -> Self {
+        let job = Job::of(scenario, "engine");
+        let row = protocols::all().find(|row| row.name == job.loaded.scenario.protocol);
+        Job { protocol: row.expect("it is in the table").name, ..job }
+    }
+
+    /// Does a search of it have to come to this?
+    pub fn must_reach(&self, goal: &str) -> bool {
+        let check = self.loaded.scenario.check.clone().unwrap_or_default();
+        check.reached.iter().any(|wanted| serde_json::to_value(wanted).is_ok_and(|wanted| wanted == goal))
+    }
+
+    /// The protocol that runs it.
+    pub fn protocol(&self) -> &'static str {
+        self.protocol
+    }
+
     /// A scenario that a test writes.
     pub fn written(text: &str, protocol: &'static str) -> Self {
         let scenario = serde_json::from_str(text).expect("a scenario");
