@@ -70,7 +70,9 @@ impl Case {
 
     /// Held against what is found with nothing left out: reduction, dominance, both, and threads.
     fn gate(&self, plain: &Found, learned: &Learned) {
-        let reduce = self.rules.reducible().then(|| Arc::new(self.reducer(learned)));
+        // What nothing was learned of is searched without reduction, as `cutline check` does.
+        let reduce = self.rules.reducible().then(|| self.reducer(learned)).filter(Reducer::knows_something);
+        let reduce = reduce.map(Arc::new);
         let mut ways = vec![("no dominance", self.search(|options| options.dominance = false))];
         if reduce.is_some() {
             let reduced = self.search(|options| options.reduce = reduce.clone());
