@@ -2,6 +2,7 @@
 //!
 //! Prints one line of JSON for each parallelism (1, 2) and each interval between checkpoints (none, 1 s, 100 ms): records
 //! of the sources a CPU-second and a second, checkpoints, the median of their durations, and bytes of snapshots.
+//! Before that, one line for each of some numbers of keys: how long a snapshot of them keeps a subtask from its records.
 //! `--n RECORDS` of all sources, `--keys K`, `--rounds R`: of several rounds the one with the least CPU time counts.
 
 #[allow(dead_code)] // its weather is the simulator's
@@ -10,7 +11,8 @@ mod common;
 use common::{argument, cpu_seconds};
 use cutline::engine;
 use cutline::engine::config::Config;
-use cutline::engine::message::Wish;
+use cutline::engine::message::{Datum, Record, Wish};
+use cutline::engine::operator::Chain;
 use cutline::ids::*;
 use cutline::runtime::book::Book;
 use cutline::runtime::drive::{End, Watch, drive};
@@ -97,7 +99,40 @@ fn measure(records: u64, keys: u64, parallelism: u32, interval: Option<u64>) -> 
     Measured { cpu, wall, checkpoints: watcher.checkpoints, bytes: hub.tally.bytes.load(Relaxed) }
 }
 
+/// What a snapshot of so many keys keeps a subtask from its records for: all of it copied, and shared.
+fn cut(keys: u64) {
+    let mut chain = Chain::new(&[OperatorKind::KeyedCount]);
+    let count = |chain: &mut Chain| {
+        let record = |key| Record { id: RecordId::default(), key: Datum::Int(key as i64), value: Datum::Int(0) };
+        let begun = Instant::now();
+        (0..keys).for_each(|key| chain.apply(0, record(key), 0, &mut |_| {}));
+        begun.elapsed()
+    };
+    count(&mut chain);
+    let before = count(&mut chain);
+    let begun = Instant::now();
+    let copy = chain.state();
+    let copied = begun.elapsed();
+    let begun = Instant::now();
+    let shared = chain.cut();
+    let cut = begun.elapsed();
+    let behind = count(&mut chain);
+    let begun = Instant::now();
+    assert!(shared == copy, "a snapshot stays as it was");
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "{{\"bench\":\"cut\",\"keys\":{keys},\"copied_ms\":{:.3},\"shared_ms\":{:.3},\"ordered_ms\":{:.1},\
+         \"each_key_once_ms\":{:.1},\"behind_the_cut_ms\":{:.1}}}",
+        ms(copied),
+        ms(cut),
+        ms(begun.elapsed()),
+        ms(before),
+        ms(behind)
+    );
+}
+
 fn main() {
+    [10_000, 100_000, 1_000_000].into_iter().for_each(cut);
     let (records, keys) = (argument("--n", 4_000_000), argument("--keys", 100_000));
     let rounds = argument("--rounds", 3);
     for parallelism in [1, 2] {

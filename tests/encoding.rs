@@ -131,8 +131,9 @@ fn data() -> impl Strategy<Value = Datum> {
 
 fn operators() -> impl Strategy<Value = OperatorState> {
     use proptest::collection::{btree_map, vec};
-    (btree_map(data(), data(), 0..7), vec(data(), 0..4), vec(data(), 0..4), proptest::option::of(data()))
-        .prop_map(|(keyed, split, union, broadcast)| OperatorState { keyed, split, union, broadcast, below: None })
+    (btree_map(data(), data(), 0..7), vec(data(), 0..4), vec(data(), 0..4), proptest::option::of(data())).prop_map(
+        |(keyed, split, union, broadcast)| OperatorState { keyed: keyed.into(), split, union, broadcast, below: None },
+    )
 }
 
 fn snapshots() -> impl Strategy<Value = Snapshot> {

@@ -1,6 +1,9 @@
 //! What each operator means (`docs/operators.md`), that a snapshot in mid-stream changes nothing, and where state goes
 //! when the parallelism changes.
 
+#[path = "operators/chunks.rs"]
+mod chunks;
+
 use cutline::engine::message::{Datum, Record};
 use cutline::engine::operator::Chain;
 use cutline::engine::redistribute::{broadcast, keyed, redistribute, split, union};
@@ -150,7 +153,7 @@ fn pass_on_keeps_half_and_hands_the_rest_to_the_next_account() {
     }
     let expected = [(0, 1, 13), (1, 2, 6), (2, 0, 3), (3, 1, 1)];
     assert_eq!(way, expected.map(|(part, key, value)| (part, int(key), int(value))));
-    let kept: Vec<_> = chain.state()[0].keyed.clone().into_iter().collect();
+    let kept: Vec<_> = chain.state()[0].keyed.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     assert_eq!(kept, [(int(0), int(2)), (int(1), int(7 + 1)), (int(2), int(3))]);
     let once = |key: Datum, value: Datum| {
         apply(&mut Chain::new(&[OperatorKind::PassOn { keys: 3 }]), 0, record(0, key, value), 0)
@@ -232,6 +235,32 @@ fn a_snapshot_in_mid_stream_changes_nothing_for_any_operator() {
 }
 
 /// The state is the same however the keys came: a canonical form shows no order of insertion.
+/// The state is large enough to be shared with its snapshots, which stay as they were while records change it, and are what
+/// copies are that were made at once.
+#[test]
+fn a_snapshot_of_much_state_stays_as_it_was() {
+    for kind in every_kind() {
+        let mut chain = Chain::new(std::slice::from_ref(&kind));
+        let mut taken = Vec::new();
+        for n in 0..6_000u64 {
+            let key = (n * 7 + n * n % 13) % 1_500;
+            apply(&mut chain, n as u32 % 2, record(n, int(key as i64), int(n as i64)), 1);
+            if n % 500 == 499 {
+                let copy = chain.state();
+                taken.push((chain.cut(), copy));
+            }
+        }
+        for (cut, copy) in &taken {
+            assert_eq!(cut, copy, "{kind:?}");
+            let mut again = Chain::new(std::slice::from_ref(&kind));
+            again.restore(cut);
+            assert_eq!(again.state(), *copy, "{kind:?}");
+        }
+        let distinct = taken.iter().skip(1).zip(&taken).filter(|(one, other)| one.0 != other.0).count();
+        assert!(distinct == 0 || distinct > 3, "{kind:?}: the state changes between them, or there is none");
+    }
+}
+
 #[test]
 fn the_order_of_the_keys_does_not_show_in_the_state() {
     let forth: Vec<(i64, i64)> = (0..100).map(|key| (key, key)).collect();
@@ -271,7 +300,7 @@ fn keyed_states(parallelism: u32) -> Vec<OperatorState> {
 fn row_68_keyed_state_goes_to_the_owner_of_its_group() {
     for (from, to) in [(1, 3), (3, 2), (2, 5), (4, 4), (5, 1), (128, 127)] {
         let new: Vec<BTreeMap<Datum, Datum>> = keyed(&keyed_states(from), to);
-        let expected: Vec<_> = keyed_states(to).into_iter().map(|state| state.keyed).collect();
+        let expected: Vec<_> = keyed_states(to).iter().map(|state| BTreeMap::clone(&state.keyed)).collect();
         assert_eq!(new, expected, "{from} to {to}");
     }
 }

@@ -1,16 +1,20 @@
 //! Keyed state: a table from keys to values with a fixed hash, whose order never shows.
 //!
+//! A snapshot doesn't copy it: it shares it, and the table copies what it changes while the snapshot is there.
+//!
 //! All of it is in memory, unless a driver lends a [`Table`] for what doesn't fit. Then memory holds the keys that were
 //! used last, and the table all others; a key that is in both counts as in memory. Nothing else changes: what an
 //! operator does, and what a snapshot of it holds, is the same either way.
 
+use super::chunks::{CHUNK, Chunks, Still};
 use super::message::Datum;
+use super::pairs::{Held, Pairs};
 use super::snapshot::OperatorState;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 /// What an operator keeps for a key, and how a snapshot says it.
-pub trait Cell: Clone + Default {
+pub trait Cell: Clone + Default + Send + Sync + 'static {
     /// As a datum.
     fn datum(&self) -> Datum;
 
@@ -107,11 +111,26 @@ impl Below {
     }
 }
 
+/// The state of an operator.
+pub trait Store {
+    /// All of it, in the canonical form.
+    fn state(&self) -> OperatorState;
+
+    /// The same for a snapshot, quickly, however much it is.
+    fn cut(&mut self) -> OperatorState;
+
+    /// Puts a state in place of all that was there.
+    fn restore(&mut self, state: &OperatorState);
+
+    /// From here on, what doesn't fit into memory lies in a table of these.
+    fn lend(&mut self, tables: &dyn Tables);
+}
+
 /// A map from keys to `V`. Lookup by a fixed hash; iteration is in order of insertion and only used to
 /// build canonical snapshots.
 #[derive(Clone, Debug)]
 pub struct Keyed<V> {
-    entries: Vec<(Datum, V)>,
+    entries: Chunks<Datum, V>,
     slots: Vec<u32>, // power of two; 0: empty, else entry index + 1
     below: Option<Below>,
 }
@@ -120,7 +139,7 @@ const SLOTS_MIN: usize = 16;
 
 impl<V> Default for Keyed<V> {
     fn default() -> Self {
-        Keyed { entries: Vec::new(), slots: vec![0; SLOTS_MIN], below: None }
+        Keyed { entries: Chunks::default(), slots: vec![0; SLOTS_MIN], below: None }
     }
 }
 
@@ -142,7 +161,7 @@ impl<V: Cell> Keyed<V> {
         loop {
             match self.slots[slot] {
                 0 => return self.insert(slot, key),
-                n if same(&self.entries[n as usize - 1].0, key) => return &mut self.entries[n as usize - 1].1,
+                n if same(self.entries.key(n as usize - 1), key) => return self.entries.value(n as usize - 1),
                 _ => slot = (slot + 1) & mask,
             }
         }
@@ -157,19 +176,19 @@ impl<V: Cell> Keyed<V> {
     }
 
     fn place(&mut self, slot: usize, key: &Datum, value: V) -> &mut V {
-        self.entries.push((key.clone(), value));
-        self.slots[slot] = self.entries.len() as u32;
-        if self.entries.len() * 2 > self.slots.len() {
+        self.entries.push(key.clone(), value);
+        self.slots[slot] = self.entries.count() as u32;
+        if self.entries.count() * 2 > self.slots.len() {
             self.grow();
         }
-        &mut self.entries.last_mut().expect("an entry was just added").1
+        self.entries.value(self.entries.count() - 1)
     }
 
     /// A key that isn't in memory, where there is a table. If memory is full, all that it holds goes to the table first.
     fn fetch(&mut self, key: &Datum) -> &mut V {
         let below = self.below.as_mut().expect("the caller has looked");
-        if self.entries.len() >= below.table.room().max(1) {
-            below.table.put(&mut self.entries.drain(..).map(|(key, value)| (key, value.datum())));
+        if self.entries.count() >= below.table.room().max(1) {
+            below.table.put(&mut self.entries.drain().map(|(key, value)| (key, value.datum())));
             self.slots.fill(0);
             below.stored += std::mem::take(&mut below.fresh);
         }
@@ -187,31 +206,52 @@ impl<V: Cell> Keyed<V> {
         }
     }
 
-    /// From here on, what doesn't fit into memory lies in a table of these.
-    pub fn lend(&mut self, tables: &dyn Tables) {
-        self.below = Some(Below { fresh: self.entries.len() as u64, ..Below::new(tables.table(), 0) });
-    }
-
-    /// All of it, in the canonical form.
-    pub fn state(&self) -> OperatorState {
+    /// What is elsewhere.
+    fn frozen(&self) -> Option<Frozen> {
         let frozen = |below: &Below| Frozen { content: below.table.freeze(), stored: below.stored, fresh: below.fresh };
+        self.below.as_ref().map(frozen)
+    }
+}
+
+impl<V: Cell> Store for Keyed<V> {
+    fn state(&self) -> OperatorState {
         OperatorState {
             keyed: self.entries.iter().map(|(key, value)| (key.clone(), value.datum())).collect(),
-            below: self.below.as_ref().map(frozen),
+            below: self.frozen(),
             ..OperatorState::default()
         }
     }
 
-    /// Puts a state in place of all that was there.
-    pub fn restore(&mut self, state: &OperatorState) {
+    fn cut(&mut self) -> OperatorState {
+        if self.entries.count() <= CHUNK {
+            return self.state(); // quicker than to share it
+        }
+        let keyed = Pairs::of(Arc::new(Cut(self.entries.cut())));
+        OperatorState { keyed, below: self.frozen(), ..OperatorState::default() }
+    }
+
+    fn restore(&mut self, state: &OperatorState) {
         let thawed = state.below.as_ref().map(|frozen| Below::new(frozen.content.thaw(), frozen.stored));
         let below = thawed.or(self.below.take()); // a table that was lent and never used
         *self = Keyed { below, ..Keyed::default() };
-        for (key, value) in &state.keyed {
+        for (key, value) in state.keyed.iter() {
             if let Some(value) = V::of(value) {
                 *self.entry(key) = value;
             }
         }
+    }
+
+    fn lend(&mut self, tables: &dyn Tables) {
+        self.below = Some(Below { fresh: self.entries.count() as u64, ..Below::new(tables.table(), 0) });
+    }
+}
+
+/// All entries as of a cut.
+struct Cut<V>(Vec<Still<Datum, V>>);
+
+impl<V: Cell> Held for Cut<V> {
+    fn each(&self, visit: &mut dyn FnMut(&Datum, Datum)) {
+        self.0.iter().flat_map(|chunk| chunk.iter()).for_each(|(key, value)| visit(key, value.datum()));
     }
 }
 

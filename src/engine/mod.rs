@@ -3,6 +3,7 @@
 
 pub mod asks;
 pub mod checkpoints;
+pub mod chunks;
 pub mod config;
 pub mod coordinator;
 mod encode;
@@ -12,6 +13,7 @@ pub mod keyed;
 pub mod message;
 pub mod operator;
 pub mod operators;
+pub mod pairs;
 pub mod process;
 pub mod redistribute;
 pub mod router;

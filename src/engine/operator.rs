@@ -2,7 +2,7 @@
 //!
 //! To add an operator: one file in `operators/` and one row in [`make`].
 
-use super::keyed::Tables;
+use super::keyed::{Store, Tables};
 use super::message::Record;
 use super::operators::*;
 use super::snapshot::OperatorState;
@@ -32,16 +32,15 @@ pub trait Operator: Send + Sync {
         unreachable!("an operator that alters isn't asked to split")
     }
 
-    /// Its state, in the canonical form.
-    fn state(&self) -> OperatorState {
-        OperatorState::default()
+    /// Where its state is, if it has any.
+    fn store(&self) -> Option<&dyn Store> {
+        None
     }
 
-    /// Puts a state into place.
-    fn restore(&mut self, _state: &OperatorState) {}
-
-    /// From here on it may keep keyed state in tables of these. Called before anything else, if at all.
-    fn lend(&mut self, _tables: &dyn Tables) {}
+    /// The same, to change it.
+    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+        None
+    }
 
     /// A copy.
     fn fork(&self) -> Box<dyn Operator>;
@@ -114,14 +113,20 @@ impl Chain {
         run(&mut self.operators, side, record, chosen, emit);
     }
 
-    /// From here on keyed state that doesn't fit into memory lies in tables of these.
+    /// From here on keyed state that doesn't fit into memory lies in tables of these. Called before anything else, if at
+    /// all.
     pub fn lend(&mut self, tables: &dyn Tables) {
-        self.operators.iter_mut().for_each(|operator| operator.lend(tables));
+        self.operators.iter_mut().filter_map(|operator| operator.store_mut()).for_each(|store| store.lend(tables));
     }
 
-    /// The states of all operators.
+    /// The states of all operators, in the canonical form.
     pub fn state(&self) -> Vec<OperatorState> {
-        self.operators.iter().map(|operator| operator.state()).collect()
+        self.operators.iter().map(|operator| operator.store().map(Store::state).unwrap_or_default()).collect()
+    }
+
+    /// The same, for a snapshot: nothing large is copied.
+    pub fn cut(&mut self) -> Vec<OperatorState> {
+        self.operators.iter_mut().map(|operator| operator.store_mut().map(Store::cut).unwrap_or_default()).collect()
     }
 
     /// Puts the states of a snapshot into place.
@@ -131,7 +136,7 @@ impl Chain {
     pub fn restore(&mut self, states: &[OperatorState]) {
         assert_eq!(states.len(), self.operators.len(), "a snapshot is restored into the chain that took it");
         for (operator, state) in self.operators.iter_mut().zip(states) {
-            operator.restore(state);
+            operator.store_mut().into_iter().for_each(|store| store.restore(state));
         }
     }
 }

@@ -15,7 +15,7 @@ pub fn redistribute(old: &[OperatorState], parallelism: u32) -> Vec<OperatorStat
     let (keyed, split) = (keyed(old, parallelism), split(&lists, parallelism));
     let (union, broadcast) = (union(old), broadcast(old));
     let whole = |(keyed, split)| OperatorState {
-        keyed,
+        keyed: BTreeMap::into(keyed),
         below: None,
         split,
         union: union.clone(),

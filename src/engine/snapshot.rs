@@ -2,16 +2,16 @@
 
 use super::keyed::Frozen;
 use super::message::{Datum, Record, StoreKey, Txn};
+use super::pairs::Pairs;
 use crate::digest::{Digest, mix};
 use crate::ids::*;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The state of one operator of a chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OperatorState {
     /// Keyed state: belongs to the owner of the key's group.
-    pub keyed: BTreeMap<Datum, Datum>,
+    pub keyed: Pairs,
     /// More of it, which lies elsewhere. A key that is in both has the value that is in `keyed`.
     pub below: Option<Frozen>,
     /// Split list: every element to exactly one subtask of the next attempt.

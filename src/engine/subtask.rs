@@ -300,7 +300,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         }
         self.flush(checkpoint, out);
         let snapshot = Arc::new(Snapshot {
-            operators: self.chain.state(),
+            operators: self.chain.cut(),
             offsets: self.reader.as_ref().map_or(Vec::new(), |reader| reader.positions().to_vec()),
             channels: Vec::new(),
             transactions: self.committer.transactions(),

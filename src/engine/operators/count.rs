@@ -1,9 +1,8 @@
 //! Counts the records of each key.
 
-use crate::engine::keyed::{Keyed, Tables};
+use crate::engine::keyed::{Keyed, Store};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
-use crate::engine::snapshot::OperatorState;
 
 /// Emits, for each record, how many of its key have come.
 #[derive(Clone, Default)]
@@ -17,16 +16,12 @@ impl Operator for Count {
         true
     }
 
-    fn state(&self) -> OperatorState {
-        self.0.state()
+    fn store(&self) -> Option<&dyn Store> {
+        Some(&self.0)
     }
 
-    fn restore(&mut self, state: &OperatorState) {
-        self.0.restore(state);
-    }
-
-    fn lend(&mut self, tables: &dyn Tables) {
-        self.0.lend(tables);
+    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+        Some(&mut self.0)
     }
 
     fn fork(&self) -> Box<dyn Operator> {

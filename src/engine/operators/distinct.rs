@@ -1,9 +1,8 @@
 //! The first record of each key.
 
-use crate::engine::keyed::{Keyed, Tables};
+use crate::engine::keyed::{Keyed, Store};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
-use crate::engine::snapshot::OperatorState;
 
 /// Emits the first record of each key, with the value 1.
 #[derive(Clone, Default)]
@@ -16,16 +15,12 @@ impl Operator for Distinct {
         first
     }
 
-    fn state(&self) -> OperatorState {
-        self.0.state()
+    fn store(&self) -> Option<&dyn Store> {
+        Some(&self.0)
     }
 
-    fn restore(&mut self, state: &OperatorState) {
-        self.0.restore(state);
-    }
-
-    fn lend(&mut self, tables: &dyn Tables) {
-        self.0.lend(tables);
+    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+        Some(&mut self.0)
     }
 
     fn fork(&self) -> Box<dyn Operator> {

@@ -1,9 +1,8 @@
 //! A keyed join of two inputs.
 
-use crate::engine::keyed::{Cell, Keyed, Tables};
+use crate::engine::keyed::{Cell, Keyed, Store};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Emit, Operator};
-use crate::engine::snapshot::OperatorState;
 
 use super::words::part_of;
 
@@ -27,16 +26,12 @@ impl Operator for Join {
         }
     }
 
-    fn state(&self) -> OperatorState {
-        self.0.state()
+    fn store(&self) -> Option<&dyn Store> {
+        Some(&self.0)
     }
 
-    fn restore(&mut self, state: &OperatorState) {
-        self.0.restore(state);
-    }
-
-    fn lend(&mut self, tables: &dyn Tables) {
-        self.0.lend(tables);
+    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+        Some(&mut self.0)
     }
 
     fn fork(&self) -> Box<dyn Operator> {

@@ -1,9 +1,8 @@
 //! Keeps the greatest value of each key.
 
-use crate::engine::keyed::{Keyed, Tables};
+use crate::engine::keyed::{Keyed, Store};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
-use crate::engine::snapshot::OperatorState;
 
 /// Emits a record when it raises the maximum of its key. A maximum has no inverse: what was counted twice or
 /// lost can't be mended later.
@@ -20,16 +19,12 @@ impl Operator for Max {
         raised
     }
 
-    fn state(&self) -> OperatorState {
-        self.0.state()
+    fn store(&self) -> Option<&dyn Store> {
+        Some(&self.0)
     }
 
-    fn restore(&mut self, state: &OperatorState) {
-        self.0.restore(state);
-    }
-
-    fn lend(&mut self, tables: &dyn Tables) {
-        self.0.lend(tables);
+    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+        Some(&mut self.0)
     }
 
     fn fork(&self) -> Box<dyn Operator> {

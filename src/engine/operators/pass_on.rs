@@ -1,9 +1,8 @@
 //! Accounts that pass on: what a record brings is kept in halves, the rest goes to the next account.
 
-use crate::engine::keyed::{Keyed, Tables};
+use crate::engine::keyed::{Keyed, Store};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
-use crate::engine::snapshot::OperatorState;
 
 /// Keeps half of the value, rounded up, on the account of the key, and emits the rest for the next key. A record of which
 /// nothing is left goes nowhere, so that each one goes round for a while only.
@@ -34,16 +33,12 @@ impl Operator for PassOn {
         rest != 0
     }
 
-    fn state(&self) -> OperatorState {
-        self.accounts.state()
+    fn store(&self) -> Option<&dyn Store> {
+        Some(&self.accounts)
     }
 
-    fn restore(&mut self, state: &OperatorState) {
-        self.accounts.restore(state);
-    }
-
-    fn lend(&mut self, tables: &dyn Tables) {
-        self.accounts.lend(tables);
+    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+        Some(&mut self.accounts)
     }
 
     fn fork(&self) -> Box<dyn Operator> {

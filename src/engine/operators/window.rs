@@ -1,9 +1,8 @@
 //! Tumbling count windows.
 
-use crate::engine::keyed::{Keyed, Tables};
+use crate::engine::keyed::{Keyed, Store};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
-use crate::engine::snapshot::OperatorState;
 
 /// Emits the sum of the values of a key for every `size` records of it. A window that isn't full at the end is
 /// dropped.
@@ -35,16 +34,12 @@ impl Operator for Window {
         full
     }
 
-    fn state(&self) -> OperatorState {
-        self.open.state()
+    fn store(&self) -> Option<&dyn Store> {
+        Some(&self.open)
     }
 
-    fn restore(&mut self, state: &OperatorState) {
-        self.open.restore(state);
-    }
-
-    fn lend(&mut self, tables: &dyn Tables) {
-        self.open.lend(tables);
+    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+        Some(&mut self.open)
     }
 
     fn fork(&self) -> Box<dyn Operator> {

@@ -31,7 +31,7 @@ pub struct Piece {
 /// In words, if a value can't be stored; or what `visit` says.
 pub fn pieces(operator: &OperatorState, visit: &mut dyn FnMut(Piece) -> Result<(), String>) -> Result<(), String> {
     let mut groups: Vec<Vec<(&Datum, &Datum)>> = vec![Vec::new(); KEY_GROUPS as usize];
-    for pair in &operator.keyed {
+    for pair in operator.keyed.iter() {
         groups[pair.0.key_group() as usize].push(pair);
     }
     for (n, group) in groups.into_iter().enumerate() {
@@ -130,7 +130,7 @@ pub fn whole(head: Head, keyed: Vec<Gathered>) -> Result<Snapshot, String> {
     for (operator, keyed) in head.operators.iter().zip(keyed) {
         let (keyed, below) = keyed.done()?;
         operators.push(OperatorState {
-            keyed,
+            keyed: keyed.into(),
             below,
             split: take(&mut data, operator.split)?,
             union: take(&mut data, operator.union)?,
