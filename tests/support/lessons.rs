@@ -47,13 +47,19 @@ pub fn engines() -> Vec<Subject> {
 }
 
 fn engine(name: &str) -> Option<Subject> {
-    let job = super::Job::of(&format!("small/{name}"), "engine");
+    let job = super::Job::as_it_says(&format!("small/{name}"));
     let rules = job.check_rules();
     let setup = job.searched();
     let mode = cutline::cli::judge::word(&setup.config.mode);
     let name = format!("{name} under engine");
     let fifo = setup.topology.channels.iter().all(|channel| channel.fifo); // elsewhere nothing is left out
-    (fifo && rules.reducible()).then_some(Subject { name, setup, protocol: "engine", mode, rules })
+    (fifo && job.protocol() == "engine" && rules.reducible()).then_some(Subject {
+        name,
+        setup,
+        protocol: "engine",
+        mode,
+        rules,
+    })
 }
 
 /// What must not teach anything new.

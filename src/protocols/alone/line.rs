@@ -41,7 +41,7 @@ pub(super) struct Lines {
     lines: BTreeMap<CheckpointId, Vec<CheckpointId>>,
     /// The newest line that was begun, in whatever attempt.
     newest: CheckpointId,
-    /// Intervals since there was a newer line.
+    /// Intervals since there was a newer line, or since everybody was asked.
     fruitless: u32,
     /// The beginning of the next attempt, which waits for the last line of this one to be written down.
     held: Option<Effect>,
@@ -127,9 +127,9 @@ impl Lines {
     /// An interval without a newer line. Now and then everybody is asked for what wasn't heard, and the line there is is
     /// written down once more: whoever is still to be told of it is told again, and the store says if somebody else leads.
     fn fruitless(&mut self, interval: Input) -> Vec<Input> {
-        self.fruitless += 1;
-        let asks = self.fruitless.is_multiple_of(PATIENCE);
-        if asks {
+        // No larger than it has to be: a search would take every number for another state.
+        self.fruitless = (self.fruitless + 1) % PATIENCE;
+        if self.fruitless == 0 {
             for (task, known) in self.locals.iter().enumerate() {
                 let heard = known.keys().next_back().copied().unwrap_or(LOCAL);
                 self.to_send.push(Effect::Tell(self.life(task), Control::Trigger(heard)));
