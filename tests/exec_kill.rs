@@ -62,7 +62,8 @@ fn state_that_is_larger_than_memory() {
 
 #[test]
 fn a_sink_that_overwrites_ends_with_the_right_counts() {
-    let job = Job::new(5000, "upsert", &[]);
+    // Such a sink waits for no checkpoint: the job must be long enough to come to some.
+    let job = Job::new(20_000, "upsert", &[]);
     assert!(job.killed(6, 4) > 1);
     let sink = sinks::open("files", &job.dir().join("sinks/out"), SinkKind::Upsert).unwrap();
     let batches = sink.consumer().unwrap().look().unwrap();
