@@ -112,7 +112,7 @@ impl Below {
 }
 
 /// The state of an operator.
-pub trait Store {
+pub trait Stateful {
     /// All of it, in the canonical form.
     fn state(&self) -> OperatorState;
 
@@ -213,7 +213,7 @@ impl<V: Cell> Keyed<V> {
     }
 }
 
-impl<V: Cell> Store for Keyed<V> {
+impl<V: Cell> Stateful for Keyed<V> {
     fn state(&self) -> OperatorState {
         OperatorState {
             keyed: self.entries.iter().map(|(key, value)| (key.clone(), value.datum())).collect(),

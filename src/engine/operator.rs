@@ -2,7 +2,7 @@
 //!
 //! To add an operator: one file in `operators/` and one row in [`make`].
 
-use super::keyed::{Store, Tables};
+use super::keyed::{Stateful, Tables};
 use super::message::Record;
 use super::operators::*;
 use super::snapshot::OperatorState;
@@ -33,12 +33,12 @@ pub trait Operator: Send + Sync {
     }
 
     /// Where its state is, if it has any.
-    fn store(&self) -> Option<&dyn Store> {
+    fn stateful(&self) -> Option<&dyn Stateful> {
         None
     }
 
     /// The same, to change it.
-    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+    fn stateful_mut(&mut self) -> Option<&mut dyn Stateful> {
         None
     }
 
@@ -116,17 +116,20 @@ impl Chain {
     /// From here on keyed state that doesn't fit into memory lies in tables of these. Called before anything else, if at
     /// all.
     pub fn lend(&mut self, tables: &dyn Tables) {
-        self.operators.iter_mut().filter_map(|operator| operator.store_mut()).for_each(|store| store.lend(tables));
+        self.operators.iter_mut().filter_map(|operator| operator.stateful_mut()).for_each(|state| state.lend(tables));
     }
 
     /// The states of all operators, in the canonical form.
     pub fn state(&self) -> Vec<OperatorState> {
-        self.operators.iter().map(|operator| operator.store().map(Store::state).unwrap_or_default()).collect()
+        self.operators.iter().map(|operator| operator.stateful().map(Stateful::state).unwrap_or_default()).collect()
     }
 
     /// The same, for a snapshot: nothing large is copied.
     pub fn cut(&mut self) -> Vec<OperatorState> {
-        self.operators.iter_mut().map(|operator| operator.store_mut().map(Store::cut).unwrap_or_default()).collect()
+        self.operators
+            .iter_mut()
+            .map(|operator| operator.stateful_mut().map(Stateful::cut).unwrap_or_default())
+            .collect()
     }
 
     /// Puts the states of a snapshot into place.
@@ -136,7 +139,7 @@ impl Chain {
     pub fn restore(&mut self, states: &[OperatorState]) {
         assert_eq!(states.len(), self.operators.len(), "a snapshot is restored into the chain that took it");
         for (operator, state) in self.operators.iter_mut().zip(states) {
-            operator.store_mut().into_iter().for_each(|store| store.restore(state));
+            operator.stateful_mut().into_iter().for_each(|own| own.restore(state));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Counts the records of each key.
 
-use crate::engine::keyed::{Keyed, Store};
+use crate::engine::keyed::{Keyed, Stateful};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
 
@@ -16,11 +16,11 @@ impl Operator for Count {
         true
     }
 
-    fn store(&self) -> Option<&dyn Store> {
+    fn stateful(&self) -> Option<&dyn Stateful> {
         Some(&self.0)
     }
 
-    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+    fn stateful_mut(&mut self) -> Option<&mut dyn Stateful> {
         Some(&mut self.0)
     }
 

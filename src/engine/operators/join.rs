@@ -1,6 +1,6 @@
 //! A keyed join of two inputs.
 
-use crate::engine::keyed::{Cell, Keyed, Store};
+use crate::engine::keyed::{Cell, Keyed, Stateful};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Emit, Operator};
 
@@ -26,11 +26,11 @@ impl Operator for Join {
         }
     }
 
-    fn store(&self) -> Option<&dyn Store> {
+    fn stateful(&self) -> Option<&dyn Stateful> {
         Some(&self.0)
     }
 
-    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+    fn stateful_mut(&mut self) -> Option<&mut dyn Stateful> {
         Some(&mut self.0)
     }
 

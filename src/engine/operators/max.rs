@@ -1,6 +1,6 @@
 //! Keeps the greatest value of each key.
 
-use crate::engine::keyed::{Keyed, Store};
+use crate::engine::keyed::{Keyed, Stateful};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
 
@@ -19,11 +19,11 @@ impl Operator for Max {
         raised
     }
 
-    fn store(&self) -> Option<&dyn Store> {
+    fn stateful(&self) -> Option<&dyn Stateful> {
         Some(&self.0)
     }
 
-    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+    fn stateful_mut(&mut self) -> Option<&mut dyn Stateful> {
         Some(&mut self.0)
     }
 

@@ -1,6 +1,6 @@
 //! Accounts that pass on: what a record brings is kept in halves, the rest goes to the next account.
 
-use crate::engine::keyed::{Keyed, Store};
+use crate::engine::keyed::{Keyed, Stateful};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
 
@@ -33,11 +33,11 @@ impl Operator for PassOn {
         rest != 0
     }
 
-    fn store(&self) -> Option<&dyn Store> {
+    fn stateful(&self) -> Option<&dyn Stateful> {
         Some(&self.accounts)
     }
 
-    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+    fn stateful_mut(&mut self) -> Option<&mut dyn Stateful> {
         Some(&mut self.accounts)
     }
 

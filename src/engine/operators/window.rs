@@ -1,6 +1,6 @@
 //! Tumbling count windows.
 
-use crate::engine::keyed::{Keyed, Store};
+use crate::engine::keyed::{Keyed, Stateful};
 use crate::engine::message::{Datum, Record};
 use crate::engine::operator::{Chosen, Operator};
 
@@ -34,11 +34,11 @@ impl Operator for Window {
         full
     }
 
-    fn store(&self) -> Option<&dyn Store> {
+    fn stateful(&self) -> Option<&dyn Stateful> {
         Some(&self.open)
     }
 
-    fn store_mut(&mut self) -> Option<&mut dyn Store> {
+    fn stateful_mut(&mut self) -> Option<&mut dyn Stateful> {
         Some(&mut self.open)
     }
 
