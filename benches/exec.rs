@@ -3,15 +3,18 @@
 //! Prints one line of JSON for each parallelism (1, 2) and each interval between checkpoints (none, 1 s, 100 ms): records
 //! of the sources a CPU-second and a second, checkpoints, the median of their durations, and bytes of snapshots.
 //! Before that, one line for each of some numbers of keys: how long a snapshot of them keeps a subtask from its records.
-//! `--n RECORDS` of all sources, `--keys K`, `--rounds R`: of several rounds the one with the least CPU time counts.
+//! `--n RECORDS` of all sources, `--keys K`, `--rounds R`: of several rounds the one with the least CPU time counts; 0: none of
+//! that. `--kills K`: a job of the command is killed so often, and one line says how soon it goes on.
 
 #[allow(dead_code)] // its weather is the simulator's
 mod common;
+#[path = "exec/recovery.rs"]
+mod recovery;
 
 use common::{argument, cpu_seconds};
 use cutline::engine;
 use cutline::engine::config::Config;
-use cutline::engine::message::{Datum, Record, Wish};
+use cutline::engine::message::{AbortReason, Datum, Record, Wish};
 use cutline::engine::operator::Chain;
 use cutline::ids::*;
 use cutline::runtime::book::Book;
@@ -36,7 +39,7 @@ impl Watch for Watcher {
     fn note(&mut self, note: Note) {
         match note {
             Note::Complete(done) => self.checkpoints.push(done.took),
-            Note::Attempt(..) => {}
+            Note::Attempt(..) | Note::Aborted(_, AbortReason::Shutdown) => {} // pending when the job ended
             other => panic!("{other:?}"),
         }
     }
@@ -134,7 +137,11 @@ fn cut(keys: u64) {
 fn main() {
     [10_000, 100_000, 1_000_000].into_iter().for_each(cut);
     let (records, keys) = (argument("--n", 4_000_000), argument("--keys", 100_000));
+    recovery::recovery(keys, argument("--kills", 10));
     let rounds = argument("--rounds", 3);
+    if rounds == 0 {
+        return;
+    }
     for parallelism in [1, 2] {
         for interval in [None, Some(1000), Some(100)] {
             let all = (0..rounds).map(|_| measure(records, keys, parallelism, interval));

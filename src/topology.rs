@@ -26,6 +26,25 @@ pub enum Mode {
     /// Everybody takes checkpoints alone, for protocols that do. A completed checkpoint is a line through them: its parts
     /// may be of different numbers, and what is in flight is in the senders' logs.
     Alone,
+    /// Aligned; a region of subtasks that can't take part keeps, in a completed checkpoint, the state that it has in the
+    /// one before. Limited by `regions`.
+    Regional,
+}
+
+/// How much of a checkpoint may be older than itself, in mode `Regional`. A region is what channels connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionLimits {
+    /// At most so many of a hundred regions keep an older state.
+    pub max_failed_percent: u32,
+    /// A region does so at most so many times in a row.
+    pub max_in_a_row: u32,
+}
+
+impl Default for RegionLimits {
+    fn default() -> Self {
+        RegionLimits { max_failed_percent: 30, max_in_a_row: 2 }
+    }
 }
 
 /// One operator of a chain.
@@ -302,6 +321,30 @@ impl Topology {
     pub fn subtasks_of(&self, vertex: VertexId) -> std::ops::Range<u32> {
         let start = self.first[vertex.index()].0;
         start..start + self.graph.vertices[vertex.index()].parallelism
+    }
+
+    /// The region of each subtask: those that channels connect, in whatever direction and over whatever others, have the
+    /// same number. Regions are numbered in the order of their first subtasks.
+    pub fn regions(&self) -> Vec<u32> {
+        let mut regions: Vec<Option<u32>> = vec![None; self.len()];
+        let mut count = 0;
+        for first in 0..self.len() {
+            if regions[first].is_some() {
+                continue;
+            }
+            let mut reached = vec![first];
+            while let Some(task) = reached.pop() {
+                if regions[task].is_some() {
+                    continue;
+                }
+                regions[task] = Some(count);
+                let subtask = &self.subtasks[task];
+                reached.extend(subtask.inputs.iter().map(|c| self.channels[c.index()].from.index()));
+                reached.extend(subtask.outputs.iter().map(|c| self.channels[c.index()].to.index()));
+            }
+            count += 1;
+        }
+        regions.into_iter().flatten().collect()
     }
 
     /// How many subtasks there are.

@@ -256,6 +256,7 @@ fn it_runs_in_the_simulator() {
             pace: vec![Pace { batch: 1, pause: us(1_000) }; 2],
             faults,
             heal_at: us(9_000),
+            max_steps: None,
         });
         let run = run(&setup, &plan, seed, Keep::default());
         assert_eq!((run.panic, run.ended), (None, Some(true)), "seed {seed}");

@@ -45,7 +45,7 @@ impl Case {
     }
 
     fn search(&self, change: impl Fn(&mut Options)) -> Found {
-        let mut options = Options { keep_going: true, ..Options::new(self.rules) };
+        let mut options = Options { keep_going: true, walks: 0, ..Options::new(self.rules) };
         change(&mut options);
         let found = search(&self.setup, options, self.base.as_ref(), &mut |_| true);
         assert!(found.cut.is_none(), "{}", self.name);
@@ -204,7 +204,7 @@ fn a_broken_rule_is_noticed() {
             Some((&case.name, look(case, &reducer).broken?))
         });
         println!("{rule:?}: {broken:?}");
-        // The store is reached by more than one process of the anchor at a time: `check_gates.rs`.
-        assert_eq!(broken.is_some(), rule != Rule::Services, "{rule:?}");
+        // The anchor shows this one: what comes first at one of its middles is sent on first. `check_gates.rs`.
+        assert_eq!(broken.is_some(), rule != Rule::EmptyQueue, "{rule:?}");
     }
 }

@@ -106,6 +106,19 @@ const SHOWN: &[(&str, &str, &[&str], &str, u64)] = &[
 /// Planted bugs that no small scenario shows, and why.
 const UNSEEN: &[(&str, &str)] = &[
     (
+        "regions-by-number",
+        "two regions, one of them of four subtasks: too many states; tests/check.rs exhausts two of one each",
+    ),
+    (
+        "regions-forgotten",
+        "two regions and a crash behind two checkpoints: too many states; tests/check.rs exhausts two without a crash",
+    ),
+    ("regions-commit", "two regions, each with a sink: too many states; tests/check.rs exhausts two without sinks"),
+    (
+        "regions-unlimited",
+        "how much of a checkpoint is older is for the offline verifiers to say, which know the limits",
+    ),
+    (
         "late-barrier-counts",
         "a barrier of a checkpoint that was given up arrives during the next: two checkpoints, two inputs, too many states",
     ),
@@ -118,6 +131,7 @@ const UNSEEN: &[(&str, &str)] = &[
         "ends-input",
         "the end is felt where the stop comes to nothing and the source reads on: a stop and a failure, too many states",
     ),
+    ("commits-at-savepoint", "searches ask for stops and for no savepoints: a restart behind one has too many states"),
     ("stays-off", "the stop must come to nothing: a stop and a failure, too many states"),
     (
         "starts-fresh",

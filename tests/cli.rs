@@ -4,6 +4,8 @@
 mod config;
 #[path = "cli/known.rs"]
 mod known;
+#[path = "cli/limits.rs"]
+mod limits;
 #[path = "cli/merge.rs"]
 mod merge;
 #[path = "cli/pages.rs"]
@@ -20,6 +22,8 @@ mod reports;
 mod resume;
 #[path = "cli/snapshots.rs"]
 mod snapshots;
+#[path = "cli/tune.rs"]
+mod tune;
 #[path = "cli/tutorial.rs"]
 mod tutorial;
 
@@ -194,6 +198,9 @@ fn wrong_input_is_2_and_says_what_is_wanted() {
     says(&["run", calm, "--protocol", "ack-before-durabel"], "did you mean `ack-before-durable`");
     says(&["run", calm, "--report", "xml=x"], "junit=");
     says(&["run", calm, "--sedes", "3"], "--seeds");
+    says(&["run", calm, "--jobs", "0"], "expected a whole number from 1 to 65535");
+    says(&["run", calm, "--max-steps", "many"], "expected a whole number from 1");
+    says(&["replay", calm, "--until", "-"], "expected a whole number from 0");
     says(&["replay", "nowhere.json", "--seed", "1"], "nowhere.json");
     says(&["gate", "nowhere"], "nowhere");
     says(&["verify", "nowhere.jsonl"], "nowhere.jsonl");
@@ -381,6 +388,12 @@ fn what_there_is_is_listed_and_described() {
     let list = document(&place.run(&["list", "--format", "json"]));
     assert_eq!(list["scenarios"][0]["name"], "calm");
     assert!(out(&place.run(&["list", "--protocols"])).contains("ack-before-durable"));
+    let protocols = document(&place.run(&["list", "--protocols", "--format", "json"]));
+    let rows = protocols["protocols"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, cutline::protocols::names().collect::<Vec<_>>(), "of every family");
+    let alone = |row: &&Value| row["mode"] == "alone" && row["scenario"].as_str().unwrap().starts_with("alone/");
+    assert_eq!(rows.iter().filter(alone).count(), 5);
     for of in ["scenario", "trace", "run", "finding"] {
         assert!(document(&place.run(&["schema", of])).is_object());
     }

@@ -69,6 +69,26 @@ fn jobs_without_circles_cost_what_the_closed_forms_say() {
     }
 }
 
+/// Where nothing goes wrong it is `aligned`; where something does, it completes what others give up. A job of one region
+/// is none for it.
+#[test]
+fn what_nothing_connects_is_left_out_instead_of_failing_everybody() {
+    let ways = [find("aligned").unwrap(), find("regional").unwrap()];
+    let loaded = scenario("compare/chains");
+    for weather in [Weather::Calm, Weather::Faults] {
+        let columns = compare(&loaded, &seeds(&loaded, 10), &ways, weather).unwrap();
+        clean(&columns);
+        let (aligned, regional) = (of(&columns, "aligned"), of(&columns, "regional"));
+        assert_eq!((aligned.mixed, aligned == regional), (0, weather == Weather::Calm));
+        let given_up = |m: &Measure| (m.begun - m.completed) * aligned.completed;
+        let fewer = given_up(regional) < given_up(aligned) && regional.mixed > 0;
+        assert_eq!(fewer, weather == Weather::Faults, "{regional:?}");
+    }
+    let loaded = scenario("compare/diamond");
+    let columns = compare(&loaded, &[1], &ways[1..], Weather::Calm).unwrap();
+    assert!(columns[0].measure.as_ref().is_err_and(|why| why.contains("connect the whole job")));
+}
+
 #[test]
 fn what_goes_round_costs_what_the_closed_forms_say_and_not_everybody_can() {
     let ways: Vec<_> = WAYS.iter().collect();

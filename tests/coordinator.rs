@@ -7,8 +7,12 @@ mod adverse;
 mod completed;
 #[path = "coordinator/failures.rs"]
 mod failures;
+#[path = "coordinator/regions.rs"]
+mod regions;
 #[path = "coordinator/rig.rs"]
 mod rig;
+#[path = "coordinator/savepoints.rs"]
+mod savepoints;
 #[path = "coordinator/settling.rs"]
 mod settling;
 #[path = "coordinator/sinks.rs"]

@@ -7,6 +7,9 @@ mod cluster;
 #[path = "support/killed.rs"]
 mod killed;
 
+#[path = "exec/savepoints.rs"]
+mod savepoints;
+
 use cutline::runtime::sinks;
 use cutline::topology::SinkKind;
 use killed::*;

@@ -1,5 +1,7 @@
 //! A run on real threads, done again by the simulated world: the same engine, the same events.
 
+#[path = "exec/leaders.rs"]
+mod leaders;
 #[path = "support/real.rs"]
 mod real;
 #[path = "support/mod.rs"]
@@ -13,7 +15,7 @@ use cutline::runtime::hub::Make;
 use cutline::sim::follow::follow;
 use cutline::sim::run::Keep;
 use cutline::sim::schedule::{Move, parse};
-use cutline::trace::event::{Event, Kind};
+use cutline::trace::event::{Event, Kind, Outcome};
 use cutline::verify::Verdict;
 use cutline::world::setup::Setup;
 use real::*;
@@ -116,6 +118,19 @@ fn a_stop_with_a_savepoint_is_a_choice_of_the_world() {
     compare(&setup, &ran, &moves).unwrap_or_else(|difference| panic!("{difference}"));
     let stopped = |event: &Event| event.kind == Kind::Suspend { checkpoint };
     assert!(again(&setup, &moves).unwrap().iter().any(stopped));
+}
+
+#[test]
+fn a_savepoint_is_a_choice_of_the_world() {
+    let setup = scenario(20_000, "aligned", 16);
+    let memory = Memory::new(&setup, Duration::from_micros(300));
+    let watch = Notes { wish: Some((2, Wish::Savepoint)), ..Notes::default() };
+    let ran = traced(&setup, Arc::new(InMemory(memory)), honest(&setup), 30 * SECOND, watch);
+    let moves = check(&setup, &ran);
+    assert!(ran.schedule.contains("\nwish coordinator:a1 savepoint\n"));
+    let saved = |event: &Event| matches!(event.kind, Kind::Savepoint { outcome: Outcome::Ok, .. });
+    assert_eq!(again(&setup, &moves).unwrap().iter().filter(|event| saved(event)).count(), 1);
+    assert_eq!(ran.events().iter().filter(|event| saved(event)).count(), 1);
 }
 
 /// The first life of a subtask fails so at some record.

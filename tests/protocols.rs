@@ -3,6 +3,9 @@
 
 mod support;
 
+#[path = "protocols/regions.rs"]
+mod regions;
+
 use cutline::protocols::PROTOCOLS;
 use cutline::protocols::known::{KNOWN, Planted};
 use cutline::sim::matrix::{Cell, FAULTS, possible};

@@ -68,6 +68,7 @@ fn what_is_shrunk_fails_alone_and_nothing_can_be_taken_from_it() {
             less.sim.slower.remove(name);
             assert!(!violated(&less, protocol, 0).contains(&invariant.to_string()), "{protocol}: {name}");
         }
+        assert!(small.decisions.iter().all(|line| !line.contains('{')), "in words: {:?}", small.decisions);
         assert!(small.to.0 <= 250, "{protocol}: {} steps", small.to.0);
     }
 }
@@ -115,4 +116,44 @@ fn a_calm_scenario_needs_no_seed() {
     let text = print::print(&calm::terse(&draw(&scenario, 1)));
     let read: Scenario = serde_json::from_str(&text).expect("a scenario");
     assert_eq!(draw(&read, 3), draw(&scenario, 1), "{text}");
+}
+
+/// A seed of a defect, which violates all of these, made small for the sake of one of them.
+fn for_the_sake_of(job: &Job, seed: u64, all: &[&str], one: &str, any: bool) -> Small {
+    let before: Vec<_> = job.run(seed).violated().collect();
+    assert_eq!(before.iter().map(|invariant| invariant.name()).collect::<Vec<_>>(), all);
+    let wanted = before.into_iter().find(|invariant| invariant.name() == one).map(|i| Kind::Violation(i, None));
+    let bounds = Bounds { runs: 300, events: u64::MAX, deadline: None, signals: Signals::default(), any };
+    small(&job.loaded, seed, wanted.as_ref(), bounds).expect("no error").expect("a failure")
+}
+
+/// A candidate that fails in another way isn't taken for a smaller one of the same failure: it is kept as a finding of its own.
+#[test]
+fn another_failure_is_a_second_finding() {
+    let mut job = Job::of("diamond", "restore-older");
+    job.loaded.scenario.protocol = "restore-older".to_string();
+    let small = for_the_sake_of(&job, 54, &["I6", "I9"], "I9", false);
+    assert_eq!(small.kind.title(), "I9 violated");
+    assert!(violated(&small.loaded.scenario, "restore-older", 54).contains(&"I9".to_string()));
+    let [(other, text)] = small.others.as_slice() else { panic!("one slip: {:?}", small.others) };
+    assert!(matches!(other, Kind::Violation(invariant, _) if invariant.name() == "I11"), "{other:?}");
+    let slip: Scenario = serde_json::from_str(text).expect("a scenario");
+    assert!(violated(&slip, "restore-older", 54).contains(&"I11".to_string()), "{text}");
+}
+
+/// Whoever wants any failure gets one that may be another, and smaller.
+#[test]
+fn any_failure_will_do_where_that_is_asked_for() {
+    let mut job = Job::of("zombie", "commit-on-prepare");
+    job.loaded.scenario.protocol = "commit-on-prepare".to_string();
+    let shrunk = |any: bool| for_the_sake_of(&job, 0, &["I9", "I11"], "I9", any);
+    let (strict, any) = (shrunk(false), shrunk(true));
+    let fails = |small: &Small| violated(&small.loaded.scenario, "commit-on-prepare", 0);
+    assert!(
+        fails(&strict).contains(&"I9".to_string()) && fails(&any) == ["I11"],
+        "{:?} {:?}",
+        fails(&strict),
+        fails(&any)
+    );
+    assert!(any.others.is_empty() && any.to.0 < strict.to.0, "{:?} {:?}", any.to, strict.to);
 }

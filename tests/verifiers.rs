@@ -6,6 +6,8 @@ mod bench;
 mod format;
 #[path = "verifiers/oracle.rs"]
 mod oracle;
+#[path = "verifiers/savepoints.rs"]
+mod savepoints;
 #[path = "verifiers/settle.rs"]
 mod settle;
 #[path = "verifiers/together.rs"]

@@ -3,7 +3,7 @@
 use cutline::engine::config::{Config, RestartStrategy};
 use cutline::ids::Nanos;
 use cutline::sim::setup::{Latency, Pace, SimSetup};
-use cutline::topology::Mode;
+use cutline::topology::{Mode, RegionLimits};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Aligned checkpoints, one at a time; a failure would end the job. Times are the caller's to set.
@@ -21,6 +21,7 @@ pub fn config() -> Config {
         restart: RestartStrategy::None,
         retry: ms(1_000),
         checkpoint_after_end: true,
+        regions: RegionLimits::default(),
         ignore_expired: false,
     }
 }
@@ -38,6 +39,7 @@ pub fn weather(link: Latency, pace: Vec<Pace>) -> SimSetup {
         pace,
         faults: vec![],
         heal_at: Nanos(0),
+        max_steps: None,
     }
 }
 

@@ -17,31 +17,26 @@ use crate::trace::coverage::{Coverage, MET};
 use crate::trace::event::{Event, Meta};
 use crate::verify::Report;
 
-/// Nothing is left out, and no protocol was asked for.
-fn plain(protocol: Option<String>) -> Terms {
-    Terms { partition: Partition::WHOLE, protocol, flags: String::new() }
-}
-
 /// A report of one run, which ends with this exit code.
 pub fn of_run(args: &Replay, loaded: &Loaded, planned: &Planned, run: &Run, exit: u8) -> Sweep {
     let (path, seeds) = (args.scenario.display().to_string(), vec![args.seed]);
     let seeds = Seeds::These { name: loaded.name.clone(), seeds };
     let entry = Entry { path, loaded: loaded.clone(), seeds, allowed: allowed(&loaded.scenario) };
-    let terms = plain(args.protocol.clone());
+    let terms = Terms::whole(args.protocol.clone(), args.max_steps);
     // Goals are for many seeds.
     let facts = Facts { goals: Vec::new(), ..entry.facts() };
     let mut tally = Tally::default();
     tally.take(Outcome::of(planned, run, &entry.allowed), 0, args.seed);
     let (row, mut findings) = row(&facts, Some(1), &tally, &terms);
     let mut words = vec!["replay".to_string(), entry.path.clone(), "--seed".to_string(), shown(args.seed)];
-    words.extend(args.protocol.iter().flat_map(|name| ["--protocol".to_string(), name.clone()]));
+    words.extend(terms.words());
     if let Some(schedule) = &args.schedule {
         let schedule = schedule.display().to_string();
         findings.iter_mut().for_each(|finding| finding.reproduce += &format!(" --schedule {}", quoted(&schedule)));
         words.extend(["--schedule".to_string(), schedule]);
     }
     let mut tail = Tail { exit, ..Tail::default() };
-    tail.extras.slowest = Some(slowest(std::iter::once((&entry, tally)), &terms));
+    tail.extras.slowest = Some(slowest(std::slice::from_ref(&row), &terms));
     if let Some(report) = &run.report {
         let (meta, events) = (meta(&planned.setup, Some(args.seed)), run.trace.as_deref().unwrap_or_default());
         let shown = |finding: &Finding| (finding.id(), of_trace(&meta, events, report, &finding.kind));
@@ -88,7 +83,7 @@ pub fn add(sweep: &mut Sweep, trace: &Judged) {
     outcome.verdicts(trace.report, &facts.allowed);
     let mut tally = Tally::default();
     tally.take(outcome, 0, trace.meta.seed.unwrap_or(0));
-    let (mut row, mut findings): (Row, Vec<Finding>) = row(&facts, Some(1), &tally, &plain(None));
+    let (mut row, mut findings): (Row, Vec<Finding>) = row(&facts, Some(1), &tally, &Terms::whole(None, None));
     let again = format!("cutline verify {}", quoted(&trace.path));
     row.verdicts.iter_mut().filter_map(|judged| judged.why.as_mut()).for_each(|why| why.1 = again.clone());
     for finding in &mut findings {

@@ -221,7 +221,7 @@ pub struct Run {
     #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
     pub budget: Option<Duration>,
     /// How many threads [default: as many as this process may use]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = parse::count::<u16>(1..=u16::MAX))]
     pub jobs: Option<u16>,
     /// Only this part of the plan: slice:2/8 in turn, hash:2/8 by digest
     #[arg(long, visible_alias = "shard", value_name = "slice:M/N|hash:M/N", value_parser = parse::partition)]
@@ -291,11 +291,14 @@ pub struct Shrink {
     #[arg(long, value_name = "SEED", value_parser = parse::seed)]
     pub seed: u64,
     /// The stream version under which the seed was found; under another it means another run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(0..=u64::MAX))]
     pub stream: Option<u64>,
     /// Run this protocol, whatever the scenario says
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
+    /// Cut runs off that come to so many steps: they are stuck then
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=u64::MAX))]
+    pub max_steps: Option<u64>,
     /// Where to write the small scenario [default: NAME.shrunk.json]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -303,7 +306,7 @@ pub struct Shrink {
     #[arg(long)]
     pub any_failure: bool,
     /// Try so many candidates at most
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = parse::count::<u64>(1..=u64::MAX))]
     pub runs: u64,
     /// Stop after this time: 500ms, 60s, 1h30m
     #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
@@ -365,19 +368,19 @@ pub struct Mutants {
     #[arg(long)]
     pub known: bool,
     /// From so many bases of seeds
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = parse::count::<u64>(1..=1000))]
     pub bases: u64,
     /// The first base
     #[arg(long, value_name = "SEED", value_parser = parse::seed)]
     pub seed_base: Option<u64>,
     /// A defect that so many seeds don't show is missed
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = parse::count::<u64>(1..=u64::MAX))]
     pub max_seeds: u64,
     /// Don't make what was found small
     #[arg(long)]
     pub no_shrink: bool,
     /// How many threads [default: as many as this process may use]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = parse::count::<u16>(1..=u16::MAX))]
     pub jobs: Option<u16>,
     /// How the score is written
     #[arg(long, value_enum, default_value_t = ScoreFormat::Human)]
@@ -405,10 +408,10 @@ pub struct Check {
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
     /// Early checkpoints
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..16))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u8>(0..=15))]
     pub triggers: Option<u8>,
     /// Crashes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..16))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u8>(0..=15))]
     pub crashes: Option<u8>,
     /// A crash kills one process, and recovery is made of choices like any other
     #[arg(long)]
@@ -417,7 +420,7 @@ pub struct Check {
     #[arg(long)]
     pub free_timers: bool,
     /// Only schedules with at most so many choices that aren't the first on the menu (without reduction)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..64))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u8>(0..=63))]
     pub delays: Option<u8>,
     /// Leave out no move that only reorders independent steps
     #[arg(long)]
@@ -429,19 +432,19 @@ pub struct Check {
     #[arg(long)]
     pub keep_going: bool,
     /// Give up beyond so many states
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=u64::MAX))]
     pub max_states: Option<u64>,
     /// Give up beyond so much memory for tables and layers: 512M, 4G
     #[arg(long, value_name = "SIZE", value_parser = parse::size)]
     pub max_memory: Option<u64>,
     /// Give up beyond so many steps
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u32>(1..=u32::MAX))]
     pub max_depth: Option<u32>,
     /// Give up after this time: 500ms, 60s, 1h30m
     #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
     pub budget: Option<Duration>,
     /// How many threads [default: as many as this process may use]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = parse::count::<u16>(1..=u16::MAX))]
     pub jobs: Option<u16>,
     /// What the open values of a scenario become
     #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]

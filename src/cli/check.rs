@@ -8,7 +8,7 @@ use super::output::{self, complain};
 use super::seed::{self, Planned};
 use super::signals::Signals;
 use super::watching::Watching;
-use super::{find, parse};
+use super::{defect, find, parse};
 use crate::explore::commutation::Learned;
 use crate::explore::judge::Property;
 use crate::explore::lasso::livelock;
@@ -42,8 +42,7 @@ pub fn check(args: args::Check) -> Ending {
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
-            complain(&format!("cannot listen to signals: {error}"));
-            return Ending::bad(Why::Internal);
+            return defect::internal(&format!("cannot listen to signals: {error}"));
         }
     };
     seed::hush();
@@ -64,7 +63,7 @@ pub fn check(args: args::Check) -> Ending {
                 }
             }
             Err(problem) => {
-                complain(&problem);
+                defect::internal(&problem);
                 ending.add(Why::Internal);
             }
         }
@@ -252,8 +251,15 @@ impl Example<'_> {
             None => {
                 let limits = Limits { depth: violation.depth.max(1), ..Limits::default() };
                 let wanted = found.violations.len() > 1 || self.args.keep_going;
-                let options =
-                    Options { track: true, jobs: 1, liveness: false, keep_going: wanted, limits, ..options.clone() };
+                let options = Options {
+                    track: true,
+                    jobs: 1,
+                    walks: 0,
+                    liveness: false,
+                    keep_going: wanted,
+                    limits,
+                    ..options.clone()
+                };
                 let again = search(self.setup, options, base, &mut |_| true);
                 let path = again.violations.get(&property).and_then(|violation| violation.path.clone());
                 path.ok_or_else(|| format!("the way to the violation of {property} isn't found again"))?

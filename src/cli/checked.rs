@@ -135,7 +135,8 @@ pub fn print(checked: &Checked) -> String {
         None => match (found.cut, found.strange) {
             (Some(why), _) => format!("NOT EXHAUSTED ({}): {counts}; nothing is violated so far", cut(why)),
             (None, true) => {
-                format!("NOT EXHAUSTED (steps were met of which nothing was learned; try --no-reduction): {counts}")
+                let denied = found.denied.as_deref().unwrap_or("steps were met of which nothing was learned");
+                format!("NOT EXHAUSTED ({denied}; try --no-reduction): {counts}")
             }
             (None, false) => format!("exhausted: {counts}, all properties hold"),
         },
@@ -168,7 +169,12 @@ fn soundness(checked: &Checked) -> String {
     let mut out = format!("  rests on: 64-bit fingerprints, {missed:.1e} states expected to be missed; ");
     let _ = write!(out, "{} remembered steps compared with the engine; ", grouped(found.audits));
     let _ = match &options.reduce {
-        Some(_) => write!(out, "stubborn sets with learned commutation; "),
+        Some(_) => write!(
+            out,
+            "stubborn sets with learned commutation, {} pairs of steps executed in both orders on {} walks; ",
+            grouped(found.walked),
+            options.walks
+        ),
         None => write!(out, "no reduction; "),
     };
     let _ = writeln!(out, "dominance {}", if options.dominance { "on" } else { "off" });
@@ -255,6 +261,8 @@ impl Checked {
             "dominance": self.options.dominance,
             "fingerprint_bits": 64,
             "audited": found.audits,
+            "walked": found.walked,
+            "denied": found.denied,
             "misses": found.misses,
         })
     }

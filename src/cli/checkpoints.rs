@@ -3,6 +3,7 @@
 use super::args::ListFormat;
 use super::exit::{Ending, Why};
 use super::output::complain;
+use super::parse;
 use super::traced::{self, Source};
 use crate::picture::history::{History, chart, history, json, text};
 use clap::Args;
@@ -25,7 +26,7 @@ pub struct Checkpoints {
     #[command(flatten)]
     pub source: Source,
     /// The subtasks of this checkpoint
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(0..=u64::MAX))]
     pub checkpoint: Option<u64>,
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]

@@ -4,7 +4,7 @@ use super::args::ScoreFormat;
 use super::exit::{Ending, Why};
 use super::output::{self, complain};
 use super::plan::{BASE, seed_at};
-use super::{find, list, seed};
+use super::{defect, find, list, parse, seed};
 use crate::compare::{Column, FIGURES, Measure, Shown, WAYS, Way, Weather, compare as run};
 use crate::report;
 use crate::scenario::Loaded;
@@ -30,7 +30,7 @@ pub struct Compare {
     #[arg(value_name = "PATHS", default_value = "scenarios/compare")]
     pub paths: Vec<PathBuf>,
     /// So many seeds of each, instead of as many as the scenario says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=1_000_000))]
     pub seeds: Option<u64>,
     /// Only these
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -86,15 +86,16 @@ pub fn compare(args: Compare) -> Ending {
             let block = match block(path, loaded, args.seeds, &ways, weather) {
                 Ok(block) => block,
                 Err(problem) => {
-                    complain(&format!("{}: {problem}", path.display()));
-                    return Ending::bad(Why::Internal);
+                    return defect::internal(&format!("{}: {problem}", path.display()));
                 }
             };
             if block.bad() {
                 ending.add(Why::Violated);
             }
-            if args.format == ScoreFormat::Human && output::print(&human(&block)).is_err() {
-                return Ending::bad(Why::Internal);
+            if args.format == ScoreFormat::Human
+                && let Err(error) = output::print(&human(&block))
+            {
+                return super::printed(Err(error), ending);
             }
             blocks.push(block);
         }

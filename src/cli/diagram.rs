@@ -56,10 +56,10 @@ pub struct Diagram {
     #[arg(long, value_name = "STEP", value_parser = parse::seed)]
     pub to: Option<u64>,
     /// The checkpoint of this number
-    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"], value_parser = parse::count::<u64>(0..=u64::MAX))]
     pub checkpoint: Option<u64>,
     /// Some steps around this one
-    #[arg(long, value_name = "STEP", conflicts_with_all = ["from", "to", "checkpoint"])]
+    #[arg(long, value_name = "STEP", conflicts_with_all = ["from", "to", "checkpoint"], value_parser = parse::count::<u64>(0..=u64::MAX))]
     pub around: Option<u64>,
     /// May the subtasks of a vertex share a lane?
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]

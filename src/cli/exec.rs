@@ -68,7 +68,15 @@ fn run(args: &args::Exec, planned: &Planned) -> Result<(End, Arc<Hub>, Teller), 
     if args.state == State::Disk {
         place.keep_on_disk(args.state_keys as usize)?;
     }
-    let signals = Signals::listen().map_err(|error| format!("cannot listen to signals: {error}"))?;
+    if let Some(from) = &args.from {
+        let wanted = args.savepoint.map(CheckpointId);
+        let begun = place.begin_from(from, &args.store, wanted, &setup.topology)?;
+        if begun.is_none() {
+            output::warn(&format!("the job in {} has begun: it goes on, and not from {from}", args.dir.display()));
+        }
+    }
+    let signals = Signals::listen().and_then(|signals| signals.listen_for_savepoints().map(|()| signals));
+    let signals = signals.map_err(|error| format!("cannot listen to signals: {error}"))?;
     let (book, consumers) = book(args, setup, place.as_ref())?;
     let die_at = args.die_at.clone();
     let points = args.points.then(|| {
@@ -259,6 +267,9 @@ fn json(planned: &Planned, end: &End, hub: &Hub, teller: &Teller, took: Duration
     });
     if let End::Suspended(id) = end {
         document["savepoint"] = id.0.into();
+    }
+    if !teller.savepoints.is_empty() {
+        document["savepoints"] = teller.savepoints.iter().map(|id| id.0).collect::<Vec<u64>>().into();
     }
     if let Some(signal) = teller.signal() {
         document["signal"] = signal.into();

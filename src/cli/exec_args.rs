@@ -17,13 +17,19 @@ pub enum State {
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "The folder holds all of the job: kill it at any moment, and the same command goes on. SIGINT or SIGTERM takes a last
-checkpoint, lets the sinks commit, and stops; the same command goes on from there. A second signal doesn't wait. What
-the scenario leaves open gets a value for real runs; its pace, latencies and faults are the simulator's.
+checkpoint, lets the sinks commit, and stops; the same command goes on from there. A second signal doesn't wait. SIGUSR1
+asks how it goes. What the scenario leaves open gets a value for real runs; its pace, latencies and faults are the
+simulator's.
+
+SIGUSR2 takes a savepoint that is yours: the job goes on, commits nothing for it, doesn't go back to it after a failure, and
+never deletes it. --from begins another job, in a folder of its own, from the newest savepoint of a job, or from the one that
+--savepoint names; it copies what it needs. Its output begins behind the savepoint: what came before is the first job's.
 
 Examples:
   cutline exec scenarios/word_count.json --dir words
   cutline exec scenarios/word_count.json --dir traced --trace words.jsonl && cutline verify words.jsonl
-  cutline exec scenarios/word_count.json --dir chaos --chaos kills=20,seed=1"
+  cutline exec scenarios/word_count.json --dir chaos --chaos kills=20,seed=1
+  cutline exec scenarios/word_count.json --dir again --from words"
 )]
 pub struct Exec {
     /// The scenario file
@@ -46,6 +52,12 @@ pub struct Exec {
     /// Time between two checkpoints, whatever the scenario says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub interval_ms: Option<u64>,
+    /// Begin from a savepoint of the job of this folder (or s3:// store), which has the same --store, unless this one has begun
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["trace", "save_schedule", "chaos"])]
+    pub from: Option<String>,
+    /// With --from: this savepoint, or retained checkpoint, and not the newest savepoint
+    #[arg(long, value_name = "N", requires = "from")]
+    pub savepoint: Option<u64>,
     /// Run this protocol, whatever the scenario says
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,

@@ -4,6 +4,7 @@ use super::args::Progress;
 use super::output;
 use super::signals::Signals;
 use crate::engine::message::Wish;
+use crate::ids::CheckpointId;
 use crate::report::grouped;
 use crate::runtime::drive::Watch;
 use crate::runtime::hub::Hub;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// A wish that came to nothing is made again after so long.
 const AGAIN: Duration = Duration::from_millis(200);
+/// The wish for a savepoint that nothing was heard of is made again after so long.
+const LOST: Duration = Duration::from_secs(2);
 /// Without a checkpoint to tell of, a line is said every so often.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
@@ -21,18 +24,31 @@ pub struct Teller {
     signals: Signals,
     quiet: bool,
     wished: Option<Instant>,
+    /// When the wish for a savepoint is made, if there is one, for the first time or again.
+    saving: Option<Instant>,
     told: Instant,
     /// The checkpoints that were completed.
     pub checkpoints: Vec<Completed>,
     /// Checkpoints that were given up.
     pub aborted: u64,
+    /// Savepoints that were taken because somebody wanted them.
+    pub savepoints: Vec<CheckpointId>,
 }
 
 impl Teller {
     /// Nothing told yet.
     pub fn new(signals: Signals, progress: Progress, quiet: bool) -> Self {
         let quiet = quiet || progress == Progress::None;
-        Teller { signals, quiet, wished: None, told: Instant::now(), checkpoints: Vec::new(), aborted: 0 }
+        Teller {
+            signals,
+            quiet,
+            wished: None,
+            saving: None,
+            told: Instant::now(),
+            checkpoints: Vec::new(),
+            aborted: 0,
+            savepoints: Vec::new(),
+        }
     }
 
     fn say(&mut self, text: &str) {
@@ -73,6 +89,15 @@ impl Watch for Teller {
                 self.say(&format!("could not stop yet{but}: trying again"));
                 self.wished = Some(Instant::now());
             }
+            Note::Saved(done) => {
+                self.say(&format!("save{}; --from begins from it", &line(&done)["check".len()..]));
+                self.savepoints.push(done.id);
+                self.saving = None;
+            }
+            Note::SavepointFailed => {
+                self.say("the savepoint came to nothing: trying again");
+                self.saving = Some(Instant::now() + AGAIN);
+            }
         }
     }
 
@@ -80,6 +105,15 @@ impl Watch for Teller {
         if self.signals.asked() || self.told.elapsed() > HEARTBEAT {
             let (read, written) = (hub.tally.read.load(Relaxed), hub.tally.written.load(Relaxed));
             self.say(&format!("{} records read, {} written", grouped(read), grouped(written)));
+        }
+        if self.signals.saves() && self.saving.is_none() {
+            self.say("SIGUSR2: taking a savepoint");
+            self.saving = Some(Instant::now());
+        }
+        if self.saving.is_some_and(|due| due <= Instant::now()) {
+            // A coordinator that has the wish takes it once; one that died with it can't say so.
+            self.saving = Some(Instant::now() + LOST);
+            return Some(Wish::Savepoint);
         }
         let (_, name) = self.signals.end()?;
         match self.wished {

@@ -1,6 +1,7 @@
 //! Which files a command means.
 
 use super::exit::{Ending, Why};
+use super::fit;
 use super::output::{self, complain};
 use crate::protocols;
 use crate::scenario::{Diagnostic, Loaded, load, load_knowing};
@@ -102,5 +103,12 @@ pub fn good(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Loaded)>, Ending> {
 pub fn scenarios(paths: &[PathBuf]) -> Result<Vec<Read>, Problem> {
     let known: Vec<&str> = protocols::names().collect();
     let files = files(paths, &is_scenario)?;
-    Ok(files.into_iter().map(|path| (path.clone(), load_knowing(&path, &known))).collect())
+    let read = |path: PathBuf| {
+        let loaded = load_knowing(&path, &known).map(|mut loaded| {
+            fit::remark(&path, &mut loaded);
+            loaded
+        });
+        (path, loaded)
+    };
+    Ok(files.into_iter().map(read).collect())
 }

@@ -14,6 +14,7 @@ use crate::topology::Topology;
 use crate::trace::event::{Event, Kind as Line, Meta};
 use crate::trace::{json, text};
 use crate::verify::{Invariant, Report};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +56,7 @@ pub fn keep(dir: &Path, saved: Option<&Path>, entries: &[Entry], findings: &mut 
                 (finding.shrunk, finding.smaller) = (Some(said(&folder, &small)), Some(again(&path, small.needs)));
                 // What a replay compares with: nothing is lost but a note if it can't be written.
                 let digest = prepare::scenario(&entry.loaded);
-                let written = recorded::write(&folder, finding, &entry.loaded.scenario.protocol, digest);
+                let written = recorded::write(&folder, finding, &entry.loaded.scenario, digest);
                 written.unwrap_or_else(|problem| output::warn(&problem));
             }
             Err(problem) => output::warn(&problem),
@@ -107,21 +108,26 @@ fn folder_of(folder: &Path, loaded: &Loaded, seed: u64, finding: &Finding, small
 
 /// What happens, step by step, and what is wrong with it.
 pub fn story(topology: &Topology, meta: &Meta, events: &[Event], report: &Report, full: bool) -> String {
+    let mut proof = String::new();
+    verify::verdicts(&mut proof, meta, events, report, &|_: &Invariant| false);
+    // What is said below of single records stays.
+    let named: BTreeSet<usize> =
+        proof.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     let mut out = String::from("\nstep by step");
     let record = |event: &Event| {
         matches!(event.kind, Line::Send { .. } | Line::Apply { .. } | Line::Read { .. } | Line::Visible { .. })
     };
     let all = full || events.len() <= LONG;
-    out.push_str(if all { ":\n" } else { ", without the lines of single records (--full shows them):\n" });
+    out.push_str(if all { ":\n" } else { ", without the lines of most records (--full shows them):\n" });
     // Steps keep their numbers, whatever is left out: what is said below speaks of them.
     out.push_str(&text::page(topology, &[]));
     let (mut state, mut shown, mut left) = (State::default(), 0, 0);
     for (step, event) in events.iter().enumerate() {
         let changes = state.take(topology, event);
-        if !all && record(event) {
+        if !all && record(event) && !named.contains(&step) {
             continue;
         }
-        if shown >= 4 * LONG && !full {
+        if shown >= 4 * LONG && !full && !named.contains(&step) {
             left += 1;
             continue;
         }
@@ -133,8 +139,7 @@ pub fn story(topology: &Topology, meta: &Meta, events: &[Event], report: &Report
         let _ = writeln!(out, "... and {left} more: --full shows all");
     }
     out.push('\n');
-    verify::verdicts(&mut out, meta, events, report, &|_: &Invariant| false);
-    out
+    out + &proof
 }
 
 /// `cutline explain` of a folder of a finding, or of a trace.

@@ -1,10 +1,10 @@
 //! `cutline folklore`: what is told about checkpoints, and what is so, decided now.
 
 use super::args::{self, ScoreFormat};
+use super::defect;
 use super::exit::{Ending, Why};
 use super::judge::{Terms, reproduce};
 use super::output::{self, complain};
-use super::parse::Partition;
 use super::plan::{BASE, seed_at};
 use super::seed;
 use crate::folklore::{CLAIMS, Claim, Lab, Outcome, decide};
@@ -38,15 +38,16 @@ pub fn folklore(args: args::Folklore) -> Ending {
         let outcome = match seed::aside(|| decide(claim, &lab)).and_then(|result| result) {
             Ok(outcome) => outcome,
             Err(problem) => {
-                complain(&format!("{}: {problem}", claim.id));
-                return Ending::bad(Why::Internal);
+                return defect::internal(&format!("{}: {problem}", claim.id));
             }
         };
         if !outcome.confirmed {
             ending.add(Why::Violated);
         }
-        if args.format == ScoreFormat::Human && output::print(&human(claim, &path, &outcome)).is_err() {
-            return Ending::bad(Why::Internal);
+        if args.format == ScoreFormat::Human
+            && let Err(error) = output::print(&human(claim, &path, &outcome))
+        {
+            return super::printed(Err(error), ending);
         }
         told.push((claim, path, outcome));
     }
@@ -61,7 +62,7 @@ pub fn folklore(args: args::Folklore) -> Ending {
 }
 
 fn again(path: &std::path::Path, protocol: &str, seed: u64) -> String {
-    let terms = Terms { partition: Partition::WHOLE, protocol: Some(protocol.to_string()), flags: String::new() };
+    let terms = Terms::whole(Some(protocol.to_string()), None);
     reproduce(&path.display().to_string(), seed, &terms)
 }
 

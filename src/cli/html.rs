@@ -4,12 +4,11 @@ use super::args;
 use super::judge::{Entry, Terms, reproduce};
 use super::recorded;
 use super::seed;
-use super::tally::Tally;
 use super::verify;
 use crate::picture::export::mermaid;
 use crate::picture::{View, Window, diagram};
 use crate::report::html::{Extras, Shown, Slow};
-use crate::report::{Finding, Kind};
+use crate::report::{Finding, Kind, Row};
 use crate::scenario::Loaded;
 use crate::sim::run::{Keep, meta};
 use crate::trace::event::{Event, Meta};
@@ -106,13 +105,13 @@ pub fn mermaid(dir: &Path, findings: &[Finding]) -> Option<(String, String)> {
 }
 
 /// The seeds whose traces have most lines.
-pub fn slowest<'a>(tallies: impl Iterator<Item = (&'a Entry, Tally)>, terms: &Terms) -> Vec<Slow> {
+pub fn slowest(rows: &[Row], terms: &Terms) -> Vec<Slow> {
     let mut all: Vec<Slow> = Vec::new();
-    for (entry, tally) in tallies {
-        all.extend(tally.slowest.iter().map(|(events, seed)| Slow {
-            events: *events,
-            scenario: entry.loaded.name.clone(),
-            reproduce: reproduce(&entry.path, *seed, terms),
+    for row in rows {
+        all.extend(row.slowest.iter().map(|slow| Slow {
+            events: slow.events,
+            scenario: row.name.clone(),
+            reproduce: reproduce(&row.path, slow.seed, terms),
         }));
     }
     all.sort_by(|a, b| b.events.cmp(&a.events).then_with(|| a.cmp(b)));

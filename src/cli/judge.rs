@@ -5,7 +5,7 @@ use super::parse::{Partition, Range, quoted};
 use super::plan::Seeds;
 use super::prepare::scenario as digest;
 use super::tally::{Allowed, Failure, Tally, invariant, named};
-use crate::report::{self, Basis, Cell, Expected, Failing, Finding, Goal, Judged, Kind, Row, Status};
+use crate::report::{self, Basis, Cell, Expected, Failing, Finding, Goal, Judged, Kind, Row, Slowest, Status};
 use crate::scenario::{Loaded, Scenario};
 use crate::topology::Mode;
 use crate::trace::coverage::MET;
@@ -82,8 +82,32 @@ pub struct Terms {
     pub partition: Partition,
     /// The protocol, if it isn't the scenario's own.
     pub protocol: Option<String>,
+    /// The steps that a run may take, if they aren't the scenario's own.
+    pub max_steps: Option<u64>,
     /// The part of a command line that sets them, with a space in front.
     pub flags: String,
+}
+
+impl Terms {
+    /// Nothing is left out.
+    pub fn whole(protocol: Option<String>, max_steps: Option<u64>) -> Self {
+        Terms { partition: Partition::WHOLE, protocol, max_steps, flags: String::new() }
+    }
+
+    /// The scenario as it is run.
+    pub fn apply(&self, scenario: &mut Scenario) {
+        if let Some(protocol) = &self.protocol {
+            scenario.protocol.clone_from(protocol);
+        }
+        scenario.sim.max_steps = self.max_steps.or(scenario.sim.max_steps);
+    }
+
+    /// The words that ask for it.
+    pub fn words(&self) -> Vec<String> {
+        let protocol = self.protocol.iter().flat_map(|protocol| ["--protocol".to_string(), protocol.clone()]);
+        let steps = self.max_steps.iter().flat_map(|steps| ["--max-steps".to_string(), steps.to_string()]);
+        protocol.chain(steps).collect()
+    }
 }
 
 /// What a scenario lets pass.
@@ -118,6 +142,7 @@ pub fn row(facts: &Facts, planned: Option<u64>, tally: &Tally, terms: &Terms) ->
         known: tally.known,
         failed: tally.failed,
         failing: tally.failing.iter().map(|(place, seed)| Failing { place: *place, seed: *seed }).collect(),
+        slowest: tally.slowest.iter().rev().map(|(events, seed)| Slowest { events: *events, seed: *seed }).collect(),
         events: tally.events,
         delivered: tally.delivered,
         faults: tally.faults,
@@ -215,7 +240,8 @@ fn judged(invariant: Invariant, facts: &Facts, tally: &Tally, terms: &Terms) -> 
 
 /// Is it claimed for some seed? Where the mode is drawn, it is if some mode claims it.
 fn claimed(invariant: Invariant, scenario: &Scenario) -> bool {
-    let modes = [Mode::Aligned, Mode::AtLeastOnce, Mode::Unaligned, Mode::AlignedThenUnaligned, Mode::Alone];
+    let modes =
+        [Mode::Aligned, Mode::AtLeastOnce, Mode::Unaligned, Mode::AlignedThenUnaligned, Mode::Alone, Mode::Regional];
     let possible = |mode: &Mode| match &scenario.checkpoints.mode {
         crate::scenario::spec::Pick::Fixed(fixed) => fixed == mode,
         _ => true,
@@ -319,12 +345,12 @@ pub fn statement(kind: Kind) -> String {
 
 /// The command that shows a failure again, from the directory where it was found.
 pub fn reproduce(path: &str, seed: u64, terms: &Terms) -> String {
-    let protocol = terms.protocol.as_ref().map_or_else(String::new, |name| format!(" --protocol {}", quoted(name)));
-    format!("cutline replay {} --seed {} --stream {STREAM}{protocol}", quoted(path), report::seed(seed))
+    let words: String = terms.words().iter().map(|word| format!(" {}", quoted(word))).collect();
+    format!("cutline replay {} --seed {} --stream {STREAM}{words}", quoted(path), report::seed(seed))
 }
 
 /// The command that shows a small scenario fail. One that needs no seed fails under every stream version.
 pub fn small(path: &str, needs: Option<u64>) -> String {
-    let terms = Terms { partition: Partition::WHOLE, protocol: None, flags: String::new() };
+    let terms = Terms::whole(None, None);
     needs.map_or_else(|| format!("cutline replay {}", quoted(path)), |seed| reproduce(path, seed, &terms))
 }

@@ -4,7 +4,7 @@ use super::args::{Format, ReportTo};
 use super::exit::{Ending, Why};
 use super::output::{self, complain};
 use super::{find, reports};
-use crate::report::{Head, Remark, Sweep, Tail, json};
+use crate::report::{Head, Remark, Sweep, Tail, json, many};
 use crate::scenario::load;
 use clap::Args;
 use std::path::PathBuf;
@@ -70,7 +70,10 @@ pub fn lint(args: Lint) -> Ending {
     let text = match args.format {
         Format::Json => json::document(&done),
         Format::Jsonl => json::lines(&done),
-        _ => format!("{} scenarios: {good} good, {odd} with warnings, {wrong} with errors\n", read.len()),
+        _ => {
+            let all = many(read.len() as u64, "scenario");
+            format!("{all}: {good} good, {odd} with warnings, {wrong} with errors\n")
+        }
     };
     let written = reports::write(&args.report, &done);
     let ending = super::printed(output::print(&text), ending);

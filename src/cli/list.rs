@@ -152,16 +152,20 @@ fn protocols(format: ListFormat) -> String {
             let mut out = String::new();
             for protocol in protocols::all() {
                 let breaks = protocol.breaks.map_or_else(String::new, |invariant| format!("  (breaks {invariant})"));
-                let _ = writeln!(out, "{:<24} {}{breaks}", protocol.name, protocol.about);
+                let mode = if protocols::alone(protocol.name) { "  (mode alone)" } else { "" };
+                let _ = writeln!(out, "{:<24} {}{breaks}{mode}", protocol.name, protocol.about);
             }
             out
         }
         ListFormat::Json => {
             let one = |protocol: &crate::protocols::Protocol| {
-                let mut value = json!({ "name": protocol.name, "about": protocol.about });
+                let mut value =
+                    json!({ "name": protocol.name, "about": protocol.about, "scenario": protocol.scenario });
+                if protocols::alone(protocol.name) {
+                    value["mode"] = json!("alone");
+                }
                 if let Some(breaks) = protocol.breaks {
                     value["breaks"] = json!(breaks);
-                    value["scenario"] = json!(protocol.scenario);
                 }
                 value
             };

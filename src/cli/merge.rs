@@ -114,6 +114,8 @@ pub fn merge(args: Merge) -> Ending {
     if args.report.iter().any(|report| report.kind == ReportKind::Html) {
         seed::hush();
         pictured::add(&mut done, &args.findings, &terms);
+        let slowest = html::slowest(&done.scenarios, &terms);
+        done.tail.extras.slowest = Some(slowest).filter(|slowest| !slowest.is_empty()); // older reports don't say
     }
     if reports::markdown(&args.report) {
         done.tail.extras.mermaid = html::mermaid(&args.findings, &done.findings);

@@ -12,6 +12,7 @@ pub mod config;
 pub mod count;
 pub mod counterexample;
 mod cpu;
+pub mod defect;
 pub mod diagram;
 pub mod diff;
 pub mod exec;
@@ -23,6 +24,7 @@ pub mod export;
 pub mod filter;
 pub mod find;
 pub mod findings;
+mod fit;
 pub mod folklore;
 pub mod gate;
 pub mod html;
@@ -69,22 +71,32 @@ use clap::FromArgMatches;
 use clap::parser::ValueSource;
 use config::Failed;
 use exit::{Ending, Why};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Parses the command line of this process, does what it says, and says how it went.
 pub fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    command(std::env::args_os().collect())
+}
+
+/// The same for these words, of which the first is the name of the program.
+pub fn command(words: Vec<OsString>) -> ExitCode {
+    defect::guarded(words, obey)
+}
+
+fn obey(line: &[OsString]) -> ExitCode {
+    let words = line.get(1..).unwrap_or_default();
     let has = |word: &str| words.iter().any(|given| given == word);
     if words.len() == 2 && has("--version") && has("--json") {
         return tell::version().into();
     }
-    let cli = match parsed() {
+    let cli = match parsed(line) {
         Ok(cli) => cli,
         Err(Failed::Settings(wrong)) => return config::show::refused(wrong).into(),
         Err(Failed::Usage(error)) => {
             // Help and versions are errors to the parser; if nobody reads them, that is none.
             let _ = error.print();
-            if error.use_stderr() && json_is_wanted(&words) {
+            if error.use_stderr() && json_is_wanted(words) {
                 let tail = Tail { exit: Why::BadInput.code(), refused: Some(error.to_string()), ..Tail::default() };
                 let head = Head::default();
                 let sweep = Sweep { head, scenarios: vec![], findings: vec![], diagnostics: vec![], tail };
@@ -126,14 +138,13 @@ pub fn main() -> ExitCode {
 }
 
 /// Is this a sweep whose result a program reads? It gets a document, even if the command line is wrong.
-fn json_is_wanted(words: &[std::ffi::OsString]) -> bool {
+fn json_is_wanted(words: &[OsString]) -> bool {
     let pair = words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
     words.iter().any(|word| word == "run") && (pair || words.iter().any(|word| word == "--format=json"))
 }
 
-/// The command line of this process.
-fn parsed() -> Result<Cli, Failed> {
-    let matches = config::parse()?;
+fn parsed(line: &[OsString]) -> Result<Cli, Failed> {
+    let matches = config::parse(line)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(Failed::Usage)?;
     if let (Command::Run(args), Some((_, of))) = (&mut cli.command, matches.subcommand()) {
         let typed = |id: &&clap::Id| of.value_source(id.as_str()) == Some(ValueSource::CommandLine);

@@ -6,13 +6,12 @@ use super::exit::{Ending, Why};
 use super::judge::{Terms, allowed, reproduce};
 use super::outcome::Outcome;
 use super::output::{self, complain, warn};
-use super::parse::Partition;
 use super::plan::{BASE, seed_at};
 use super::seed::{self, THREAD, simulate};
 use super::shrink::{Bounds, small};
 use super::signals::Signals;
 use super::tally::Allowed;
-use super::{find, prepare};
+use super::{defect, find, prepare};
 use crate::digest::mix;
 use crate::protocols::{PROTOCOLS, Protocol};
 use crate::report::{Kind, grouped, seed as shown};
@@ -129,8 +128,7 @@ pub fn mutants(args: args::Mutants) -> Ending {
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
-            complain(&format!("cannot listen to signals: {error}"));
-            return Ending::bad(Why::Internal);
+            return defect::internal(&format!("cannot listen to signals: {error}"));
         }
     };
     let entries = match entries(&args) {
@@ -144,10 +142,7 @@ pub fn mutants(args: args::Mutants) -> Ending {
     let rows: Vec<&'static Protocol> = PROTOCOLS.iter().filter(|row| row.breaks.is_some()).filter(wanted).collect();
     match field.all(&rows, args.no_shrink) {
         Ok((scores, honest)) => field.told(&args, &scores, &honest),
-        Err(problem) => {
-            complain(&problem);
-            Ending::bad(Why::Internal)
-        }
+        Err(problem) => defect::internal(&problem),
     }
 }
 
@@ -264,7 +259,7 @@ impl Field<'_> {
     }
 
     fn again(&self, protocol: &str, caught: &(usize, u64, Vec<Kind>)) -> String {
-        let terms = Terms { partition: Partition::WHOLE, protocol: Some(protocol.to_string()), flags: String::new() };
+        let terms = Terms::whole(Some(protocol.to_string()), None);
         reproduce(&self.entries[caught.0].path, caught.1, &terms)
     }
 

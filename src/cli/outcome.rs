@@ -2,7 +2,7 @@
 
 use super::seed::Planned;
 use super::tally::Allowed;
-use crate::report::Kind;
+use crate::report::{Kind, grouped};
 use crate::sim::matrix::Cell;
 use crate::sim::run::Run;
 use crate::trace::coverage::MET;
@@ -81,6 +81,15 @@ impl Outcome {
         outcome
     }
 
+    /// What comes of a run that doesn't come back from one of its steps.
+    pub fn hung(after: Duration) -> Self {
+        let (mut outcome, millis) = (Outcome::default(), after.as_millis());
+        let after = format!("{}.{:03} s", millis / 1000, millis % 1000);
+        let message = format!("given up: it took longer than {after} here, and is within a step that doesn't end");
+        outcome.went_wrong(Kind::Stuck, message, true);
+        outcome
+    }
+
     /// The failures of a run that the scenario minds.
     pub fn failures(run: &Run, allowed: &Allowed) -> Vec<Kind> {
         let mut outcome = Outcome::default();
@@ -95,11 +104,18 @@ impl Outcome {
         }
         let Some(report) = &run.report else { return };
         self.verdicts(report, allowed);
+        if let Some(steps) = run.cut {
+            // What it couldn't come to says nothing more than that.
+            self.undecided.clear();
+            self.verdicts = self.verdicts.replace('u', "m");
+            let message = format!("not at its end after {} steps, which is all that it may take", grouped(steps));
+            self.went_wrong(Kind::Stuck, message, true);
+        }
         if run.ended == Some(false) {
             let message = "the restarts that the scenario allows were used up".to_string();
             self.went_wrong(Kind::JobFailed, message, !allowed.failed_job);
         }
-        if run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
+        if run.cut.is_none() && run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
             let message = format!("nothing was left to do after {} events, and the job hadn't ended", run.events);
             self.went_wrong(Kind::Stuck, message, true);
         }

@@ -2,6 +2,7 @@
 
 use crate::digest::Digest;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Which seeds of a scenario's sequence: from the first, up to but without the last.
@@ -90,6 +91,22 @@ fn word(text: &str) -> Option<u64> {
     let plain: String = digits.chars().filter(|c| *c != '_').collect();
     let clean = digits.starts_with(|c: char| c.is_digit(radix)) && plain.chars().all(|c| c.is_digit(radix));
     clean.then(|| u64::from_str_radix(&plain, radix).ok()).flatten()
+}
+
+/// A whole number of a range.
+pub fn count<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: Copy + Into<u64> + TryFrom<u64> + Send + Sync + 'static,
+{
+    let (least, most): (u64, u64) = ((*range.start()).into(), (*range.end()).into());
+    move |text| {
+        let wanted = || match most {
+            u64::MAX => format!("expected a whole number from {least}"),
+            most => format!("expected a whole number from {least} to {most}"),
+        };
+        let found = word(text).filter(|number| (least..=most).contains(number));
+        found.and_then(|number| T::try_from(number).ok()).ok_or_else(wanted)
+    }
 }
 
 /// A seed: decimal or hexadecimal, underscores between digits allowed.

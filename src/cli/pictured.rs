@@ -32,9 +32,7 @@ fn read(path: &str, digest: Option<u64>, terms: &Terms) -> Result<Loaded, String
     let Ok(mut loaded) = load_knowing(Path::new(path), &known) else {
         return Err(format!("there is no scenario {path} where the reports were put together, or it has mistakes"));
     };
-    if let Some(protocol) = &terms.protocol {
-        loaded.scenario.protocol = protocol.clone();
-    }
+    terms.apply(&mut loaded.scenario);
     let is = scenario(&loaded);
     match digest {
         Some(was) if was == is => Ok(loaded),

@@ -2,6 +2,7 @@
 
 use super::args;
 use super::find;
+use super::fit;
 use super::judge::{Entry, Terms, allowed};
 use super::output;
 use super::parse::{Partition, Range};
@@ -64,9 +65,7 @@ pub fn prepare(args: &args::Run) -> Result<Plan, Refused> {
             Err(found) => errors.extend(found),
             Ok(mut loaded) => {
                 warnings.append(&mut loaded.warnings);
-                if let Some(protocol) = &args.protocol {
-                    loaded.scenario.protocol = protocol.clone();
-                }
+                terms.apply(&mut loaded.scenario);
                 let path = path.display().to_string();
                 let seeds = seeds(args, base.unwrap_or(BASE), &path, &loaded);
                 let allowed = allowed(&loaded.scenario);
@@ -79,6 +78,9 @@ pub fn prepare(args: &args::Run) -> Result<Plan, Refused> {
     }
     if !errors.is_empty() {
         return Err(Refused::Scenarios(errors));
+    }
+    if let Some(odd) = fit::warned(args.protocol.as_deref(), entries.iter().map(|entry| &entry.loaded.scenario)) {
+        output::warn(&odd);
     }
     let head = head(args, &entries, &terms, base);
     Ok(Plan { entries, terms, head, warnings })
@@ -105,15 +107,14 @@ fn fresh() -> u64 {
 /// What changes the meaning of all scenarios.
 pub fn terms(args: &args::Run, base: Option<u64>) -> Terms {
     let partition = args.partition.unwrap_or(Partition::WHOLE);
-    let mut terms = Terms { partition, protocol: args.protocol.clone(), flags: String::new() };
+    let mut terms = Terms { partition, ..Terms::whole(args.protocol.clone(), args.enough.max_steps) };
     terms.flags = flags(&terms, base).iter().map(|word| format!(" {}", report::quoted(word))).collect();
     terms
 }
 
 fn flags(terms: &Terms, base: Option<u64>) -> Vec<String> {
     let base = base.map(|base| ["--seed-base".to_string(), report::seed(base)]);
-    let protocol = terms.protocol.iter().map(|protocol| ["--protocol".to_string(), protocol.clone()]);
-    base.into_iter().chain(protocol).flatten().collect()
+    base.into_iter().flatten().chain(terms.words()).collect()
 }
 
 /// What was asked for, in the form that reports show.

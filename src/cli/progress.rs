@@ -100,7 +100,8 @@ impl Progress {
         }
         if let Some(slowest) = sweep.slowest() {
             let seed = report::seed(slowest.seed);
-            line += &format!("  slowest: {} {seed} {:.1}s", slowest.scenario, slowest.took.as_secs_f64());
+            // The time first: the line may be cut off where a terminal ends.
+            line += &format!("  slowest: {:.1}s {} {seed}", slowest.took.as_secs_f64(), slowest.scenario);
         }
         line
     }

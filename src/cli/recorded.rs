@@ -5,6 +5,7 @@ use super::args::{STREAM, VERSION};
 use super::{find, output, resume};
 use crate::report::Finding;
 use crate::report::json::{self, Tool};
+use crate::scenario::Scenario;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct Recorded {
     pub path: String,
     /// The protocol that was run.
     pub protocol: String,
+    /// The steps that the run might take, if they were bounded.
+    pub max_steps: Option<u64>,
     /// The seed.
     pub seed: u64,
     /// The digest of the scenario, as text; empty: older reports don't say.
@@ -32,6 +35,8 @@ pub struct Recorded {
 struct File {
     cutline: Tool,
     protocol: String,
+    #[serde(default)]
+    max_steps: Option<u64>,
     #[serde(default)]
     scenario_digest: String,
     finding: Found,
@@ -47,12 +52,12 @@ struct Found {
 #[derive(Deserialize)]
 struct Run {
     cutline: Tool,
-    scenarios: Vec<Scenario>,
+    scenarios: Vec<Part>,
     findings: Vec<Found>,
 }
 
 #[derive(Deserialize)]
-struct Scenario {
+struct Part {
     path: String,
     protocol: String,
     #[serde(default)]
@@ -60,8 +65,8 @@ struct Scenario {
 }
 
 /// Writes it into the folder of a finding.
-pub fn write(folder: &Path, finding: &Finding, protocol: &str, digest: u64) -> Result<(), String> {
-    let text = json::finding_document(finding, protocol, digest);
+pub fn write(folder: &Path, finding: &Finding, scenario: &Scenario, digest: u64) -> Result<(), String> {
+    let text = json::finding_document(finding, &scenario.protocol, scenario.sim.max_steps, digest);
     output::file(&folder.join(FILE), text.as_bytes())
 }
 
@@ -93,7 +98,7 @@ impl File {
     fn recorded(self) -> Option<Recorded> {
         let seed = json::seed_of(self.finding.seed.as_deref()?)?;
         let (tool, path, protocol) = (self.cutline, self.finding.path, self.protocol);
-        Some(Recorded { tool, path, protocol, seed, digest: self.scenario_digest })
+        Some(Recorded { tool, path, protocol, max_steps: self.max_steps, seed, digest: self.scenario_digest })
     }
 }
 
@@ -105,6 +110,7 @@ impl Run {
                 tool: self.cutline.clone(),
                 path: found.path.clone(),
                 protocol: scenario.protocol.clone(),
+                max_steps: None,
                 seed: json::seed_of(found.seed.as_deref()?)?,
                 digest: scenario.scenario_digest.clone(),
             })

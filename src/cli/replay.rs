@@ -2,11 +2,11 @@
 
 use super::args::{self, ReportTo};
 use super::exit::{Ending, Why};
-use super::judge::{allowed, word};
+use super::judge::{Terms, allowed, word};
 use super::output::{self, complain};
 use super::seed::{self, Planned};
 use super::tally::Allowed;
-use super::{alone, parse, prepare, recorded, reports, verify};
+use super::{alone, defect, parse, prepare, recorded, reports, verify};
 use crate::protocols;
 use crate::report::{grouped, seed as shown};
 use crate::scenario::{Loaded, load, load_knowing};
@@ -40,7 +40,7 @@ pub struct Replay {
     #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]
     pub seed: u64,
     /// The stream version under which the seed was found; under another it means another run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(0..=u64::MAX))]
     pub stream: Option<u64>,
     /// For `git bisect run`: a commit that can't run the scenario is skipped (125)
     #[arg(long)]
@@ -58,7 +58,7 @@ pub struct Replay {
     #[arg(long)]
     pub text: bool,
     /// Stop after so many events; nothing is judged
-    #[arg(long, value_name = "STEP")]
+    #[arg(long, value_name = "STEP", value_parser = parse::count::<u64>(0..=u64::MAX))]
     pub until: Option<u64>,
     /// Write a report too, of this run alone: html=PATH, junit=, json= and so on (may be given several times)
     #[arg(long, value_name = "FORMAT=PATH", value_parser = args::report, conflicts_with = "until")]
@@ -69,6 +69,9 @@ pub struct Replay {
     /// Run this protocol, whatever the scenario says
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
+    /// Cut the run off when it comes to so many steps: it is stuck then
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=u64::MAX))]
+    pub max_steps: Option<u64>,
     /// Also print the plan that was drawn from the seed
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -82,6 +85,7 @@ pub fn replay(mut args: Replay) -> Ending {
                 (args.scenario, args.seed) = (found.path.into(), found.seed);
                 args.protocol.get_or_insert(found.protocol);
                 args.stream.get_or_insert(found.tool.stream);
+                args.max_steps = args.max_steps.or(found.max_steps);
             }
             Err(problem) => return refused(&problem),
         }
@@ -103,9 +107,7 @@ pub fn replay(mut args: Replay) -> Ending {
             return Ending::bad(Why::BadInput);
         }
     };
-    if let Some(protocol) = &args.protocol {
-        loaded.scenario.protocol = protocol.clone();
-    }
+    Terms::whole(args.protocol.clone(), args.max_steps).apply(&mut loaded.scenario);
     seed::hush();
     // A violation is told with its events, so they are kept even if nobody wants them.
     let keep = Keep { trace: true, until: args.until, unjudged: args.until.is_some(), ..Keep::default() };
@@ -113,10 +115,7 @@ pub fn replay(mut args: Replay) -> Ending {
     let simulated = seed::aside(|| seed::simulate(&loaded, args.seed, keep)).and_then(|result| result);
     let (planned, run) = match simulated {
         Ok(simulated) => simulated,
-        Err(problem) => {
-            complain(&problem);
-            return Ending::bad(Why::Internal);
-        }
+        Err(problem) => return defect::internal(&problem),
     };
     if let (Some(path), Some(moves)) = (&args.save_schedule, &run.schedule) {
         let about = format!("{} seed {}", loaded.name, shown(args.seed));
@@ -242,7 +241,11 @@ fn judged(out: &mut String, allowed: &Allowed, planned: &Planned, run: &Run, see
         let _ = writeln!(out, "the job failed for good{excuse}");
         failed |= !allowed.failed_job;
     }
-    if run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
+    if let Some(steps) = run.cut {
+        let _ = writeln!(out, "not at its end after {} steps, which is all that it may take", grouped(steps));
+        failed = true;
+    }
+    if run.cut.is_none() && run.ended.is_none() && *report.verdict(Invariant::I12) == Verdict::Holds {
         let _ = writeln!(out, "nothing was left to do, and the job hadn't ended");
         failed = true;
     }

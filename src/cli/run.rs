@@ -13,21 +13,18 @@ use super::run_args::beside;
 use super::signals::Signals;
 use super::sweep::Sweep;
 use super::tally::{Failure, Tally};
-use super::{findings, html as shown, list, reports, resume, seed};
+use super::{defect, findings, html as shown, list, reports, resume, seed};
 use crate::protocols;
 use crate::report::{self, Finding, Kind, Remark, Row, Tail, json, text};
 use crate::scenario::{Diagnostic, load};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Where what is known of a defect of ours is kept.
-const BUNDLES: &str = ".cutline/bundles";
-
 /// Runs.
 pub fn run(mut args: args::Run) -> Ending {
     let signals = match Signals::listen() {
         Ok(signals) => signals,
-        Err(error) => return internal(&format!("cannot listen to signals: {error}")),
+        Err(error) => return defect::internal(&format!("cannot listen to signals: {error}")),
     };
     args = match with_earlier(&args) {
         Ok(earlier) => earlier,
@@ -108,13 +105,6 @@ fn journal(args: &args::Run, plan: &Plan) -> Result<Option<Journal>, String> {
             Ok(Some(journal))
         }
     }
-}
-
-/// That something went wrong that is no fault of the user.
-pub fn internal(problem: &str) -> Ending {
-    complain(problem);
-    output::say("this is a defect of cutline itself: please report it, with the lines above\n");
-    Ending::bad(Why::Internal)
 }
 
 /// That something couldn't be written.
@@ -237,11 +227,18 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     } else if args.format == Format::Jsonl {
         rows.print(&json::head_line(&plan.head));
     }
+    let going = Going { args, plan, began, dispenser: &dispenser, journal, signals };
     let mut problem = None;
     loop {
-        let result = running.run(plan.head.jobs, |running| {
+        // Nobody needs more threads than there are seeds.
+        let jobs = planned.map_or(plan.head.jobs as u64, |seeds| seeds.clamp(1, plan.head.jobs as u64));
+        let result = running.run(jobs as usize, |running, hung| {
             progress.look(running, signals.asked());
             rows.look(running, &progress);
+            if hung {
+                progress.finish();
+                std::process::exit(going.conclude(running, &mut rows, None, true).code().into());
+            }
         });
         problem = problem.or(result.err());
         let enough = max_fail.is_some_and(|enough| running.failed() >= enough.most);
@@ -251,28 +248,45 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
         }
     }
     progress.finish();
-    let mut done = judge(plan, &counts, &running, signals);
-    done.tail.internal = running.internal().or(problem).or(done.tail.internal);
-    done.tail.elapsed = began.elapsed();
-    done.tail.interrupted = signals.end().map(|(_, name)| name);
-    let given_up = args.budget.is_some() && signals.end().is_none() && !running.abandoned().is_empty();
-    done.tail.out_of_time = dispenser.out_of_time() || given_up;
-    done.tail.enough = max_fail.is_some_and(|enough| running.failed() >= enough.most);
-    done.tail.resume = rest(args, plan, &dispenser, &running, journal);
-    plans(plan, &mut done.findings);
-    if !args.no_shrink && signals.end().is_none() {
-        let saved = args.kept.save_regressions.then_some(Path::new(REGRESSIONS));
-        findings::keep(&args.findings, saved, &plan.entries, &mut done.findings, signals);
+    going.conclude(&running, &mut rows, problem, false)
+}
+
+/// What it takes to end a sweep, whoever ends it.
+struct Going<'a> {
+    args: &'a args::Run,
+    plan: &'a Plan,
+    began: Instant,
+    dispenser: &'a Dispenser,
+    journal: Option<&'a Journal>,
+    signals: &'a Signals,
+}
+
+impl Going<'_> {
+    /// Judges, and tells. With `hung`, a thread is still within a step that has no end: nothing like it is tried again.
+    fn conclude(&self, running: &Sweep, rows: &mut Rows, problem: Option<String>, hung: bool) -> Ending {
+        let Going { args, plan, dispenser, journal, signals, .. } = *self;
+        let mut done = judge(plan, rows.planned, running, signals);
+        done.tail.internal = running.internal().or(problem).or(done.tail.internal);
+        done.tail.elapsed = self.began.elapsed();
+        done.tail.interrupted = signals.end().map(|(_, name)| name);
+        let given_up = args.budget.is_some() && signals.end().is_none() && !running.abandoned().is_empty();
+        done.tail.out_of_time = dispenser.out_of_time() || given_up;
+        done.tail.enough = args.enough.most().is_some_and(|enough| running.failed() >= enough.most);
+        done.tail.resume = rest(args, plan, dispenser, running, journal);
+        plans(plan, &mut done.findings);
+        if !args.no_shrink && !hung && signals.end().is_none() {
+            let saved = args.kept.save_regressions.then_some(Path::new(REGRESSIONS));
+            findings::keep(&args.findings, saved, &plan.entries, &mut done.findings, signals);
+        }
+        if args.report.iter().any(|report| report.kind == ReportKind::Html) {
+            done.tail.extras.slowest = Some(shown::slowest(&done.scenarios, &plan.terms));
+            shown::shown(&mut done.tail.extras, &args.findings, &plan.entries, &done.findings);
+        }
+        if reports::markdown(&args.report) {
+            done.tail.extras.mermaid = shown::mermaid(&args.findings, &done.findings);
+        }
+        finish(args, done, rows, journal, signals)
     }
-    if args.report.iter().any(|report| report.kind == ReportKind::Html) {
-        let tallies = plan.entries.iter().enumerate().map(|(i, entry)| (entry, running.tally(i)));
-        done.tail.extras.slowest = Some(shown::slowest(tallies, &plan.terms));
-        shown::shown(&mut done.tail.extras, &args.findings, &plan.entries, &done.findings);
-    }
-    if reports::markdown(&args.report) {
-        done.tail.extras.mermaid = shown::mermaid(&args.findings, &done.findings);
-    }
-    finish(args, done, rows, journal, signals)
 }
 
 /// How long seeds that are being run when time is up may take yet.
@@ -436,33 +450,19 @@ pub fn verdict(done: &report::Sweep, exit_zero: bool) -> Ending {
     ending
 }
 
-/// Keeps what a report of a defect of ours needs: versions, the command, what was said, and the scenarios.
-fn bundle(plan: &Plan, done: &report::Sweep, problem: &str) {
-    let dir = Path::new(BUNDLES).join(&done.head.id);
-    let about = format!(
-        "cutline {}\n{} {}\n{}\n\n{}\n",
-        args::VERSION,
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        done.head.command(),
-        problem
-    );
-    let mut kept = output::file(&dir.join("problem.txt"), about.as_bytes());
-    kept = kept.and(output::file(&dir.join("report.json"), json::document(done).as_bytes()));
-    for (number, entry) in plan.entries.iter().enumerate() {
-        let text = std::fs::read(&entry.path).unwrap_or_default();
-        kept = kept.and(output::file(&dir.join(format!("{number}-{}.json", entry.loaded.name)), &text));
-    }
-    match kept {
-        Ok(()) => output::say(&format!("what it takes to look into it is in {}\n", dir.display())),
-        Err(problem) => warn(&problem),
-    }
+/// What a report of a defect of ours needs: the scenarios, and what was found until then.
+fn bundle(plan: &Plan, done: &report::Sweep) -> Vec<(String, Vec<u8>)> {
+    let scenario = |(number, entry): (usize, &super::judge::Entry)| {
+        (format!("{number}-{}.json", entry.loaded.name), std::fs::read(&entry.path).unwrap_or_default())
+    };
+    let report = ("report.json".to_string(), json::document(done).into_bytes());
+    plan.entries.iter().enumerate().map(scenario).chain([report]).collect()
 }
 
 fn finish(
     args: &args::Run,
     mut done: report::Sweep,
-    mut rows: Rows,
+    rows: &mut Rows,
     journal: Option<&Journal>,
     signals: &Signals,
 ) -> Ending {
@@ -482,14 +482,13 @@ fn finish(
     }
     let shown = reports::github(args.format, &args.report, &done);
     // A place that can't be written to is no defect of ours.
-    let problems: Vec<String> = [rows.problem, written.err(), shown.err()].into_iter().flatten().collect();
+    let problems: Vec<String> = [rows.problem.take(), written.err(), shown.err()].into_iter().flatten().collect();
     for problem in &problems {
         complain(problem);
         ending.add(Why::Internal);
     }
     if let Some(problem) = &done.tail.internal {
-        internal(problem);
-        bundle(rows.plan, &done, problem);
+        defect::told(problem, bundle(rows.plan, &done));
         ending.add(Why::Internal);
     }
     ending

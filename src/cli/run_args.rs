@@ -26,7 +26,7 @@ pub struct Kept {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["seeds", "seed", "seed_base", "fresh", "protocol", "filter"])]
     pub rerun: Option<String>,
     /// Not to have run so many seeds of every scenario is no success (exit 3), however the time ran out
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=u64::MAX))]
     pub min_seeds: Option<u64>,
     /// Put the small scenarios of findings under regressions/, where every later sweep begins
     #[arg(long, conflicts_with = "no_shrink")]
@@ -52,7 +52,11 @@ pub struct Enough {
     /// Don't stop at failing seeds, whatever settings say
     #[arg(long, conflicts_with = "max_fail")]
     pub no_fail_fast: bool,
-    /// Give up a seed that takes longer than this, and call it stuck: a safety net, which depends on the machine
+    /// Cut a seed off that comes to so many steps, and call it stuck. Steps are counted, not timed: the same everywhere
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=u64::MAX))]
+    pub max_steps: Option<u64>,
+    /// Give up a seed that takes longer than this, and call it stuck: a safety net, which depends on the machine. A seed that
+    /// hangs within one step ends the sweep, with reports of what was done
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     pub stuck_after: Option<Duration>,
     /// Give up a scenario after so many failing seeds that show nothing new, or never (all) [default: 64; all for a part of
@@ -94,6 +98,7 @@ pub fn settling(args: &Run) -> Vec<(&'static str, String)> {
         ("protocol", args.protocol.clone().unwrap_or_default()),
         ("partition", args.partition.map_or_else(String::new, |part| part.to_string())),
         ("max_fail", args.enough.most().map_or_else(String::new, |most| most.to_string())),
+        ("max_steps", args.enough.max_steps.map_or_else(String::new, |steps| steps.to_string())),
         ("stuck_after", args.enough.stuck_after.map_or_else(String::new, span)),
         ("repeats", args.enough.repeats.map_or_else(String::new, |repeats| repeats.to_string())),
         ("check_determinism", yes(args.check_determinism)),
@@ -119,6 +124,9 @@ pub fn arguments(args: &Run, base: Option<u64>) -> Vec<String> {
     }
     if let Some(repeats) = args.enough.repeats {
         option("repeats", repeats.to_string());
+    }
+    if let Some(steps) = args.enough.max_steps {
+        option("max-steps", steps.to_string());
     }
     if let Some(time) = args.enough.stuck_after {
         option("stuck-after", span(time));

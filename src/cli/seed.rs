@@ -57,18 +57,21 @@ pub fn simulate(loaded: &Loaded, seed: u64, keep: Keep) -> Result<(Planned, Run)
         }
         Ok((planned, run))
     };
-    catch_unwind(AssertUnwindSafe(all)).unwrap_or_else(|_| {
-        let place = PLACE.with_borrow(|place| place.clone());
-        Err(format!("a panic outside of the engine at {place}"))
-    })
+    caught(all)?
+}
+
+/// Does something in a thread whose panics are silent. An error: it panicked.
+pub fn caught<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+    let place = |_| format!("a panic outside of the engine at {}", PLACE.with_borrow(|place| place.clone()));
+    catch_unwind(AssertUnwindSafe(what)).map_err(place)
 }
 
 /// Does something in a thread of its own whose panics are silent.
 pub fn aside<T: Send>(what: impl FnOnce() -> T + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name(THREAD.to_string()).spawn_scoped(scope, what);
+        let thread = std::thread::Builder::new().name(THREAD.to_string()).spawn_scoped(scope, || caught(what));
         let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
-        thread.join().map_err(|_| "a thread panicked".to_string())
+        thread.join().unwrap_or_else(|_| Err("a thread panicked".to_string()))
     })
 }
 

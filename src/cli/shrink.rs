@@ -1,8 +1,9 @@
 //! `cutline shrink`: from a failing seed to a small scenario that stands alone.
 
 use super::args;
+use super::defect;
 use super::exit::{Ending, Why};
-use super::judge::{allowed, small as again};
+use super::judge::{Terms, allowed, small as again};
 use super::outcome::Outcome;
 use super::output::{self, complain};
 use super::recorded;
@@ -244,12 +245,26 @@ fn decisions(scenario: &Scenario) -> Vec<String> {
                 ("slower", Some(channels)) => {
                     lines.extend(channels.iter().map(|(name, factor)| format!("{name} is {factor} times slower")));
                 }
-                _ => lines.push(format!("{part}.{key} = {value}")),
+                _ => lines.push(match delay(value) {
+                    Some(took) => format!("{part}.{key} takes {took}"),
+                    None => format!("{part}.{key} = {value}"),
+                }),
             }
         }
     }
     lines.extend(scenario.faults.script.iter().map(fault));
     lines
+}
+
+/// A closed delay in words; none: it is something else.
+fn delay(value: &serde_json::Value) -> Option<String> {
+    let number = |key: &str| value.get(key)?.as_u64();
+    let time = |us: u64| if us.is_multiple_of(1000) { format!("{} ms", us / 1000) } else { format!("{us} us") };
+    Some(match (number("min_us")?, number("max_us")?, number("one_in")?) {
+        (min, max, _) if min == max => time(min),
+        (min, max, 0) => format!("{} to {}", time(min), time(max)),
+        (min, max, one_in) => format!("{}, and one of {one_in} up to {}", time(min), time(max)),
+    })
 }
 
 /// A fault of a closed script in words.
@@ -288,16 +303,13 @@ pub fn shrink(args: args::Shrink) -> Ending {
             return Ending::bad(Why::BadInput);
         }
     };
-    if let Some(protocol) = &args.protocol {
-        loaded.scenario.protocol = protocol.clone();
-    }
+    Terms::whole(args.protocol.clone(), args.max_steps).apply(&mut loaded.scenario);
     let other = recorded::other_stream(args.stream);
     other.iter().for_each(|said| output::warn(said));
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
-            complain(&format!("cannot listen for signals: {error}"));
-            return Ending::bad(Why::Internal);
+            return defect::internal(&format!("cannot listen to signals: {error}"));
         }
     };
     seed::hush();
@@ -305,10 +317,7 @@ pub fn shrink(args: args::Shrink) -> Ending {
     let any = args.any_failure;
     let bounds = Bounds { runs: args.runs, events: u64::MAX, deadline, signals: signals.clone(), any };
     match seed::aside(|| small(&loaded, args.seed, None, bounds)).and_then(|result| result) {
-        Err(problem) => {
-            complain(&problem);
-            Ending::bad(Why::Internal)
-        }
+        Err(problem) => defect::internal(&problem),
         Ok(None) => {
             let seed = shown(args.seed);
             let hint = if other.is_some() { "; it was recorded under another stream version" } else { "" };

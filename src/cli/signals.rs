@@ -1,7 +1,7 @@
-//! SIGINT and SIGTERM ask for an end; SIGUSR1 asks how it goes.
+//! SIGINT and SIGTERM ask for an end; SIGUSR1 asks how it goes; SIGUSR2 asks for a savepoint, where there is such a thing.
 
 use super::exit::Why;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Signals {
     ended_by: Arc<AtomicUsize>,
     asked: Arc<AtomicBool>,
+    saves: Arc<AtomicBool>,
     ending: Arc<AtomicBool>,
 }
 
@@ -42,6 +43,16 @@ impl Signals {
     /// Is set as soon as it must end.
     pub fn flag(&self) -> &AtomicBool {
         &self.ending
+    }
+
+    /// From here on SIGUSR2 is noted; it ends whoever doesn't call this.
+    pub fn listen_for_savepoints(&self) -> std::io::Result<()> {
+        flag::register(SIGUSR2, self.saves.clone()).map(drop)
+    }
+
+    /// Has somebody asked for a savepoint, since this was last looked at?
+    pub fn saves(&self) -> bool {
+        self.saves.swap(false, Ordering::Relaxed)
     }
 
     /// Has somebody asked how it goes, since this was last looked at?

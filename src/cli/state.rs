@@ -55,6 +55,9 @@ impl State {
                 say(self, Thing::Checkpoint(*checkpoint), "complete");
                 say(self, Thing::Newest, &checkpoint.to_string());
             }
+            Kind::Savepoint { checkpoint, outcome, .. } if took(outcome) => {
+                say(self, Thing::Checkpoint(*checkpoint), "complete, as a savepoint");
+            }
             Kind::Abort { checkpoint, .. } => say(self, Thing::Checkpoint(*checkpoint), "given up"),
             Kind::Txn { op, txn, outcome, .. } if took(outcome) => {
                 let is = match op {

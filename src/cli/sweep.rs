@@ -4,7 +4,7 @@ use super::journal::Journal;
 use super::judge::{Entry, Terms};
 use super::outcome::{Outcome, Wrong};
 use super::plan::{Chunk, Dispenser, Work};
-use super::seed::{THREAD, differs, simulate};
+use super::seed::{self, THREAD, differs, simulate};
 use super::signals::Signals;
 use super::tally::Tally;
 use crate::report::{self, Kind};
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How often whoever waits for the workers has a look.
 const LOOK: Duration = Duration::from_millis(50);
+/// Who is told to stop looks every few hundred steps. Whoever doesn't for so long is within one that has no end.
+const DEAF: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 pub struct Sweep<'a> {
@@ -52,8 +54,25 @@ struct State {
 struct Watched {
     /// It is to give its seed up.
     stop: AtomicBool,
-    /// When it began with its seed.
-    since: Mutex<Option<Instant>>,
+    /// What it is doing, while it does.
+    busy: Mutex<Option<Busy>>,
+}
+
+/// A seed that is being run.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    chunk: Chunk,
+    /// Its place.
+    index: u64,
+    since: Instant,
+    /// Since when it is to be given up, if it is.
+    told: Option<Instant>,
+}
+
+impl Busy {
+    fn deaf(&self) -> bool {
+        self.told.is_some_and(|told| told.elapsed() >= DEAF)
+    }
 }
 
 /// The seed that took longest so far.
@@ -157,15 +176,19 @@ impl<'a> Sweep<'a> {
         lock(&self.tallies[scenario]).seeds
     }
 
-    /// Runs everything that is handed out. `look` is called again and again meanwhile.
-    pub fn run(&self, jobs: usize, mut look: impl FnMut(&Self)) -> Result<(), String> {
+    /// Runs everything that is handed out. `look` is called again and again meanwhile. With true: whoever is still at work is
+    /// within a step that has no end, and nothing more comes of waiting. Who doesn't end the process then waits for ever.
+    pub fn run(&self, jobs: usize, mut look: impl FnMut(&Self, bool)) -> Result<(), String> {
         let waiting = std::thread::current();
         std::thread::scope(|scope| {
             for _ in 0..jobs {
                 self.state.working.fetch_add(1, Ordering::SeqCst);
                 let waiting = waiting.clone();
                 let work = move || {
-                    self.work();
+                    let watched = Arc::new(Watched::default());
+                    lock(&self.state.watched).push(watched.clone());
+                    seed::caught(|| self.work(&watched)).unwrap_or_else(|problem| self.broken(problem));
+                    *lock(&watched.busy) = None;
                     self.state.working.fetch_sub(1, Ordering::SeqCst);
                     waiting.unpark();
                 };
@@ -178,31 +201,73 @@ impl<'a> Sweep<'a> {
                 }
             }
             while self.state.working.load(Ordering::SeqCst) > 0 {
-                look(self);
+                look(self, false);
                 if self.signals.end().is_some() || self.patience.is_some_and(|until| Instant::now() >= until) {
                     self.state.stop.store(true, Ordering::Relaxed);
                 }
-                self.watch();
+                if self.watch() {
+                    look(self, true);
+                }
                 std::thread::park_timeout(LOOK);
             }
             Ok(())
         })
     }
 
-    /// Stops everybody if all is to stop, and those who are at one seed for too long.
-    fn watch(&self) {
+    /// Stops everybody if all is to stop, and those who are at one seed for too long. True: all that is left is within a step
+    /// that has no end; what that means is counted.
+    fn watch(&self) -> bool {
         let all = self.state.stop.load(Ordering::Relaxed);
         let long = |since: Instant| self.stuck_after.is_some_and(|most| since.elapsed() >= most);
-        for worker in lock(&self.state.watched).iter() {
-            if all || lock(&worker.since).is_some_and(long) {
+        let workers = lock(&self.state.watched);
+        for worker in workers.iter() {
+            if let Some(busy) = lock(&worker.busy).as_mut()
+                && (all || long(busy.since))
+            {
                 worker.stop.store(true, Ordering::Relaxed);
+                busy.told.get_or_insert_with(Instant::now);
             }
+        }
+        let deaf: Vec<Busy> = workers.iter().filter_map(|worker| *lock(&worker.busy)).filter(Busy::deaf).collect();
+        drop(workers);
+        if deaf.is_empty() {
+            return false;
+        }
+        // Nobody can end a thread: those who can still be asked are, and then it is over.
+        self.state.stop.store(true, Ordering::Relaxed);
+        let left = self.state.working.load(Ordering::SeqCst);
+        if deaf.len() == left {
+            deaf.iter().for_each(|busy| self.hangs(*busy, long(busy.since)));
+        }
+        deaf.len() == left
+    }
+
+    /// A worker is within a step that has no end. `long`: it was given all the time that a seed may have.
+    fn hangs(&self, busy: Busy, long: bool) {
+        let (chunk, entry) = (busy.chunk, &self.entries[busy.chunk.scenario]);
+        if !long {
+            return lock(&self.state.abandoned).push(chunk);
+        }
+        let (seed, outcome) = (entry.seeds.at(busy.index), Outcome::hung(self.stuck_after.unwrap_or_default()));
+        if let Some(Err(problem)) = self.journal.map(|journal| journal.write(chunk.scenario, busy.index, &outcome)) {
+            self.broken(problem);
+        }
+        let mut tally = Tally::default();
+        tally.take(outcome, busy.index, seed);
+        self.state.failed.fetch_add(1, Ordering::Relaxed);
+        self.add(chunk.scenario, tally);
+        if busy.index + 1 < chunk.to {
+            lock(&self.state.abandoned).push(Chunk { from: busy.index + 1, ..chunk });
         }
     }
 
-    fn work(&self) {
-        let watched = Arc::new(Watched::default());
-        lock(&self.state.watched).push(watched.clone());
+    /// Something of ours is wrong: everything ends.
+    fn broken(&self, problem: String) {
+        lock(&self.state.internal).get_or_insert(problem);
+        self.state.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn work(&self, watched: &Watched) {
         while self.signals.end().is_none() && !self.state.stop.load(Ordering::Relaxed) {
             let chunk = match self.dispenser.take() {
                 Work::Chunk(chunk) => chunk,
@@ -211,11 +276,11 @@ impl<'a> Sweep<'a> {
             };
             let mut tally = Tally::default();
             let began = Instant::now();
-            let whole = self.chunk(chunk, &mut tally, &watched).unwrap_or_else(|problem| {
-                lock(&self.state.internal).get_or_insert(problem);
-                self.state.stop.store(true, Ordering::Relaxed);
+            let whole = self.chunk(chunk, &mut tally, watched).unwrap_or_else(|problem| {
+                self.broken(problem);
                 false
             });
+            *lock(&watched.busy) = None;
             tally.busy = began.elapsed();
             self.add(chunk.scenario, tally);
             if whole {
@@ -249,7 +314,7 @@ impl<'a> Sweep<'a> {
             };
             let outcome = match before {
                 Some(outcome) => outcome,
-                None => match self.seed(entry, chunk.scenario, seed, watched).map_err(told)? {
+                None => match self.seed(entry, chunk, index, watched).map_err(told)? {
                     Some(outcome) => {
                         self.journal.map_or(Ok(()), |journal| journal.write(chunk.scenario, index, &outcome))?;
                         outcome
@@ -272,10 +337,10 @@ impl<'a> Sweep<'a> {
     }
 
     /// Runs a seed. None: it was given up.
-    fn seed(&self, entry: &Entry, scenario: usize, seed: u64, watched: &Watched) -> Result<Option<Outcome>, String> {
-        let began = Instant::now();
+    fn seed(&self, entry: &Entry, chunk: Chunk, index: u64, watched: &Watched) -> Result<Option<Outcome>, String> {
+        let (began, seed) = (Instant::now(), entry.seeds.at(index));
         let stop = &watched.stop;
-        *lock(&watched.since) = Some(began);
+        *lock(&watched.busy) = Some(Busy { chunk, index, since: began, told: None });
         stop.store(self.state.stop.load(Ordering::Relaxed), Ordering::Relaxed);
         let (planned, run) = simulate(&entry.loaded, seed, Keep { stop: Some(stop), ..Keep::default() })?;
         let mut outcome = Outcome::of(&planned, &run, &entry.allowed);
@@ -285,7 +350,6 @@ impl<'a> Sweep<'a> {
         {
             outcome.wrong.push(Wrong { kind: Kind::Nondeterminism, message, minded: true });
         }
-        *lock(&watched.since) = None;
         if run.stopped || self.twice && stop.load(Ordering::Relaxed) {
             if self.state.stop.load(Ordering::Relaxed) || self.signals.end().is_some() {
                 return Ok(None);
@@ -294,7 +358,10 @@ impl<'a> Sweep<'a> {
             outcome = Outcome::stuck(&planned, &run, self.stuck_after.unwrap_or_default());
         }
         let took = began.elapsed();
-        self.dispenser.took(scenario, took);
+        if self.stuck_after.is_none() {
+            // Of several that are handed out at once, those before one that hangs would be lost.
+            self.dispenser.took(chunk.scenario, took);
+        }
         self.timed(entry, seed, took);
         Ok(Some(outcome))
     }

@@ -49,6 +49,7 @@ pub fn tally(part: &ScenarioPart, busy: f64) -> Result<Tally, String> {
         failed: part.failing_seeds,
         known: part.known,
         failing: part.failing.iter().map(|failing| (failing.place, failing.seed)).collect(),
+        slowest: part.slowest.iter().map(|slow| (slow.events, slow.seed)).collect(),
         events: number(&part.events)?,
         delivered: number(&part.records_delivered)?,
         faults: part.faults_planned,

@@ -2,7 +2,7 @@
 
 use super::exit::Why;
 use super::output::{self, complain};
-use super::{mistake, parse, seed, verify};
+use super::{defect, mistake, parse, seed, verify};
 use crate::protocols;
 use crate::scenario::{Diagnostic, load, load_knowing};
 use crate::sim::run::{Keep, meta};
@@ -76,7 +76,7 @@ impl Source {
         let keep = Keep { trace: true, unjudged: true, ..Keep::default() };
         let simulated = seed::aside(|| seed::simulate(&loaded, seed, keep)).and_then(|result| result);
         let (planned, run) = simulated.map_err(|problem| {
-            complain(&problem);
+            defect::internal(&problem);
             Why::Internal
         })?;
         if let Some(panic) = &run.panic {

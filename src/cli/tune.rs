@@ -4,7 +4,7 @@ use super::args::ScoreFormat;
 use super::exit::{Ending, Why};
 use super::output::{self, complain};
 use super::plan::{BASE, seed_at};
-use super::{compare, find, list, parse, seed, tuned};
+use super::{compare, defect, find, list, parse, seed, tuned};
 use crate::compare::{WAYS, Way};
 use crate::scenario::Loaded;
 use crate::scenario::rate::lengthen;
@@ -45,7 +45,7 @@ pub struct Tune {
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     pub mtbf: Option<Duration>,
     /// So many records for each source, instead of as many as the scenario says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=1_000_000))]
     pub records: Option<u64>,
     /// The mean time from a record to its output must not be longer
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
@@ -54,7 +54,7 @@ pub struct Tune {
     #[arg(long, value_name = "FILE")]
     pub flink: Option<PathBuf>,
     /// So many seeds
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = parse::count::<u64>(1..=100_000))]
     pub seeds: u64,
     /// Where plots are written
     #[arg(long, value_name = "FILE")]
@@ -113,8 +113,7 @@ pub fn tune(args: Tune) -> Ending {
     let sweep = match seed::aside(|| load.sweep(&settings)).and_then(|result| result) {
         Ok(sweep) => sweep,
         Err(problem) => {
-            complain(&format!("{}: {problem}", args.scenario.display()));
-            return Ending::bad(Why::Internal);
+            return defect::internal(&format!("{}: {problem}", args.scenario.display()));
         }
     };
     let limit = args.latency.map(|limit| limit.as_nanos() as f64);
@@ -143,8 +142,9 @@ fn scenario(path: &Path) -> Result<Loaded, Ending> {
 }
 
 fn file(path: &Path) -> Result<Flink, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    flink::read(&text).map_err(|mistake| {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let new = path.file_name().is_some_and(|name| name == "config.yaml");
+    flink::read(&text, !new).map_err(|mistake| {
         let (line, column) = mistake.at;
         format!("{}:{line}:{column}: {}", path.display(), mistake.what)
     })

@@ -2,7 +2,10 @@
 
 use super::tune::Told;
 use crate::picture::plot::{Panel, Series, plot};
+use crate::report::many;
+use crate::scenario::diagnose::nearest;
 use crate::scenario::spec::Mode;
+use crate::tune::flink::READ;
 use crate::tune::{Figures, Point, Value, theory};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -50,7 +53,11 @@ pub fn human(told: &Told) -> String {
         Some(ms) => format!("a crash every {} on average", interval(ms)),
         None => "the scenario's own faults".to_string(),
     };
-    let mut out = format!("{}: {} seeds, {failures}; times in ms of virtual time\n\n", told.path.display(), told.seeds);
+    let mut out = format!(
+        "{}: {}, {failures}; times in ms of virtual time\n\n",
+        told.path.display(),
+        many(told.seeds as u64, "seed")
+    );
     let header =
         ["mode", "interval", "ckpts", "takes", "costs", "reads again", "down", "caught up", "latency", "worst"];
     let mut rows: Vec<Vec<String>> = vec![header.iter().chain(&["useful %"]).map(|word| word.to_string()).collect()];
@@ -150,7 +157,11 @@ fn flink(best: &Point, told: &Told, out: &mut String) {
         let _ = writeln!(out, "  execution.checkpointing.aligned-checkpoint-timeout: {timeout} ms");
     }
     for unused in told.flink.iter().flat_map(|flink| &flink.unused) {
-        let _ = writeln!(out, "  {unused}: as it is; nothing here depends on it");
+        let option = unused.rsplit_once("checkpointing.").map_or(unused.as_str(), |(_, option)| option);
+        let _ = match nearest(option, READ) {
+            Some(near) => writeln!(out, "  {unused}: nothing here is called that; did you mean `{near}`?"),
+            None => writeln!(out, "  {unused}: as it is; nothing here depends on it"),
+        };
     }
 }
 

@@ -77,6 +77,7 @@ const LINE: &str = "a failure where everybody is alone";
 /// All rows, in the order in which they are shown.
 pub static FIGURES: &[Figure] = &[
     row(RUN, "completed", "checkpoints completed", |m| ratio(m.completed, m.coordinated)),
+    row(RUN, "mixed", "  without some regions", |m| ratio(m.mixed, m.coordinated)),
     row(RUN, "given_up", "checkpoints given up", |m| ratio(m.begun - m.completed, m.coordinated)),
     row(RUN, "local", "local checkpoints", |m| ratio(m.local, m.runs)),
     row(RUN, "useless", "  useless ones", |m| ratio(m.useless, m.runs)),

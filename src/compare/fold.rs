@@ -6,7 +6,7 @@ use super::zigzag::Zigzag;
 use crate::ids::*;
 use crate::topology::Topology;
 use crate::trace::event::{Event, Kappa, Kind, Notice, Outcome};
-use crate::trace::{Datum, Record};
+use crate::trace::{Datum, Record, StoreKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A checkpoint of a job attempt: an id that was given up may come again in the next attempt.
@@ -31,6 +31,8 @@ struct Round {
     /// Who was through with everything when the first one was told.
     through: Option<BTreeSet<TaskId>>,
     completed: bool,
+    /// Some of it is of an older one.
+    mixed: bool,
     reminders: u64,
 }
 
@@ -197,7 +199,10 @@ impl<'a> Fold<'a> {
                     round.flight_bytes += sizes.sum::<u64>();
                 }
             }
-            Kind::Complete { checkpoint, job, outcome: Outcome::Ok, .. } => self.complete((*job, *checkpoint), now),
+            Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
+                self.older((*job, *checkpoint), parts);
+                self.complete((*job, *checkpoint), now);
+            }
             Kind::Notify { checkpoint, to, what: Notice::Complete } => {
                 let finished = &self.attempts.entry(to.attempt).or_default().finished;
                 let Some(round) = self.rounds.get_mut(&(to.attempt, *checkpoint)) else { return };
@@ -268,6 +273,21 @@ impl<'a> Fold<'a> {
         counts.taken.extend(subtask.inputs.iter().map(|channel| (*channel, taken(channel))));
     }
 
+    /// Where a region does without a checkpoint, its cut is that of an older one; and it isn't one of everybody.
+    fn older(&mut self, name: Name, parts: &[StoreKey]) {
+        let Some(mut round) = self.rounds.remove(&name) else { return };
+        let older = parts.iter().filter(|key| (key.attempt, key.checkpoint) != name);
+        for (key, cut) in older.filter_map(|key| Some((key, self.rounds.get(&(key.attempt, key.checkpoint))?))) {
+            let subtask = &self.topology.subtasks[key.task.index()];
+            let of = |counted: &BTreeMap<ChannelId, u64>, c: &ChannelId| (*c, counted.get(c).copied().unwrap_or(0));
+            round.sent.extend(subtask.outputs.iter().map(|c| of(&cut.sent, c)));
+            round.taken.extend(subtask.inputs.iter().map(|c| of(&cut.taken, c)));
+            self.measure.mixed += u64::from(!round.mixed);
+            round.mixed = true;
+        }
+        self.rounds.insert(name, round);
+    }
+
     fn complete(&mut self, name: Name, now: u64) {
         let topology = self.topology;
         let counts = self.attempts.entry(name.0).or_default();
@@ -294,7 +314,8 @@ impl<'a> Fold<'a> {
         let completed = self.rounds.iter().filter(|(_, round)| round.completed);
         let last: BTreeMap<Attempt, CheckpointId> = completed.map(|(name, _)| *name).collect();
         let m = &mut self.measure;
-        let whole = |round: &&Round| round.completed && round.over == 0 && round.required.len() as u64 == tasks;
+        let whole =
+            |round: &&Round| round.completed && !round.mixed && round.over == 0 && round.required.len() as u64 == tasks;
         for ((attempt, id), round) in self.rounds.iter().filter(|(_, round)| whole(round)) {
             let heard = round.told_of.len() as u64;
             let unheard = match &round.through {

@@ -19,6 +19,8 @@ pub struct Measure {
     pub begun: u64,
     /// Checkpoints that were completed. The sums of checkpoints are those of completed ones.
     pub completed: u64,
+    /// Those in which a region keeps an older state.
+    pub mixed: u64,
     /// Those for which everybody was there and nothing had ended: messages are counted of them.
     pub whole: u64,
     /// From the trigger to the completion record.
@@ -141,6 +143,7 @@ impl Measure {
         ];
         sums.into_iter().for_each(|(sum, more)| *sum += more);
         self.applied += other.applied;
+        self.mixed += other.mixed;
         self.coordinated += other.coordinated;
         self.alone += other.alone;
         self.lines += other.lines;

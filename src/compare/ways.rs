@@ -2,6 +2,7 @@
 
 use crate::protocols::alone::rule::Rule;
 use crate::scenario::Scenario;
+use crate::scenario::build::regions;
 use crate::scenario::spec::{Guarantee, Job, Mode, Open, Pick};
 
 /// A protocol with its settings.
@@ -33,6 +34,7 @@ enum Runs {
 
 const ITSELF: &str = "records go round, and an alignment would wait for a barrier that comes round behind its own end";
 const IN_TURN: &str = "what was sent before a cut is told by order, and a channel here isn't FIFO";
+const ONE_REGION: &str = "channels connect the whole job, so that there is nothing that could be left out";
 const NO_BACK_EDGE: &str = "nothing goes round, and without back edges it is `aligned`";
 
 const fn way(name: &'static str, mode: Mode, about: &'static str) -> Way {
@@ -65,6 +67,10 @@ pub static WAYS: &[Way] = &[
     Way {
         straight: Runs::As("stop-the-world"),
         ..way("stop-the-world", Mode::Aligned, "sources read nothing from a barrier on until its checkpoint has ended")
+    },
+    Way {
+        straight: Runs::As("regional"),
+        ..way("regional", Mode::Regional, "aligned; what nothing connects with the rest may keep an older state")
     },
     Way {
         straight: Runs::As("chandy-lamport"),
@@ -118,6 +124,7 @@ impl Way {
         let fifo = |job: &Job| job.vertices.iter().flat_map(|vertex| &vertex.inputs).all(|input| input.fifo);
         match self.runs(scenario) {
             Runs::As(_) if !self.written && !fifo(&scenario.job) => Some(IN_TURN),
+            Runs::As(_) if self.mode == Mode::Regional && regions(scenario) == Some(1) => Some(ONE_REGION),
             Runs::As(_) => None,
             Runs::Not(why) => Some(why),
         }

@@ -27,8 +27,18 @@ pub(super) enum Stage {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pending {
     pub(super) stage: Stage,
+    /// Somebody's savepoint.
+    pub(super) savepoint: bool,
     pub(super) required: Arc<[TaskId]>,
     pub(super) missing: BTreeSet<TaskId>,
+    /// The regions that it does without.
+    pub(super) fallen: BTreeSet<u32>,
+}
+
+/// The checkpoints whose parts completion records name.
+fn named<'a>(manifests: impl IntoIterator<Item = &'a Arc<Manifest>>) -> BTreeSet<(Attempt, CheckpointId)> {
+    let parts = manifests.into_iter().flat_map(|manifest| manifest.stored());
+    parts.map(|key| (key.attempt, key.checkpoint)).collect()
 }
 
 impl Coordinator {
@@ -64,16 +74,23 @@ impl Coordinator {
             }
             return out.mark(Mark::TriggerFailed(failure));
         }
+        self.open(false, out);
+    }
+
+    pub(super) fn open(&mut self, savepoint: bool, out: &mut Outbox) {
         let id = self.next;
         self.next = id.next();
-        self.stopping.begun(id);
-        self.pending.insert(id, Pending { stage: Stage::Opening, required: Arc::from([]), missing: BTreeSet::new() });
+        if !savepoint {
+            self.stopping.begun(id);
+        }
+        let (stage, missing, fallen) = (Stage::Opening, BTreeSet::new(), BTreeSet::new());
+        self.pending.insert(id, Pending { stage, savepoint, required: Arc::from([]), missing, fallen });
         let key = StoreKey { attempt: self.attempt, checkpoint: id, task: self.me.task };
         self.ask(Purpose::Open(id), Request::Open(key), out);
     }
 
     /// What is against a trigger now, and whether it is to be made up for later.
-    fn obstacle(&self, periodic: bool) -> Option<(TriggerFailure, bool)> {
+    pub(super) fn obstacle(&self, periodic: bool) -> Option<(TriggerFailure, bool)> {
         if self.lead != Lead::Deployed {
             return Some((TriggerFailure::Shutdown, false));
         }
@@ -96,6 +113,9 @@ impl Coordinator {
 
     /// There is room again: the trigger that came to nothing is made up for.
     pub(super) fn make_up(&mut self, out: &mut Outbox) {
+        if self.make_up_savepoint(out) {
+            return;
+        }
         let periodic = self.wanted == Wanted::Periodic;
         if self.wanted != Wanted::Nothing && self.obstacle(periodic).is_none() {
             self.wanted = Wanted::Nothing;
@@ -105,14 +125,12 @@ impl Coordinator {
 
     /// The place is prepared: the tasks that run now are required, those without running upstream are told.
     pub(super) fn opened(&mut self, id: CheckpointId, ok: bool, out: &mut Outbox) {
-        if !self.pending.contains_key(&id) {
-            return; // given up meanwhile
-        }
+        let Some(Pending { savepoint, .. }) = self.pending.get(&id).cloned() else { return }; // given up meanwhile
         if !ok {
             self.pending.remove(&id);
             out.mark(Mark::TriggerFailed(TriggerFailure::StoreFailed));
-            self.savepoint_failed(id, out);
-            self.count_failure(out);
+            self.savepoint_failed(id, savepoint, out);
+            self.count_failure(savepoint, out);
             return self.make_up(out);
         }
         let running = |task: &TaskId| self.tasks[task.index()] == TaskState::Running;
@@ -129,7 +147,8 @@ impl Coordinator {
         }
         out.arm(Timer::Timeout(id), self.config.timeout);
         let missing = required.iter().copied().collect();
-        self.pending.insert(id, Pending { stage: Stage::Collecting, required, missing });
+        let (stage, fallen) = (Stage::Collecting, BTreeSet::new());
+        self.pending.insert(id, Pending { stage, savepoint, required, missing, fallen });
         self.make_up(out);
     }
 
@@ -142,33 +161,44 @@ impl Coordinator {
         if !pending.missing.remove(&from) {
             return out.mark(Mark::DuplicateAck(id)); // its state is kept: it may be the same files
         }
+        self.settle_acks(id, out);
+    }
+
+    /// Nobody's ack is missing any more: from here on only the store can say how it ends.
+    pub(super) fn settle_acks(&mut self, id: CheckpointId, out: &mut Outbox) {
+        let Some(pending) = self.pending.get_mut(&id) else { return };
         if pending.missing.is_empty() && pending.stage == Stage::Collecting {
             pending.stage = Stage::Acknowledged;
-            out.disarm(Timer::Timeout(id)); // from here on only the store can say how it ends
+            out.disarm(Timer::Timeout(id));
             self.publish(out);
         }
     }
 
     /// Completion records are written one after another, in the order in which the acks came together.
-    fn publish(&mut self, out: &mut Outbox) {
+    pub(super) fn publish(&mut self, out: &mut Outbox) {
         if self.pending.values().any(|pending| pending.stage == Stage::Publishing) {
             return;
         }
         let ready = self.pending.iter_mut().find(|(_, pending)| pending.stage == Stage::Acknowledged);
         let Some((id, pending)) = ready else { return };
         pending.stage = Stage::Publishing;
-        let (id, required) = (*id, pending.required.clone());
-        let manifest = Arc::new(self.manifest(id, &required));
-        self.ask(Purpose::Publish(id), Request::Publish(manifest), out);
+        let Pending { required, fallen, savepoint, .. } = pending.clone();
+        let id = *id;
+        let manifest = Arc::new(self.manifest(id, &required, &fallen));
+        match savepoint {
+            true => self.ask(Purpose::Save(id), Request::Save(manifest), out),
+            false => self.ask(Purpose::Publish(id), Request::Publish(manifest), out),
+        }
     }
 
-    /// The completion record: who was not required had finished.
-    fn manifest(&self, checkpoint: CheckpointId, required: &[TaskId]) -> Manifest {
+    /// The completion record: who was not required had finished, and regions that it does without keep what they have.
+    fn manifest(&self, checkpoint: CheckpointId, required: &[TaskId], fallen: &BTreeSet<u32>) -> Manifest {
         let attempt = self.attempt;
         let mut parts = vec![Part::Finished; self.tasks.len()];
         for task in required {
             parts[task.index()] = Part::Stored(StoreKey { attempt, checkpoint, task: *task });
         }
+        self.each_task(|task| parts[task.index()] = self.older_part(task, fallen).unwrap_or(parts[task.index()]));
         Manifest { checkpoint, attempt, parts }
     }
 
@@ -176,18 +206,21 @@ impl Coordinator {
         let Some(pending) = self.pending.get(&id) else { return self.published_late(id, ok, out) };
         if !ok {
             self.abort(id, AbortReason::FinaliseFailed, out);
-            self.count_failure(out);
+            self.count_failure(false, out);
             self.publish(out);
             return self.make_up(out);
         }
-        let manifest = self.manifest(id, &pending.required.clone());
+        let (required, fallen) = (pending.required.clone(), pending.fallen.clone());
+        let manifest = self.manifest(id, &required, &fallen);
         self.completed.push(Arc::new(manifest));
         self.pending.remove(&id);
-        let older: Vec<CheckpointId> = self.pending.range(..id).map(|(id, _)| *id).collect();
+        self.count_regions(&fallen);
+        let older = self.pending.range(..id).filter(|(_, pending)| !pending.savepoint);
+        let older: Vec<CheckpointId> = older.map(|(id, _)| *id).collect();
         older.into_iter().for_each(|old| self.abort(old, AbortReason::Subsumed, out));
         self.retain(out);
         self.healthy();
-        self.announce(id, out);
+        self.announce(out);
         if self.stopping.is_at(id) {
             self.stopping = Stopping::Settling(id);
             return self.stop_if_settled(out);
@@ -205,52 +238,90 @@ impl Coordinator {
     fn published_late(&mut self, id: CheckpointId, ok: bool, out: &mut Outbox) {
         match self.lead {
             Lead::Ending if ok => {
-                let manifest = self.manifest(id, &[]);
+                let manifest = self.manifest(id, &[], &BTreeSet::new());
                 self.completed.push(Arc::new(manifest));
+            }
+            Lead::Ended => {
+                self.discard(self.attempt, id, out);
+                self.discard_completed(out);
             }
             _ => self.discard(self.attempt, id, out),
         }
     }
 
-    /// Older checkpoints go only now that a newer one is safely stored.
-    fn retain(&mut self, out: &mut Outbox) {
-        let keep = self.config.retain.max(1) as usize;
-        while self.completed.len() > keep {
-            let oldest = self.completed.remove(0);
-            self.ask(Purpose::Discard, Request::Discard(oldest.attempt, oldest.checkpoint), out);
+    /// The job is through, and nobody will restore anything. What a completion record names that may still be written
+    /// stays until that is known.
+    pub(super) fn discard_completed(&mut self, out: &mut Outbox) {
+        let published = self.asks.iter().filter_map(|ask| match &ask.request {
+            Request::Publish(manifest) => Some(manifest),
+            _ => None,
+        });
+        let named = named(published);
+        let completed = std::mem::take(&mut self.completed);
+        for manifest in completed {
+            let one = (manifest.attempt, manifest.checkpoint);
+            if named.contains(&one) {
+                self.completed.push(manifest);
+            } else {
+                self.ask(Purpose::Discard, Request::Discard(one.0, one.1), out);
+            }
         }
     }
 
-    fn announce(&mut self, id: CheckpointId, out: &mut Outbox) {
-        self.unnoted.clear();
-        for (i, state) in self.tasks.iter().enumerate() {
-            if *state == TaskState::Running {
-                let task = TaskId(i as u32);
-                self.unnoted.insert(task);
-                out.tell(self.life(task), Control::Complete(id));
-            }
+    /// Older checkpoints go only now that a newer one is safely stored, and none of those that stay has a part of them. A
+    /// part is named by where it was stored first, so that there are no references to references.
+    fn retain(&mut self, out: &mut Outbox) {
+        let keep = self.config.retain.max(1) as usize;
+        let (older, stay) = self.completed.split_at(self.completed.len().saturating_sub(keep));
+        let named = named(stay);
+        let gone = older.iter().map(|manifest| (manifest.attempt, manifest.checkpoint));
+        let gone: Vec<_> = gone.filter(|one| !named.contains(one)).collect();
+        self.completed.retain(|manifest| !gone.contains(&(manifest.attempt, manifest.checkpoint)));
+        for (attempt, id) in gone {
+            self.ask(Purpose::Discard, Request::Discard(attempt, id), out);
+        }
+    }
+
+    fn announce(&mut self, out: &mut Outbox) {
+        self.unnoted = self.running().collect();
+        for (task, held) in self.running().filter_map(|task| Some((task, self.held(task)?))) {
+            out.tell(self.life(task), Control::Complete(held));
         }
         out.arm(Timer::Remind, self.config.retry);
     }
 
-    pub(super) fn on_decline(&mut self, id: CheckpointId, reason: DeclineReason, out: &mut Outbox) {
-        let Some(pending) = self.pending.get(&id) else { return };
-        if pending.stage != Stage::Collecting {
+    /// The tasks that run.
+    pub(super) fn running(&self) -> impl Iterator<Item = TaskId> {
+        let running = self.tasks.iter().enumerate().filter(|(_, state)| **state == TaskState::Running);
+        running.map(|(i, _)| TaskId(i as u32))
+    }
+
+    pub(super) fn on_decline(&mut self, from: TaskId, id: CheckpointId, reason: DeclineReason, out: &mut Outbox) {
+        let Some(Pending { stage, savepoint, .. }) = self.pending.get(&id).cloned() else { return };
+        if stage != Stage::Collecting {
             return; // everybody has acknowledged: too late
         }
-        self.abort(id, AbortReason::Declined(reason), out);
+        if self.has_fallen_back(id, from) {
+            return; // its region does without it already
+        }
         self.crowded |= reason == DeclineReason::Subsumed;
+        if self.fall_back(id, &[from], out) {
+            return self.make_up(out);
+        }
+        self.abort(id, AbortReason::Declined(reason), out);
         // Only what is the job's own fault counts (Flink's CheckpointFailureManager).
         if reason == DeclineReason::StoreFailed {
-            self.count_failure(out);
+            self.count_failure(savepoint, out);
         }
         self.make_up(out);
     }
 
     pub(super) fn expired(&mut self, id: CheckpointId, out: &mut Outbox) {
-        if self.pending.get(&id).is_some_and(|pending| pending.stage == Stage::Collecting) {
+        let Some(Pending { stage, savepoint, missing, .. }) = self.pending.get(&id).cloned() else { return };
+        let late: Vec<TaskId> = missing.into_iter().collect();
+        if stage == Stage::Collecting && !self.fall_back(id, &late, out) {
             self.abort(id, AbortReason::Expired, out);
-            self.count_failure(out);
+            self.count_failure(savepoint, out);
             self.make_up(out);
         }
     }
@@ -260,7 +331,7 @@ impl Coordinator {
         let Some(pending) = self.pending.remove(&id) else { return };
         out.disarm(Timer::Timeout(id));
         if pending.stage == Stage::Opening {
-            return self.savepoint_failed(id, out); // nobody has heard of it
+            return self.savepoint_failed(id, pending.savepoint, out); // nobody has heard of it
         }
         out.mark(Mark::Aborted(id, reason));
         for (i, state) in self.tasks.iter().enumerate() {
@@ -272,7 +343,7 @@ impl Coordinator {
         if pending.stage != Stage::Publishing || reason == AbortReason::FinaliseFailed {
             self.ask(Purpose::Discard, Request::Discard(self.attempt, id), out);
         }
-        self.savepoint_failed(id, out);
+        self.savepoint_failed(id, pending.savepoint, out);
     }
 
     /// Nothing pending survives a restart or the end of the job.
@@ -285,13 +356,18 @@ impl Coordinator {
     /// Deletes what belongs to a checkpoint that isn't, and will never be, complete.
     pub(super) fn discard(&mut self, attempt: Attempt, id: CheckpointId, out: &mut Outbox) {
         let complete = self.completed.iter().any(|manifest| (manifest.attempt, manifest.checkpoint) == (attempt, id));
-        let unknown = attempt == self.attempt && self.asks.iter().any(|ask| ask.purpose == Purpose::Publish(id));
+        let unknown = attempt == self.attempt
+            && self.asks.iter().any(|ask| [Purpose::Publish(id), Purpose::Save(id)].contains(&ask.purpose));
         if !complete && !unknown {
             self.ask(Purpose::Discard, Request::Discard(attempt, id), out);
         }
     }
 
-    fn count_failure(&mut self, out: &mut Outbox) {
+    /// The failure of a savepoint is told to who wanted it, and no fault of the job.
+    fn count_failure(&mut self, savepoint: bool, out: &mut Outbox) {
+        if savepoint {
+            return;
+        }
         self.failures += 1;
         if self.failures > self.config.tolerable_failures {
             self.fail_job(out);
@@ -302,13 +378,15 @@ impl Coordinator {
         d.word(self.pending.len() as u64);
         for (id, pending) in &self.pending {
             d.word(id.0);
-            d.word(pending.stage as u64);
+            d.word(pending.stage as u64 | (pending.savepoint as u64) << 8);
             d.word(pending.missing.len() as u64);
             pending.required.iter().for_each(|task| d.word((task.0 as u64) << 1));
             pending.missing.iter().for_each(|task| d.word((task.0 as u64) << 1 | 1));
+            pending.fallen.iter().for_each(|region| d.word(!u64::from(*region)));
         }
         d.word(self.completed.len() as u64);
         self.completed.iter().for_each(|manifest| manifest.digest(d));
+        self.behind.digest(d);
         self.asks.digest(d);
     }
 }

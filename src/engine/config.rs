@@ -1,7 +1,7 @@
 //! What the processes of a job are configured with. Every duration is a delay, never an instant.
 
 use crate::ids::Nanos;
-pub use crate::topology::Mode;
+pub use crate::topology::{Mode, RegionLimits};
 
 /// What the coordinator does when the job has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +49,8 @@ pub struct Config {
     pub retry: Nanos,
     /// Does the end of a channel count as the barrier that it didn't deliver?
     pub checkpoint_after_end: bool,
+    /// `Regional`: how much of a checkpoint may be older than itself.
+    pub regions: RegionLimits,
     /// A transaction that is found expired at restore: pass over it (true) or fail the job (false).
     pub ignore_expired: bool,
 }

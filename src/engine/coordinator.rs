@@ -6,9 +6,10 @@
 
 use super::asks::Asks;
 use super::checkpoints::{Pending, Stage};
-use super::config::{Config, RestartStrategy};
+use super::config::{Config, Mode, RestartStrategy};
 use super::message::*;
 use super::process::Process;
+use super::regions::{Behind, Regions};
 use super::snapshot::Manifest;
 use super::wishes::Stopping;
 use crate::digest::Digest;
@@ -70,6 +71,7 @@ pub(super) enum Purpose {
     Begin,
     Open(CheckpointId),
     Publish(CheckpointId),
+    Save(CheckpointId),
     Discard,
     End(bool),
 }
@@ -99,12 +101,22 @@ pub struct Coordinator {
     restarts: u32,
     delays: u32,
     pub(super) stopping: Stopping,
+    /// Somebody wants a savepoint, and there was no room for it yet.
+    pub(super) savepoint_wanted: bool,
+    pub(super) behind: Behind,
     pub(super) asks: Asks<Purpose>,
 }
 
 impl Coordinator {
     /// A coordinator that has not begun to do anything.
     pub fn new(topology: &Arc<Topology>, config: &Arc<Config>, me: Incarnation) -> Self {
+        let regional = config.mode == Mode::Regional;
+        let regions = if regional { Regions::connected(topology) } else { Regions::default() };
+        Self::with_regions(topology, config, me, regions)
+    }
+
+    /// The same, where somebody else says what the regions are. Without the mode that has regions, there must be none.
+    pub fn with_regions(topology: &Arc<Topology>, config: &Arc<Config>, me: Incarnation, regions: Regions) -> Self {
         Coordinator {
             topology: topology.clone(),
             config: config.clone(),
@@ -124,6 +136,8 @@ impl Coordinator {
             restarts: 0,
             delays: 0,
             stopping: Stopping::No,
+            savepoint_wanted: false,
+            behind: Behind::none(regions),
             asks: Asks::default(),
         }
     }
@@ -152,6 +166,9 @@ impl Coordinator {
                 Stage::Opening => Mark::TriggerFailed(TriggerFailure::Shutdown), // it never began
                 _ => Mark::Aborted(id, AbortReason::Shutdown),
             });
+            if pending.savepoint {
+                out.mark(Mark::SavepointFailed);
+            }
         }
         out.disarm(Timer::Restart);
         out.disarm(Timer::Remind);
@@ -178,6 +195,7 @@ impl Coordinator {
         self.attempt = self.attempt.next();
         self.completed = completed.to_vec();
         self.next = next;
+        self.regions_restored();
         self.bury(orphans, out);
         self.unnoted.clear();
         self.lead = Lead::Deployed;
@@ -233,9 +251,9 @@ impl Coordinator {
             }
             Control::Finished => self.set(from.task, TaskState::Finished, out),
             Control::Ack(id) => self.on_ack(from.task, id, out),
-            Control::Decline(id, reason) => self.on_decline(id, reason, out),
+            Control::Decline(id, reason) => self.on_decline(from.task, id, reason, out),
             Control::Noted(id) => {
-                if self.completed.last().is_some_and(|newest| id >= newest.checkpoint) {
+                if self.held(from.task).is_some_and(|held| id >= held) {
                     self.unnoted.remove(&from.task);
                     self.stop_if_settled(out);
                 }
@@ -285,6 +303,7 @@ impl Coordinator {
     fn end(&mut self, out: &mut Outbox) {
         self.stop_triggers(out);
         self.stop_failed(out);
+        self.savepoint_lost(out);
         self.drop_pending(AbortReason::Shutdown, out);
         out.disarm(Timer::Remind);
         self.lead = Lead::Ending;
@@ -300,19 +319,18 @@ impl Coordinator {
         if !complete {
             return;
         }
-        for manifest in std::mem::take(&mut self.completed) {
-            self.ask(Purpose::Discard, Request::Discard(manifest.attempt, manifest.checkpoint), out);
-        }
+        self.discard_completed(out);
     }
 
     /// The whole job goes back to the newest completed checkpoint, or fails for good.
     pub(super) fn fail_job(&mut self, out: &mut Outbox) {
         self.stop_triggers(out);
         self.stop_failed(out);
+        self.savepoint_lost(out);
         self.drop_pending(AbortReason::Failover, out);
         out.disarm(Timer::Remind);
         // The next attempt may use the same checkpoint ids: no late answer may be taken for one of its own.
-        self.asks.forget(out, |purpose| matches!(purpose, Purpose::Open(_) | Purpose::Publish(_)));
+        self.asks.forget(out, |purpose| matches!(purpose, Purpose::Open(_) | Purpose::Publish(_) | Purpose::Save(_)));
         self.failures = 0;
         self.stop_attempt(self.attempt, out);
         match self.next_delay() {
@@ -357,7 +375,7 @@ impl Coordinator {
         // refusal of the second one for the end would discard what that record names.
         let definite = match purpose {
             Purpose::Open(_) => true,
-            Purpose::Publish(_) => !again,
+            Purpose::Publish(_) | Purpose::Save(_) => !again,
             _ => false,
         };
         if reply == Reply::Failed && !definite {
@@ -381,6 +399,7 @@ impl Coordinator {
             }
             (Purpose::Open(id), reply) => self.opened(id, reply == Reply::Done, out),
             (Purpose::Publish(id), reply) => self.published(id, reply == Reply::Done, out),
+            (Purpose::Save(id), reply) => self.saved(id, reply == Reply::Done, out),
             (Purpose::Discard, _) => {}
             (Purpose::End(complete), _) => self.ended(complete, out),
             (purpose, reply) => unreachable!("{purpose:?} is never answered {reply:?}"),
@@ -419,10 +438,8 @@ impl Coordinator {
             self.stop_attempt(Attempt(self.attempt.0 - 1), out);
             self.deploy(out);
         }
-        if let Some(newest) = self.completed.last() {
-            for task in &self.unnoted {
-                out.tell(self.life(*task), Control::Complete(newest.checkpoint));
-            }
+        for (task, held) in self.unnoted.iter().filter_map(|task| Some((*task, self.held(*task)?))) {
+            out.tell(self.life(task), Control::Complete(held));
         }
         if !self.all_live() || !self.unnoted.is_empty() {
             out.arm(Timer::Remind, self.config.retry);
@@ -475,7 +492,7 @@ impl Process for Coordinator {
         for word in [
             self.scheduler_on as u64,
             self.wanted as u64 | (self.crowded as u64) << 8,
-            self.pausing as u64,
+            self.pausing as u64 | (self.savepoint_wanted as u64) << 8,
             self.failures as u64,
         ] {
             d.word(word);

@@ -160,6 +160,10 @@ impl Request {
                 d.word(6);
                 manifest.digest(d);
             }
+            Request::Save(manifest) => {
+                d.word(15);
+                manifest.digest(d);
+            }
             Request::EndJob(complete) => d.word(7 | (*complete as u64) << 8),
             Request::Flush => d.word(14),
             Request::Discard(attempt, id) => {

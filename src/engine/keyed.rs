@@ -7,7 +7,7 @@
 //! operator does, and what a snapshot of it holds, is the same either way.
 
 use super::chunks::{CHUNK, Chunks, Still};
-use super::message::Datum;
+use super::message::{Datum, Element, Record};
 use super::pairs::{Held, Pairs};
 use super::snapshot::OperatorState;
 use std::fmt::Debug;
@@ -124,6 +124,10 @@ pub trait Stateful {
 
     /// From here on, what doesn't fit into memory lies in a table of these.
     fn lend(&mut self, tables: &dyn Tables);
+
+    /// These come next. Where their keys are in memory is looked at now, for all of them at once: a processor waits for many
+    /// places at a time as long as for one. Nothing changes.
+    fn soon(&self, _next: &[Element<Record>]) {}
 }
 
 /// A map from keys to `V`. Lookup by a fixed hash; iteration is in order of insertion and only used to
@@ -136,6 +140,10 @@ pub struct Keyed<V> {
 }
 
 const SLOTS_MIN: usize = 16;
+/// A table with fewer slots than this is near the processor anyway.
+const SLOTS_FAR: usize = 1 << 14;
+/// So many records are worth looking at before they come.
+pub const SOON: usize = 32;
 
 impl<V> Default for Keyed<V> {
     fn default() -> Self {
@@ -243,6 +251,24 @@ impl<V: Cell> Stateful for Keyed<V> {
 
     fn lend(&mut self, tables: &dyn Tables) {
         self.below = Some(Below { fresh: self.entries.count() as u64, ..Below::new(tables.table(), 0) });
+    }
+
+    fn soon(&self, next: &[Element<Record>]) {
+        if self.slots.len() < SLOTS_FAR {
+            return;
+        }
+        let mask = self.slots.len() - 1;
+        let mut found = [0; SOON];
+        for (found, element) in found.iter_mut().zip(next) {
+            if let Element::Record(Record { key: Datum::Int(key), .. }) = element {
+                *found = self.slots[(Datum::Int(*key).hash64() >> 7) as usize & mask];
+            }
+        }
+        let key = |at: u32| match at.checked_sub(1).map(|at| self.entries.key(at as usize)) {
+            Some(Datum::Int(key)) => *key,
+            _ => 0,
+        };
+        std::hint::black_box(found.into_iter().fold(0, |sum, at| sum ^ key(at)));
     }
 }
 

@@ -178,6 +178,9 @@ pub enum Request {
     /// Store: the one durable completion record of a checkpoint, written once, by the attempt that owns
     /// the job.
     Publish(Arc<Manifest>),
+    /// Store: the one durable record of a savepoint, as `Publish` of a checkpoint. No restart goes back to it, and nothing of
+    /// it is discarded any more, whoever asks.
+    Save(Arc<Manifest>),
     /// Store: the job has ended; nobody may begin another attempt. True: all of it was processed; false: it failed for
     /// good.
     EndJob(bool),
@@ -318,10 +321,12 @@ pub enum Wish {
     /// A last checkpoint. When it is complete and everybody has acted upon that, the job stops, to go on from there
     /// whenever somebody takes the lead again.
     StopWithSavepoint,
+    /// A savepoint that is the operator's: the job goes on, and neither restores nor deletes it.
+    Savepoint,
 }
 
 /// All of them.
-pub const WISHES: [Wish; 2] = [Wish::Checkpoint, Wish::StopWithSavepoint];
+pub const WISHES: [Wish; 3] = [Wish::Checkpoint, Wish::StopWithSavepoint, Wish::Savepoint];
 
 /// Everything a process can ask for. The order matters: a crash keeps a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -372,6 +377,10 @@ pub enum Mark {
     /// Coordinator: the wish to stop came to nothing, and the job goes on. The savepoint, if it was complete when
     /// something else failed.
     StopFailed(Option<CheckpointId>),
+    /// Coordinator: the savepoint that somebody wanted is complete.
+    Saved(CheckpointId),
+    /// Coordinator: the savepoint that somebody wanted came to nothing.
+    SavepointFailed,
     /// An ack of another attempt was ignored.
     StaleAck(CheckpointId),
     /// An ack of a checkpoint that isn't pending was ignored.

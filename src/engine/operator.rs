@@ -3,7 +3,7 @@
 //! To add an operator: one file in `operators/` and one row in [`make`].
 
 use super::keyed::{Stateful, Tables};
-use super::message::Record;
+use super::message::{Element, Record};
 use super::operators::*;
 use super::snapshot::OperatorState;
 use crate::topology::OperatorKind;
@@ -117,6 +117,12 @@ impl Chain {
     /// all.
     pub fn lend(&mut self, tables: &dyn Tables) {
         self.operators.iter_mut().filter_map(|operator| operator.stateful_mut()).for_each(|state| state.lend(tables));
+    }
+
+    /// These records come next: see [`Stateful::soon`].
+    #[inline]
+    pub fn soon(&self, next: &[Element<Record>]) {
+        self.operators.first().and_then(|first| first.stateful()).into_iter().for_each(|state| state.soon(next));
     }
 
     /// The states of all operators, in the canonical form.

@@ -1,7 +1,7 @@
 //! The one seam: a process is a pure value with one method.
 
 use super::keyed::Tables;
-use super::message::{Control, Input, Outbox, Record};
+use super::message::{Control, Element, Input, Outbox, Record, Txn};
 use super::snapshot::View;
 use crate::digest::Digest;
 use crate::ids::*;
@@ -48,6 +48,10 @@ pub trait Process: Send + Sync + 'static {
         Passed::Not
     }
 
+    /// Records that the driver will offer next, as far as it knows. A process may look at what it keeps for them; it doesn't
+    /// change, and a driver that never calls this misses nothing but speed.
+    fn soon(&self, _next: &[Element<Record>]) {}
+
     /// An input that the driver must not read now.
     fn blocked(&self, _input: InputIndex) -> bool {
         false
@@ -89,6 +93,12 @@ pub trait Process: Send + Sync + 'static {
     /// by the same process. Like `blocked`, for messages. Nothing that ships is ever deaf.
     fn deaf(&self, _control: &Control) -> bool {
         false
+    }
+
+    /// Sinks: the transaction that is open, and what was written into it so far. Its `Stage` will hold these records and those
+    /// that follow. A driver may have them written before that is asked; nothing but time depends on it.
+    fn writing(&self) -> Option<(Txn, &[Record])> {
+        None
     }
 
     /// Has it stopped, by itself or because it was told to? A stopped process takes no input any more.

@@ -93,6 +93,11 @@ impl Committer {
         &self.buffer
     }
 
+    /// The transaction that is open, with its records.
+    pub fn writing(&self) -> Option<(Txn, &[Record])> {
+        self.open().then(|| (self.current(), self.buffer()))
+    }
+
     /// The transactions that a snapshot taken now contains.
     pub fn transactions(&self) -> Vec<Txn> {
         self.pending.iter().map(|pending| pending.txn).collect()

@@ -93,6 +93,16 @@ pub enum Part {
     Finished,
 }
 
+impl Part {
+    /// Where it is stored.
+    pub fn key(&self) -> Option<StoreKey> {
+        match self {
+            Part::Stored(key) => Some(*key),
+            Part::Finished => None,
+        }
+    }
+}
+
 /// The completion record of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Manifest {
@@ -102,6 +112,13 @@ pub struct Manifest {
     pub attempt: Attempt,
     /// An entry for each subtask, in order.
     pub parts: Vec<Part>,
+}
+
+impl Manifest {
+    /// The parts that are stored, in the order of subtasks.
+    pub fn stored(&self) -> impl Iterator<Item = StoreKey> + '_ {
+        self.parts.iter().filter_map(Part::key)
+    }
 }
 
 impl Datum {

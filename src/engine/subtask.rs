@@ -35,7 +35,8 @@ pub enum Phase {
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
-    Restore,
+    /// Under the name of this checkpoint.
+    Restore(CheckpointId),
     Put(CheckpointId),
     Fence,
     Begin,
@@ -414,7 +415,11 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         self.phase = Phase::Restoring;
         let base = restore.as_ref().map(|manifest| manifest.checkpoint);
         match restore.map(|manifest| manifest.parts[self.me.task.index()]) {
-            Some(Part::Stored(key)) => self.ask_store(Purpose::Restore, Request::Get(key), out),
+            Some(Part::Stored(key)) => {
+                // What a region kept from before is restored as part of the checkpoint that says so.
+                let own = base.filter(|_| self.config.mode == Mode::Regional).unwrap_or(key.checkpoint);
+                self.ask_store(Purpose::Restore(own), Request::Get(key), out);
+            }
             Some(Part::Finished) => {
                 let finished = Snapshot { finished: true, ..Snapshot::default() };
                 out.mark(Mark::Restored(base, Arc::new(finished)));

@@ -66,13 +66,13 @@ impl<G: BarrierGate<Record>> Subtask<G> {
             }
             (_, Reply::Failed) => {} // stays open: the retry timer asks again
             (purpose, reply) => {
-                let request = self.asks.take(ticket, out).expect("the request is open").request;
-                self.on_answer(purpose, request, reply, out);
+                self.asks.take(ticket, out);
+                self.on_answer(purpose, reply, out);
             }
         }
     }
 
-    fn on_answer(&mut self, purpose: Purpose, request: Request, reply: Reply, out: &mut Outbox) {
+    fn on_answer(&mut self, purpose: Purpose, reply: Reply, out: &mut Outbox) {
         match (purpose, reply) {
             (Purpose::Put(id), Reply::Done) => {
                 // Also if it was given up meanwhile: the coordinator learns only from the ack that there is
@@ -80,11 +80,8 @@ impl<G: BarrierGate<Record>> Subtask<G> {
                 self.uploads.retain(|upload| upload.checkpoint != id);
                 self.tell(Control::Ack(id), out);
             }
-            (Purpose::Restore, Reply::Found(snapshot)) => {
-                let Request::Get(key) = request else { unreachable!("a restore gets a snapshot") };
-                self.restore(key.checkpoint, &snapshot, out);
-            }
-            (Purpose::Restore, Reply::Missing) => self.fail(out),
+            (Purpose::Restore(checkpoint), Reply::Found(snapshot)) => self.restore(checkpoint, &snapshot, out),
+            (Purpose::Restore(_), Reply::Missing) => self.fail(out),
             (Purpose::Fence, Reply::Done) => {
                 let commits = self.committer.transactions();
                 if commits.is_empty() {
@@ -133,7 +130,7 @@ impl<G: BarrierGate<Record>> Subtask<G> {
         let token = FencingToken(self.coordinator.map_or(0, |coordinator| coordinator.attempt.0));
         for ask in self.asks.repeat(self.config.retry, out) {
             let effect = match ask.purpose {
-                Purpose::Restore | Purpose::Put(_) => Effect::Ask(ask.ticket, token, ask.request.clone()),
+                Purpose::Restore(_) | Purpose::Put(_) => Effect::Ask(ask.ticket, token, ask.request.clone()),
                 _ => Effect::AskLedger(ask.ticket, self.me.attempt, ask.request.clone()),
             };
             out.effects.push(effect);
@@ -152,6 +149,10 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
 
     fn pass(&mut self, way: Way, record: &mut Record) -> Passed {
         self.take_plain(way, record)
+    }
+
+    fn soon(&self, next: &[Element<Record>]) {
+        self.chain.soon(next);
     }
 
     fn blocked(&self, input: InputIndex) -> bool {
@@ -177,6 +178,10 @@ impl<G: BarrierGate<Record> + GateState> Process for Subtask<G> {
 
     fn chooses(&self) -> bool {
         self.undecided.is_some() && self.phase != Phase::Stopped
+    }
+
+    fn writing(&self) -> Option<(Txn, &[Record])> {
+        self.committer.writing()
     }
 
     fn stopped(&self) -> bool {

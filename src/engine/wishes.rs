@@ -50,8 +50,10 @@ impl Stopping {
 
 impl Coordinator {
     pub(super) fn on_asked(&mut self, wish: Wish, out: &mut Outbox) {
-        if wish == Wish::Checkpoint {
-            return self.trigger(false, out);
+        match wish {
+            Wish::Checkpoint => return self.trigger(false, out),
+            Wish::Savepoint => return self.want_savepoint(out),
+            Wish::StopWithSavepoint => {}
         }
         if self.stopping != Stopping::No {
             return; // asked before: there is one answer
@@ -64,8 +66,12 @@ impl Coordinator {
         self.trigger(false, out); // if there is no room yet, it is made up for
     }
 
-    /// The last checkpoint came to nothing: it was not the stop that failed the job, so the job goes on as before.
-    pub(super) fn savepoint_failed(&mut self, id: CheckpointId, out: &mut Outbox) {
+    /// The last checkpoint came to nothing: it was not the stop that failed the job, so the job goes on as before. Or
+    /// somebody's `savepoint` did, who is told.
+    pub(super) fn savepoint_failed(&mut self, id: CheckpointId, savepoint: bool, out: &mut Outbox) {
+        if savepoint {
+            out.mark(Mark::SavepointFailed);
+        }
         if self.stopping.is_at(id) {
             self.stop_failed(out);
             if self.lead == Lead::Deployed && self.all_live() {

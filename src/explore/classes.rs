@@ -6,7 +6,7 @@ use crate::engine::message::{Control, Element, Request, Timer};
 use crate::ids::*;
 use crate::topology::{Role, Topology};
 use crate::world::choice::Choice;
-use crate::world::parts::Part;
+use crate::world::parts::{Part, Slot};
 
 /// Names of kinds of steps, by number.
 pub const KINDS: &[&str] = &[
@@ -69,6 +69,8 @@ pub const KINDS: &[&str] = &[
 
 /// The first kind of each family of kinds.
 pub const DELIVER: u8 = 0;
+/// A barrier that doesn't wait for what is before it in its queue.
+pub const OVERTAKE: u8 = 4;
 /// Reads.
 pub const READ: u8 = 5;
 /// Choices.
@@ -151,6 +153,16 @@ impl Roles {
         self.of[task.index().min(self.of.len() - 1)]
     }
 
+    /// The roles into whose queues a step, which led to `next`, has put something.
+    pub fn fed(&self, space: &Space, row: &[u32], offer: &Offer, next: &[u32]) -> impl Iterator<Item = u8> {
+        let changed = move |col: &usize| *col != offer.col && space.at(row, *col) != space.at(next, *col);
+        (0..space.slots().len()).filter(changed).filter_map(|col| match space.slots()[col] {
+            Slot::Channel(_, channel) => Some(self.of(space.setup().topology.channels[channel.index()].to)),
+            Slot::Control(_, to) => Some(self.of(to.task)),
+            _ => None,
+        })
+    }
+
     /// A class in words.
     pub fn word(&self, class: Class) -> String {
         format!("{} {}", self.names[class.role as usize], KINDS[class.kind as usize])
@@ -173,7 +185,7 @@ impl Roles {
                 };
                 task(topology.channels[channel.index()].to, DELIVER + kind)
             }
-            Choice::Overtake(_, channel) => task(topology.channels[channel.index()].to, 4),
+            Choice::Overtake(_, channel) => task(topology.channels[channel.index()].to, OVERTAKE),
             Choice::Read(who, _) => task(who.task, READ),
             Choice::Choose(who, _) => task(who.task, CHOOSE),
             Choice::Tell(_, to) => {
@@ -234,7 +246,7 @@ fn asked(space: &Space, asks: Id, serial: u32) -> u8 {
         Request::Open(_) => 2,
         Request::Put(..) => 3,
         Request::Get(_) => 4,
-        Request::Publish(_) => 5,
+        Request::Publish(_) | Request::Save(_) => 5, // searches ask for no savepoints
         Request::EndJob(_) => 6,
         Request::Discard(..) => 7,
         Request::Begin(_) => 8,

@@ -1,6 +1,6 @@
 //! What is known of which steps commute: learned by executing pairs both ways, never declared.
 
-use super::classes::{Class, DETECT, KINDS, Roles};
+use super::classes::{Class, KINDS, Roles};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -28,6 +28,10 @@ pub struct Learned {
     pub classes: BTreeMap<String, ClassFacts>,
     /// Pairs, the lesser word first.
     pub pairs: BTreeMap<(String, String), Pair>,
+    /// Classes, and roles that a step of them sent or told something.
+    pub feeds: BTreeSet<(String, String)>,
+    /// Classes of steps of one process, the second of which was possible after the first, and not before it.
+    pub wakes: BTreeSet<(String, String)>,
     /// On which instances, and how much of them.
     pub instances: BTreeSet<String>,
 }
@@ -62,8 +66,8 @@ impl Learned {
         Self::parse(include_str!("commutation_engine.txt")).expect("what ships can be read: a test writes it again")
     }
 
-    /// What was seen elsewhere and shouldn't have been, if this were right: pairs whose order makes more of a
-    /// difference, classes that do more. Pairs that aren't known are taken to conflict, which nothing contradicts.
+    /// What was seen elsewhere and shouldn't have been, if this were right: pairs that were never met or whose order
+    /// makes more of a difference, classes that do more.
     pub fn contradicted_by(&self, seen: &Learned) -> Vec<String> {
         let mut found = Vec::new();
         for (class, facts) in &seen.classes {
@@ -73,10 +77,16 @@ impl Learned {
             }
         }
         for ((a, b), pair) in &seen.pairs {
-            if let Some(known) = self.pairs.get(&(a.clone(), b.clone())).filter(|known| *known < pair) {
-                found.push(format!("{a} | {b}: {pair:?}, and not {known:?}"));
+            match self.pairs.get(&(a.clone(), b.clone())) {
+                None => found.push(format!("{a} | {b}: {pair:?}, and never met")),
+                Some(known) if known < pair => found.push(format!("{a} | {b}: {pair:?}, and not {known:?}")),
+                Some(_) => {}
             }
         }
+        let fed = seen.feeds.difference(&self.feeds);
+        found.extend(fed.map(|(class, role)| format!("{class} feeds {role}")));
+        let woken = seen.wakes.difference(&self.wakes);
+        found.extend(woken.map(|(class, other)| format!("{class} wakes {other}")));
         found
     }
 
@@ -88,6 +98,8 @@ impl Learned {
             known.visible |= facts.visible;
         }
         other.pairs.iter().for_each(|(pair, seen)| self.note(pair.clone(), *seen));
+        self.feeds.extend(other.feeds.iter().cloned());
+        self.wakes.extend(other.wakes.iter().cloned());
         self.instances.extend(other.instances.iter().cloned());
     }
 
@@ -107,6 +119,12 @@ impl Learned {
             let serves = if facts.serves { " serves" } else { "" };
             let visible = if facts.visible { " visible" } else { "" };
             let _ = writeln!(out, "class {class}{serves}{visible}");
+        }
+        for (class, role) in &self.feeds {
+            let _ = writeln!(out, "feeds {class} | {role}");
+        }
+        for (class, other) in &self.wakes {
+            let _ = writeln!(out, "wakes {class} | {other}");
         }
         for ((a, b), pair) in &self.pairs {
             let _ = writeln!(out, "{} {a} | {b}", Pair::WORDS[*pair as usize].0);
@@ -131,6 +149,11 @@ impl Learned {
                     let facts = ClassFacts { serves: flags.contains(&"serves"), visible: flags.contains(&"visible") };
                     learned.classes.insert(format!("{role} {kind}"), facts);
                 }
+                "feeds" | "wakes" => {
+                    let (class, other) = rest.split_once(" | ").ok_or(i + 1)?;
+                    let all = if verb == "feeds" { &mut learned.feeds } else { &mut learned.wakes };
+                    all.insert((class.to_string(), other.to_string()));
+                }
                 _ => {
                     let (_, pair) = Pair::WORDS.iter().find(|(word, _)| *word == verb).ok_or(i + 1)?;
                     let (a, b) = rest.split_once(" | ").ok_or(i + 1)?;
@@ -145,17 +168,24 @@ impl Learned {
 /// What is known, by class numbers.
 pub struct Known {
     size: usize,
-    pairs: Vec<Pair>,
+    /// None: never met together.
+    pairs: Vec<Option<Pair>>,
     facts: Vec<Option<ClassFacts>>,
+    /// By class and role.
+    feeds: Vec<bool>,
+    /// By class and class.
+    wakes: Vec<bool>,
 }
 
 impl Known {
     /// What was learned, for these roles.
     pub fn new(learned: &Learned, roles: &Roles) -> Self {
-        let size = roles.names().len() * 64;
-        let mut known = Known { size, pairs: vec![Pair::Conflicts; size * size], facts: vec![None; size] };
+        let count = roles.names().len();
+        let size = count * 64;
+        let (pairs, feeds) = (vec![None; size * size], vec![false; size * count]);
+        let mut known = Known { size, pairs, facts: vec![None; size], feeds, wakes: vec![false; size * size] };
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-        for role in 0..roles.names().len() as u8 {
+        for role in 0..count as u8 {
             for kind in 0..KINDS.len() as u8 {
                 let class = Class { role, kind };
                 numbers.insert(roles.word(class), class.index());
@@ -166,38 +196,55 @@ impl Known {
                 known.facts[*class] = Some(*facts);
             }
         }
-        let mut met = BTreeSet::new();
         for ((a, b), pair) in &learned.pairs {
             if let (Some(a), Some(b)) = (numbers.get(a), numbers.get(b)) {
-                met.insert((*a, *b));
-                known.pairs[a * size + b] = *pair;
-                known.pairs[b * size + a] = *pair;
+                known.pairs[a * size + b] = Some(*pair);
+                known.pairs[b * size + a] = Some(*pair);
             }
         }
-        // News of a death comes after the end of the job, or the search says that it knows nothing of it.
-        let news = |class: usize| class % 64 == DETECT as usize;
-        for (a, b) in (0..size).flat_map(|a| (0..size).map(move |b| (a, b))).filter(|(a, b)| news(*a) || news(*b)) {
-            let met = met.contains(&(a, b)) || met.contains(&(b, a));
-            known.pairs[a * size + b] = if met { known.pairs[a * size + b] } else { Pair::Commutes };
+        for (class, role) in &learned.feeds {
+            let role = roles.names().iter().position(|name| name == role);
+            if let (Some(class), Some(role)) = (numbers.get(class), role) {
+                known.feeds[class * count + role] = true;
+            }
+        }
+        for (a, b) in &learned.wakes {
+            if let (Some(a), Some(b)) = (numbers.get(a), numbers.get(b)) {
+                known.wakes[a * size + b] = true;
+            }
         }
         known
     }
 
-    /// What was seen of these wherever both could happen. Two that were never met together are taken to conflict.
+    /// What was seen of these wherever both could happen; none: nowhere.
     #[inline]
-    pub fn pair(&self, a: Class, b: Class) -> Pair {
+    pub fn pair(&self, a: Class, b: Class) -> Option<Pair> {
         self.pairs[a.index() * self.size + b.index()]
+    }
+
+    /// Was a step of this class seen to send or tell this role something?
+    #[inline]
+    pub fn feeds(&self, class: Class, role: u8) -> bool {
+        self.feeds[class.index() * (self.size / 64) + role as usize]
+    }
+
+    /// Was a step of the first class seen to make one of the second possible, of the same process?
+    #[inline]
+    pub fn wakes(&self, a: Class, b: Class) -> bool {
+        self.wakes[a.index() * self.size + b.index()]
     }
 
     /// Breaks one rule, for tests: from now on these are taken to commute.
     pub fn claim(&mut self, a: Class, b: Class) {
-        self.pairs[a.index() * self.size + b.index()] = Pair::Commutes;
-        self.pairs[b.index() * self.size + a.index()] = Pair::Commutes;
+        self.pairs[a.index() * self.size + b.index()] = Some(Pair::Commutes);
+        self.pairs[b.index() * self.size + a.index()] = Some(Pair::Commutes);
     }
 
     /// Forgets what commutes.
     pub fn distrust(&mut self) {
-        self.pairs.fill(Pair::Conflicts);
+        self.pairs.fill(Some(Pair::Conflicts));
+        self.feeds.fill(true);
+        self.wakes.fill(true);
     }
 
     /// What was seen of a class; none: it was never met.

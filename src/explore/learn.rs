@@ -35,6 +35,10 @@ pub(super) struct Learner<'a> {
     pub(super) space: Space,
     pub(super) steps: Steps,
     lesson: Lesson,
+    /// Pairs of steps of different processes of which at most one reached a service.
+    beside: BTreeSet<(Class, Class)>,
+    /// Steps, and what they made possible.
+    woken: BTreeSet<(Class, Class)>,
 }
 
 /// How much is learned from.
@@ -77,7 +81,7 @@ pub fn learn(setup: &Arc<Setup>, roles: &Roles, rules: &Rules, effort: Effort) -
     if !learner.lesson.exhausted {
         learner.walk(&start, effort.walks);
     }
-    learner.lesson
+    learner.end()
 }
 
 /// Steps of a walk, at most.
@@ -86,6 +90,7 @@ const STEPS_MAX: usize = 400;
 /// A step that was made.
 pub(super) struct Made {
     pub(super) offer: Offer,
+    class: Class,
     pub(super) went: Went,
     /// The checkpoint that it completed.
     cut: u32,
@@ -114,12 +119,13 @@ impl<'a> Learner<'a> {
             Recovery::Stepwise => crate::world::World::new(setup),
         };
         let first = space.row(&first);
-        (Learner { roles, rules, space, steps, lesson: Lesson::default() }, first)
+        let (lesson, beside, woken) = (Lesson::default(), BTreeSet::new(), BTreeSet::new());
+        (Learner { roles, rules, space, steps, lesson, beside, woken }, first)
     }
 
     pub(super) fn make(&mut self, row: &[u32], offer: Offer) -> Made {
         let (went, cut, next) = self.steps.make(&mut self.space, row, &offer);
-        Made { offer, went, cut, next }
+        Made { offer, class: self.roles.class(&self.space, row, &offer), went, cut, next }
     }
 
     /// Chooses by a hash of walk and step: the same walks everywhere.
@@ -158,6 +164,9 @@ impl<'a> Learner<'a> {
         for offer in offers.iter() {
             let one = self.make(row, *offer);
             self.look(row, offer, &one.next, one.went);
+            if one.went == Went::Fine {
+                self.woken(&offers, &one, spent);
+            }
             made.push(one);
         }
         // A power failure may come at any time, and waits for nobody's turn.
@@ -170,14 +179,12 @@ impl<'a> Learner<'a> {
                 if scarce(&a.offer) || scarce(&b.offer) || (quiet && self.rules.timers == Timers::Patient) {
                     continue; // what isn't reduced
                 }
-                if let Some(same) = self.commute(spent, a, b) {
-                    let pair = match same {
-                        false => Pair::Conflicts,
-                        true if self.shows(row, spent, a, b) => Pair::Shows,
-                        true => Pair::Commutes,
-                    };
-                    self.note(row, &a.offer, &b.offer, pair);
-                }
+                let pair = match self.commute(spent, a, b) {
+                    Some(false) => Pair::Conflicts,
+                    Some(true) if self.shows(row, spent, a, b) => Pair::Shows,
+                    Some(true) | None => Pair::Commutes, // None: nobody goes on from there, in either order
+                };
+                self.note(row, &a.offer, &b.offer, pair);
             }
         }
         let fine = made.into_iter().filter(|one| one.went == Went::Fine);
@@ -250,6 +257,25 @@ impl<'a> Learner<'a> {
         let facts = self.lesson.learned.classes.entry(self.roles.word(class)).or_default();
         facts.serves |= serves;
         facts.visible |= visible;
+        if went == Went::Fine {
+            let word = |role: u8| (self.roles.word(class), self.roles.names()[role as usize].clone());
+            self.lesson.learned.feeds.extend(self.roles.fed(&self.space, row, offer, next).map(word));
+        }
+    }
+
+    /// Notes which steps of the same process a step has made possible.
+    fn woken(&mut self, before: &[Offer], one: &Made, spent: &Budget) {
+        let Move::Choice(choice) = one.offer.what else { return };
+        let spent = one.offer.cost.map_or(*spent, |kind| spent.plus(kind));
+        let offers = self.offers(&one.next, &spent);
+        let fresh = |offer: &&Offer| before.iter().all(|before| before.what != offer.what);
+        for offer in offers.iter().filter(fresh) {
+            let Move::Choice(other) = offer.what else { continue };
+            let class = self.roles.class(&self.space, &one.next, offer);
+            if class.kind != OTHER && owner(&self.space, choice) == owner(&self.space, other) {
+                self.woken.insert((one.class, class));
+            }
+        }
     }
 
     /// What a power failure leads to.
@@ -268,13 +294,35 @@ impl<'a> Learner<'a> {
         let served = |offer| self.steps.served(&self.space, row, offer);
         let own = owner(&self.space, one) == owner(&self.space, other);
         let both = served(a) && served(b);
-        let word = |class: Class| self.roles.word(class);
-        let (x, y) = (word(classes.0), word(classes.1));
-        let words = if x <= y { (x, y) } else { (y, x) };
         if own || both {
-            self.lesson.learned.note(words, pair);
-        } else if pair != Pair::Commutes {
-            self.lesson.broken.insert(format!("{} and {}: {one:?} and {other:?}", words.0, words.1));
+            self.lesson.learned.note(self.words(classes), pair);
+        } else if pair == Pair::Commutes {
+            self.beside.insert(classes);
+        } else {
+            let (x, y) = self.words(classes);
+            self.lesson.broken.insert(format!("{x} and {y}: {one:?} and {other:?}"));
         }
+    }
+
+    /// Two classes in words, the lesser first.
+    fn words(&self, (one, other): (Class, Class)) -> (String, String) {
+        let (x, y) = (self.roles.word(one), self.roles.word(other));
+        if x <= y { (x, y) } else { (y, x) }
+    }
+
+    /// What was noted by class, in words. Classes that sometimes reach a service were met together, also where they
+    /// didn't.
+    fn end(mut self) -> Lesson {
+        let wakes = self.woken.iter().filter(|(class, _)| class.kind != OTHER);
+        let wakes = wakes.map(|(class, other)| (self.roles.word(*class), self.roles.word(*other)));
+        self.lesson.learned.wakes.extend(wakes);
+        for classes in std::mem::take(&mut self.beside) {
+            let (x, y) = self.words(classes);
+            let serves = |class: &String| self.lesson.learned.classes.get(class).is_some_and(|facts| facts.serves);
+            if serves(&x) && serves(&y) {
+                self.lesson.learned.note((x, y), Pair::Commutes);
+            }
+        }
+        self.lesson
     }
 }

@@ -51,6 +51,19 @@ struct Node {
     classes: Vec<Class>,
 }
 
+/// A state that is to be gone on from.
+struct Here<'a> {
+    space: &'a Space,
+    row: &'a [u32],
+    /// Of the job, and of whoever leads it.
+    attempts: (Attempt, Attempt),
+    /// Of the moves that it offers.
+    classes: &'a [Class],
+    /// And whose they are.
+    places: &'a [Option<usize>],
+    may_crash: bool,
+}
+
 /// What a reduction rests on beside what was learned. A test breaks each, and sees that it is missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -84,6 +97,7 @@ impl Rule {
 /// Chooses among moves.
 pub struct Reducer {
     roles: Roles,
+    learned: Learned,
     known: Known,
     nodes: Vec<Node>,
     of: Vec<Vec<usize>>, // nodes by task
@@ -116,7 +130,8 @@ impl Reducer {
         let topology = topology.clone();
         let (nodes, of) = (Vec::new(), Vec::new());
         let patient = rules.timers == Timers::Patient;
-        let mut reducer = Reducer { roles, known, nodes, of, topology, patient, broken: None };
+        let mut reducer =
+            Reducer { roles, learned: learned.clone(), known, nodes, of, topology, patient, broken: None };
         for task in (0..=reducer.topology.len() as u32).map(TaskId) {
             reducer.of.push(Vec::new());
             reducer.handles(task).into_iter().for_each(|handle| reducer.node(task, handle));
@@ -207,11 +222,15 @@ impl Reducer {
         if (0..offers.len()).any(|i| places[i].is_none() && Some(i) != failure) {
             return true; // what is said to nobody has no place
         }
+        if !self.all_met(&classes, &places) {
+            return false;
+        }
+        let here = Here { space, row, attempts, classes: &classes, places: &places, may_crash: failure.is_some() };
         let mut best: Option<Vec<bool>> = None;
         // What has a price is never what the others wait for: later it may be free.
         for seed in (0..offers.len()).filter(|seed| offers[*seed].cost.is_none()) {
             let Some(seed) = places[seed] else { return true };
-            let taken = self.close(space, row, attempts, seed, &classes, &places);
+            let taken = self.close(&here, seed);
             let size = |taken: &Vec<bool>| taken.iter().filter(|taken| **taken).count();
             if best.as_ref().is_none_or(|best| size(&taken) < size(best)) {
                 let alone = size(&taken) == 1;
@@ -233,6 +252,26 @@ impl Reducer {
             taken[at - 1]
         });
         true
+    }
+
+    /// Was every two of these met together, of those that might not commute? Two that weren't are taken never to be:
+    /// neither is looked for when the other is chosen.
+    fn all_met(&self, classes: &[Class], places: &[Option<usize>]) -> bool {
+        let serves = |i: usize| self.known.facts(classes[i]).is_some_and(|facts| facts.serves);
+        let steps: Vec<(usize, TaskId)> =
+            (0..places.len()).filter_map(|i| places[i].map(|node| (i, self.nodes[node].task))).collect();
+        steps.iter().enumerate().all(|(n, (i, task))| {
+            let touch = |(j, other): &&(usize, TaskId)| task == other || (serves(*i) && serves(*j));
+            steps[n + 1..].iter().filter(touch).all(|(j, _)| self.known.pair(classes[*i], classes[*j]).is_some())
+        })
+    }
+
+    /// Did a step, which led to `next`, do nothing but what steps of its class were seen to do? What was left out
+    /// elsewhere may have counted on that.
+    pub fn expected(&self, space: &Space, row: &[u32], offer: &Offer, next: &[u32], served: bool) -> bool {
+        let class = self.roles.class(space, row, offer);
+        let Some(facts) = self.known.facts(class) else { return offer.what == Move::PowerFailure };
+        (facts.serves || !served) && self.roles.fed(space, row, offer, next).all(|role| self.known.feeds(class, role))
     }
 
     fn only_timers(&self, offers: &[Offer]) -> bool {
@@ -265,48 +304,48 @@ impl Reducer {
     }
 
     /// The moves that must be made here if this one is.
-    fn close(
-        &self,
-        space: &Space,
-        row: &[u32],
-        attempts: (Attempt, Attempt),
-        seed: usize,
-        classes: &[Class],
-        places: &[Option<usize>],
-    ) -> Vec<bool> {
+    fn close(&self, here: &Here, seed: usize) -> Vec<bool> {
         let mut inside = vec![false; self.nodes.len()];
-        let mut work = vec![seed];
-        inside[seed] = true;
-        while let Some(at) = work.pop() {
+        // Of the one that everything begins with, only what can happen now; of the others also what may come later.
+        let mut work = vec![(seed, false)];
+        while let Some((at, later)) = work.pop() {
             let mut add = |node: usize| {
                 if !inside[node] {
                     inside[node] = true;
-                    work.push(node);
+                    work.push((node, true));
                 }
             };
             let mut enabled = false;
-            for (i, _) in places.iter().enumerate().filter(|(_, place)| **place == Some(at)) {
+            for (i, _) in here.places.iter().enumerate().filter(|(_, place)| **place == Some(at)) {
                 enabled = true;
-                self.dependent(at, classes[i], &mut add);
+                self.dependent(at, here.classes[i], here.may_crash, &mut add);
             }
-            // More than one request of a kind can be under way: some may be answered, others not.
-            let several = matches!(self.nodes[at].handle, Handle::Answer(_) | Handle::Serve(_));
-            if !enabled || several {
-                self.enabling(space, row, attempts, at, &mut add);
+            if !enabled || (later && self.several(at)) {
+                self.enabling(here, at, &mut add);
             }
         }
-        let taken = |place: &Option<usize>| place.is_some_and(|node| inside[node]);
-        places.iter().map(taken).collect()
+        let taken = |place: &Option<usize>| place.is_some_and(|node| node == seed || inside[node]);
+        here.places.iter().map(taken).collect()
+    }
+
+    /// More than one request of a kind can be under way: some may be answered, others not.
+    fn several(&self, node: usize) -> bool {
+        matches!(self.nodes[node].handle, Handle::Answer(_) | Handle::Serve(_))
     }
 
     /// Everything that may not commute with a step of this class.
-    fn dependent(&self, at: usize, class: Class, add: &mut impl FnMut(usize)) {
-        // Also if all that it makes a difference to is a crash between the two.
-        let depends = |other: &Class| self.known.pair(class, *other) != Pair::Commutes;
+    fn dependent(&self, at: usize, class: Class, may_crash: bool, add: &mut impl FnMut(usize)) {
+        let depends = |other: &Class| match self.known.pair(class, *other) {
+            None | Some(Pair::Commutes) => false,
+            Some(Pair::Shows) => may_crash, // all that it makes a difference to is a crash between the two
+            Some(Pair::Conflicts) => true,
+        };
         let never = |node: &Node| self.patient && matches!(node.handle, Handle::Timer(timer) if timer != INTERVAL);
         let conflicts = |node: &Node| !never(node) && node.classes.iter().any(depends);
         let task = self.nodes[at].task;
-        for node in self.of[task.index()].iter().filter(|node| **node != at) {
+        // Of most nodes only one step is next; but there may be several requests of a kind.
+        let other = |node: &usize| *node != at || self.several(at);
+        for node in self.of[task.index()].iter().filter(|node| other(node)) {
             if conflicts(&self.nodes[*node]) && self.follows(Rule::SameProcess) {
                 add(*node);
             }
@@ -323,14 +362,8 @@ impl Reducer {
     }
 
     /// What has to happen before a step of this node can.
-    fn enabling(
-        &self,
-        space: &Space,
-        row: &[u32],
-        (job, lead): (Attempt, Attempt),
-        at: usize,
-        add: &mut impl FnMut(usize),
-    ) {
+    fn enabling(&self, here: &Here, at: usize, add: &mut impl FnMut(usize)) {
+        let Here { space, row, attempts: (job, lead), .. } = *here;
         let Node { task, handle, .. } = self.nodes[at];
         if handle == Handle::Detect {
             return (0..self.nodes.len()).for_each(add); // whoever may end
@@ -345,9 +378,10 @@ impl Reducer {
             Handle::Hear(from) if empty(Slot::Control(life(from), life(task))) => Some(from),
             _ => None,
         };
+        let own = self.of[task.index()].iter().copied();
         if let Some(sender) = sender {
             if self.follows(Rule::EmptyQueue) {
-                self.of[sender.index()].iter().for_each(|node| add(*node));
+                self.feeders(sender, task, add);
             }
             return;
         }
@@ -356,9 +390,23 @@ impl Reducer {
         if sends && col != NOWHERE && space.full(row, col) {
             self.outlets(task, add);
         } else if self.follows(Rule::OwnSteps) {
-            // Among them, for an answer, the request being done.
-            self.of[task.index()].iter().for_each(|node| add(*node));
+            // Among them, for an answer, the request being done. For whom a timer waits isn't seen where it fires.
+            let classes = &self.nodes[at].classes;
+            let wakes = |class: &Class| classes.iter().any(|other| self.known.wakes(*class, *other));
+            let timer = matches!(handle, Handle::Timer(_));
+            own.filter(|node| timer || self.nodes[*node].classes.iter().any(wakes)).for_each(&mut *add);
+            // What jumps a queue needn't wait until it is empty.
+            if let (Handle::Receive(channel), true) = (handle, classes.iter().any(|class| class.kind == OVERTAKE)) {
+                self.feeders(self.topology.channels[channel.index()].from, task, add);
+            }
         }
+    }
+
+    /// What may fill a queue.
+    fn feeders(&self, sender: TaskId, receiver: TaskId, add: &mut impl FnMut(usize)) {
+        let to = self.roles.of(receiver);
+        let feeds = |node: &usize| self.nodes[*node].classes.iter().any(|class| self.known.feeds(*class, to));
+        self.of[sender.index()].iter().copied().filter(feeds).for_each(add);
     }
 
     /// Whoever takes from the outputs of a task makes room for it.
@@ -370,6 +418,11 @@ impl Reducer {
             let to = self.topology.channels[channel.index()].to;
             self.of[to.index()].iter().for_each(|node| add(*node));
         }
+    }
+
+    /// What it rests on.
+    pub fn learned(&self) -> &Learned {
+        &self.learned
     }
 
     /// The roles of the job.

@@ -7,6 +7,7 @@
 
 use super::expected::Expected;
 use super::judge::Wrong;
+use super::learn::{Effort, learn};
 use super::liveness::Edges;
 use super::refine::Base;
 use super::rules::*;
@@ -89,6 +90,7 @@ pub fn search(
         deep: false,
         found: Found::default(),
     };
+    search.audit_walks(setup);
     search.begin(&first);
     while search.found.cut.is_none()
         && let Some(((_, spent), layers)) = search.waiting.pop_first()
@@ -111,6 +113,18 @@ impl Search {
         layer.push(&row, self.parents.len() as u32);
         self.parents.push((0, Move::PowerFailure));
         self.waiting.entry((0, Budget::default())).or_default().insert(0, layer);
+    }
+
+    /// A space that wasn't learned from may hold what was never met: walks through all of it would meet it sooner or
+    /// later, and what is left out can't hide it from them.
+    fn audit_walks(&mut self, setup: &Arc<Setup>) {
+        let Some(reducer) = self.options.reduce.clone().filter(|_| self.options.walks > 0) else { return };
+        let effort = Effort { states: 0, walks: self.options.walks };
+        let lesson = learn(setup, reducer.roles(), &self.options.rules, effort);
+        self.found.walked = lesson.pairs;
+        let denied = reducer.learned().contradicted_by(&lesson.learned);
+        self.found.denied = lesson.broken.into_iter().chain(denied).next();
+        self.found.strange |= self.found.denied.is_some();
     }
 
     fn report(mut self) -> Found {
@@ -314,7 +328,14 @@ impl Search {
         for (at, offer) in std::mem::take(&mut share.unknown) {
             let from = layer.row(at);
             let (went, cut) = match self.steps.go(&self.space, from, &offer, &mut changes) {
-                (Went::Unknown, _) => self.steps.resolve(&mut self.space, from, &offer, &mut row),
+                (Went::Unknown, _) => {
+                    let known = self.steps.resolve(&mut self.space, from, &offer, &mut row);
+                    if let (Some(reducer), Went::Fine) = (&self.options.reduce, known.0) {
+                        let served = self.steps.served(&self.space, from, &offer);
+                        self.found.strange |= !reducer.expected(&self.space, from, &offer, &row, served);
+                    }
+                    known
+                }
                 known => {
                     row.clear();
                     self.space.write(from, &changes, self.space.shifted(from, &changes), &mut row);

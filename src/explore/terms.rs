@@ -26,6 +26,9 @@ impl Default for Limits {
     }
 }
 
+/// Walks without leaving anything out that go with a search that does.
+pub const WALKS: u64 = 32;
+
 /// How to search.
 #[derive(Clone)]
 pub struct Options {
@@ -43,6 +46,9 @@ pub struct Options {
     pub limits: Limits,
     /// Compare one remembered step in so many with the engine; 0: none.
     pub audit: u64,
+    /// Where moves are left out: walks without leaving any out, on which every two steps are executed in both orders
+    /// and held against what was learned; 0: none.
+    pub walks: u64,
     /// Go on after a violation, and find every property that can be violated.
     pub keep_going: bool,
     /// Keep the way to every state.
@@ -64,6 +70,7 @@ impl Options {
             jobs: 1,
             limits: Limits::default(),
             audit: AUDIT,
+            walks: WALKS,
             keep_going: false,
             track: false,
             liveness: false,
@@ -125,7 +132,11 @@ pub struct Found {
     pub whole: u64,
     /// Remembered steps that were compared with the engine.
     pub audits: u64,
-    /// Steps were met of which nothing was learned: those states were gone on from in full, but what was left out
+    /// Pairs of steps that were executed in both orders on walks.
+    pub walked: u64,
+    /// The first thing seen there that denies what was learned.
+    pub denied: Option<String>,
+    /// Something was denied, or steps were met of which nothing was learned: those states were gone on from in full, but what was left out
     /// before may have counted on their not existing.
     pub strange: bool,
     /// The edges, if they were kept.

@@ -102,5 +102,5 @@ pub static CLAIMS: &[Claim] = claims! {
 
     "X23" "x23_one_id_everywhere" Refuted(&[("out-of-band", I1)]),
     "A checkpoint is consistent if all operators' states belong to the same one.",
-    "Every part bears the same number here, and the cut is inconsistent.";
+    "Every part bears the same number here, and the cut is inconsistent. Where no channel crosses, parts of several numbers are a consistent one: scenarios/regional.";
 };

@@ -12,6 +12,9 @@ use std::fmt::Write as _;
 /// A point, in pixels.
 type Point = (i32, i32);
 
+/// More arrows than this are a crowd, in which only what matters has a name.
+const CROWD: usize = 8;
+
 /// How an arrow looks.
 struct Look {
     class: &'static str,
@@ -126,10 +129,28 @@ impl Drawing<'_> {
         let named = bundles.len() <= 24;
         // What is wrong is drawn last, over everything, but its labels come first.
         let (wrong, usual): (Vec<&Bundle>, Vec<&Bundle>) = bundles.iter().partition(|bundle| bundle.wrong());
+        let blamed: Vec<RecordId> = wrong.iter().flat_map(|bundle| self.loaded(bundle)).collect();
+        // In a crowd, what has nothing to do with it stays behind it.
+        let aside = |all: &Self, bundle: &Bundle| {
+            let same = all.loaded(bundle).iter().any(|id| blamed.contains(id));
+            bundles.len() > CROWD && !wrong.is_empty() && bundle.crossing.is_none() && !same
+        };
         wrong.iter().for_each(|bundle| self.named(bundle, true));
-        usual.iter().for_each(|bundle| self.bundle(bundle));
-        wrong.iter().for_each(|bundle| self.bundle(bundle));
-        usual.iter().for_each(|bundle| self.named(bundle, named));
+        for bundle in &usual {
+            let group = if aside(self, bundle) { "<g class=\"aside\">" } else { "<g>" };
+            self.bundle(bundle, group);
+        }
+        wrong.iter().for_each(|bundle| self.bundle(bundle, "<g class=\"wrongmsg\">"));
+        for bundle in &usual {
+            if !aside(self, bundle) {
+                self.named(bundle, named);
+            }
+        }
+    }
+
+    /// The records of a bundle, where they are known.
+    fn loaded(&self, bundle: &Bundle) -> Vec<RecordId> {
+        bundle.flights.iter().filter_map(|flight| self.past.flights[*flight].record).collect()
     }
 
     fn named(&mut self, bundle: &Bundle, named: bool) {
@@ -153,7 +174,7 @@ impl Drawing<'_> {
         self.beside(class, &label, from, to, bundle.wrong());
     }
 
-    fn bundle(&mut self, bundle: &Bundle) {
+    fn bundle(&mut self, bundle: &Bundle, group: &str) {
         let look = match bundle.crossing {
             Some((Crossing::Captured, _)) => &CAPTURED,
             Some(_) => &WRONG,
@@ -163,7 +184,6 @@ impl Drawing<'_> {
         let first = self.ends(bundle.from, bundle.to, end(bundle.sent, false), end(bundle.taken, false));
         let last = self.ends(bundle.from, bundle.to, end(bundle.sent, true), end(bundle.taken, true));
         let (Some((a, b, lone)), Some((c, d, _))) = (first, last) else { return };
-        let group = if bundle.wrong() { "<g class=\"wrongmsg\">" } else { "<g>" };
         self.over.push_str(group);
         let title = self.told(bundle);
         svg::title(&mut self.over, &title);

@@ -59,7 +59,8 @@ impl Cut {
             Kind::Put { key, kappa, outcome: Outcome::Ok, .. } => {
                 self.puts.insert(key.task, (row, kappa.clone()));
             }
-            Kind::Complete { parts, outcome: Outcome::Ok, .. } => {
+            Kind::Complete { parts, outcome: Outcome::Ok, .. }
+            | Kind::Savepoint { parts, outcome: Outcome::Ok, .. } => {
                 self.complete.get_or_insert(row);
                 self.parts = parts.iter().map(|key| key.task).collect();
             }
@@ -126,7 +127,9 @@ type Stored = BTreeMap<(TaskId, ChannelId), Vec<RecordId>>;
 /// The job attempt (if the line says) and the checkpoint that a line is about.
 pub(super) fn about(event: &Event) -> Option<(Option<Attempt>, CheckpointId)> {
     Some(match &event.kind {
-        Kind::Trigger { checkpoint, job, .. } | Kind::Complete { checkpoint, job, .. } => (Some(*job), *checkpoint),
+        Kind::Trigger { checkpoint, job, .. }
+        | Kind::Complete { checkpoint, job, .. }
+        | Kind::Savepoint { checkpoint, job, .. } => (Some(*job), *checkpoint),
         Kind::Ack { checkpoint }
         | Kind::Decline { checkpoint, .. }
         | Kind::Abandon { checkpoint, .. }

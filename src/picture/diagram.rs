@@ -183,7 +183,8 @@ impl Drawing<'_> {
                 let _ = writeln!(self.over, "<circle class=\"ring\" cx=\"{x}\" cy=\"{y}\" r=\"9\"/>");
                 class = "wrong";
             }
-            self.places.take(Area::text(x + 9, y + 4, &label, FONT));
+            let words = Area::text(x + 9, y + 4, &label, FONT);
+            self.places.take(Area(x - 5, words.1, words.2, words.3));
             self.reach = self.reach.max(x + 9 + svg::width(&label, FONT));
             self.label(class, x + 9, y + 4, &label);
             let step = placed.row.to_string();

@@ -146,6 +146,9 @@ fn outside(past: &Past, event: &Event) -> Option<Said> {
         Kind::Complete { checkpoint, outcome, .. } => {
             (Shape::Complete, Weight::Key, format!("{checkpoint} complete"), *outcome)
         }
+        Kind::Savepoint { checkpoint, outcome, .. } => {
+            (Shape::Complete, Weight::Key, format!("savepoint {checkpoint}"), *outcome)
+        }
         Kind::Lead { token, outcome } => (Shape::Dot, Weight::Protocol, format!("leader {token}"), *outcome),
         Kind::Begin { job, base, outcome, .. } => {
             let from = base.map_or_else(|| "nothing".to_string(), |id| id.to_string());

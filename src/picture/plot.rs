@@ -34,14 +34,13 @@ const RIGHT: i32 = 16;
 const LOOKS: [(&str, Shape); 5] =
     [("s0", Shape::Disc), ("s1", Shape::Square), ("s2", Shape::Triangle), ("s3", Shape::Diamond), ("s4", Shape::Cross)];
 
+/// In the dark: the rest of it is in the attributes of the classes.
 const COLOURS: &str = "<style>
-.cutline .s0{fill:#0969da;stroke:#0969da}.cutline .s1{fill:#bc4c00;stroke:#bc4c00}.cutline .s2{fill:#1a7f37;stroke:#1a7f37}
-.cutline .s3{fill:#8250df;stroke:#8250df}.cutline .s4{fill:none;stroke:#cf222e;stroke-width:2}
-.cutline .form{fill:none;stroke-dasharray:4 3;stroke-opacity:.65}
 @media screen and (prefers-color-scheme:dark){
 .cutline .s0{fill:#58a6ff;stroke:#58a6ff}.cutline .s1{fill:#f0883e;stroke:#f0883e}.cutline .s2{fill:#3fb950;stroke:#3fb950}
 .cutline .s3{fill:#bc8cff;stroke:#bc8cff}.cutline .s4{fill:none;stroke:#ff6a61}
-.cutline .form{fill:none}}
+.cutline .form{fill:none}
+}
 </style>
 ";
 
@@ -80,7 +79,7 @@ pub fn plot(title: &str, panels: &[Panel]) -> String {
     }
     legend(&mut out, panels, size.1 - 22);
     out.push_str("</svg>\n");
-    out
+    style::plain(&out)
 }
 
 fn legend(out: &mut String, panels: &[Panel], y: i32) {

@@ -34,7 +34,6 @@ macro_rules! known {
 use Planted::{Gate, No, Row};
 
 const SOURCE_COORDINATOR: &str = "sources have no coordinator of their own that hands out splits";
-const SAVEPOINT: &str = "a savepoint is a checkpoint like any other here: recovery knows it";
 const COMMITTER: &str = "the sink commits what it has written itself; there is no second operator that commits";
 const RESCALE: &str = "a simulated job keeps its parallelism; `exec` changes it between two runs";
 const PARTS: &str = "the whole job restarts, never a part of it";
@@ -63,7 +62,7 @@ known! {
     "B17" "FLINK-28265" "'it is there' is taken for a failure, and the state deleted" Row("discards-the-repeated");
     "B18" "FLINK-5940" "an older checkpoint is restored silently" Row("restore-older");
     "B19" "FLINK-21351" "retention deletes what is still needed" Row("deletes-the-newest");
-    "B20" "FLINK-10354" "sinks commit at a savepoint that recovery ignores" No(SAVEPOINT);
+    "B20" "FLINK-10354" "sinks commit at a savepoint that recovery ignores" Row("commits-at-savepoint");
     "B21" "JET-2824" "a completion races with a restart"
         No("what is complete and what is restored are one conditional write each, of one store");
     "B22" "JET-1234" "leftovers of a failed snapshot are restored with it"
@@ -123,7 +122,7 @@ known! {
     "E16" "Feldera #6374" "what is missing is started from nothing, silently" Row("planned-ahead");
     "E17" "denormalized" "a barrier that doesn't flow with the records" Row("out-of-band");
     "E18" "Flink" "one copy of what was in flight, for a broadcast" Row("one-copy");
-    "E19" "FLIP-600" "one checkpoint of two epochs, over regions" No(PARTS);
+    "E19" "FLIP-600" "one checkpoint of two epochs, over regions" Row("regions-by-number");
     "M01" "-" "a channel whose barrier came is read on" Row("no-hold");
     "M02" "-" "the first barrier completes, nothing is kept of channels" Row("first-barrier");
     "M03" "-" "a message slips between snapshot and barrier" Row("barrier-late");

@@ -15,6 +15,7 @@ mod interpose;
 pub mod known;
 mod plant;
 mod processes;
+mod regional;
 mod retold;
 mod settings;
 mod shipped;
@@ -289,6 +290,13 @@ pub static PROTOCOLS: &[Protocol] = &[
         "periodic checkpoints stay off when the savepoint to stop with fails (FLINK-15152)"
     ),
     row!(
+        "commits-at-savepoint",
+        "I5",
+        "savepoints",
+        shipped::commits_at_savepoint,
+        "sinks commit at a savepoint, which no restart goes back to (FLINK-10354)"
+    ),
+    row!(
         "out-of-band",
         "I1",
         "diamond",
@@ -310,6 +318,41 @@ pub static PROTOCOLS: &[Protocol] = &[
         "idle_stream",
         retold::counts_records,
         "a checkpoint is taken every 10,000 records, which never come"
+    ),
+    Protocol {
+        name: "regional",
+        about: "the engine in the mode `regional`: what can't take part keeps its state of the checkpoint before (FLIP-600)",
+        breaks: None,
+        scenario: "regional/chains",
+        spawn: engine::spawn,
+    },
+    row!(
+        "regions-by-number",
+        "I1",
+        "regional/connected",
+        regional::by_number,
+        "a checkpoint of two epochs, over subtasks that exchange records (FLIP-600 without its guard)"
+    ),
+    row!(
+        "regions-forgotten",
+        "I13",
+        "regional/chains",
+        regional::forgets_references,
+        "an older checkpoint is deleted that a newer one has parts of"
+    ),
+    row!(
+        "regions-commit",
+        "I11",
+        "regional/chains",
+        regional::commits_for_all,
+        "a sink commits though its region did without the checkpoint"
+    ),
+    row!(
+        "regions-unlimited",
+        "I4",
+        "regional/chains",
+        regional::unlimited,
+        "nobody counts how many regions do without a checkpoint, and how often"
     ),
 ];
 
@@ -424,6 +467,11 @@ pub fn all() -> impl Iterator<Item = &'static Protocol> {
 /// The protocol of this name.
 pub fn find(name: &str) -> Option<Spawn> {
     all().find(|protocol| protocol.name == name).map(|protocol| protocol.spawn)
+}
+
+/// Does everybody take checkpoints alone under this protocol, so that it makes sense in the mode `alone` and in no other?
+pub fn alone(name: &str) -> bool {
+    NOTED.iter().any(|protocol| protocol.name == name && protocol.scenario.starts_with("alone/"))
 }
 
 /// All names.

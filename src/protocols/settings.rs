@@ -1,6 +1,6 @@
 //! Settings of the protocols that are sized by an instance. Only a clock looks at most of them.
 
-use crate::engine::config::{Config, Mode, RestartStrategy};
+use crate::engine::config::{Config, Mode, RegionLimits, RestartStrategy};
 use crate::ids::Nanos;
 
 /// One checkpoint at a time, every delay a millisecond, no failure tolerated.
@@ -18,6 +18,7 @@ pub fn plain(mode: Mode, restart: RestartStrategy) -> Config {
         restart,
         retry: ms,
         checkpoint_after_end: true,
+        regions: RegionLimits::default(),
         ignore_expired: false,
     }
 }

@@ -231,6 +231,31 @@ plant!(stays_off, Coordinator, |_, _| Effects(|effects| {
     }
 }));
 
+// Who was only asked for a savepoint is told that it is complete, as of a checkpoint.
+#[derive(Clone, Debug, Default)]
+struct CommitsAtSavepoint(Option<(Attempt, u32)>);
+
+impl Mischief for CommitsAtSavepoint {
+    fn effects(&mut self, effects: &mut Vec<Effect>) {
+        let mut told = Vec::new();
+        for effect in effects.iter() {
+            match (effect, self.0) {
+                (Effect::Ask(_, _, Request::Save(manifest)), _) => {
+                    self.0 = Some((manifest.attempt, manifest.parts.len() as u32));
+                }
+                (Effect::Mark(Mark::Saved(id)), Some((attempt, tasks))) => {
+                    let lives = (0..tasks).map(|task| Incarnation { task: TaskId(task), attempt });
+                    told.extend(lives.map(|life| Effect::Tell(life, Control::Complete(*id))));
+                }
+                _ => {}
+            }
+        }
+        effects.append(&mut told);
+    }
+}
+
+plant!(commits_at_savepoint, Coordinator, |_, _| CommitsAtSavepoint::default());
+
 plant!(commits_anew, Sinks, |_, _| CommitsAnew::default());
 
 // Behind the end of its input, it stores and acknowledges a snapshot while its last writes are under way.

@@ -3,8 +3,9 @@
 //! Everything but the section `timing` is a function of what was asked for. All texts are escaped by `maud`; only
 //! pictures, which are made here, go in as they are.
 
+use super::html_story;
 use super::html_tables as tables;
-use super::{Finding, Kind, Status, Sweep, grouped, seed};
+use super::{Finding, Kind, Status, Sweep, grouped, many, seed};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeMap;
 
@@ -130,11 +131,6 @@ fn said(sweep: &Sweep) -> String {
     }
 }
 
-/// A count with its word.
-pub(super) fn many(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
 fn numbers(sweep: &Sweep) -> Markup {
     let numbers = [
         ("scenarios", sweep.scenarios.len() as u64),
@@ -210,7 +206,7 @@ fn finding(finding: &Finding, shown: Option<&Shown>, room: &mut usize) -> Markup
                 p.warn { "The picture is left out: this page would be larger than 5 MB."
                     @if let Some(folder) = shown.and_then(|shown| shown.folder.as_ref()) { " It is in " code { (folder) } "." } }
             }
-            @if let Some(story) = story { details { summary { "Step by step" } pre tabindex="0" { (story) } } }
+            @if let Some(story) = story { (html_story::story(finding, &story)) }
             @if let Some(plan) = &finding.plan { details { summary { "The plan of the run" } pre.command { (plan) } } }
         }
     }

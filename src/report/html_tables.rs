@@ -1,7 +1,7 @@
 //! The tables of the HTML page: what was reached, what held, what struck, what took longest.
 
-use super::html::{Extras, many};
-use super::{Cell, Row, Status, Sweep, grouped, seed};
+use super::html::Extras;
+use super::{Cell, Row, Status, Sweep, grouped, many, seed};
 use crate::sim::matrix::{FAULTS, PHASES, STRUCK};
 use crate::verify::Invariant;
 use maud::{Markup, html};
@@ -27,11 +27,23 @@ pub fn goals(sweep: &Sweep) -> Markup {
                     tbody { @for row in rows { tr {
                         th scope="row" { (row.name) }
                         td { (list(row.goals.iter().filter(|goal| goal.seeds.is_some_and(|n| n > 0)).map(told))) }
-                        td.bad { (list(row.goals.iter().filter(|goal| goal.seeds.unwrap_or(0) == 0).map(told))) }
+                        (unreached(row))
                     } } }
                 } }
             }
             @for row in &sweep.scenarios { @if let Some(expected) = &row.expected { (self::expected(&row.name, expected)) } }
+        }
+    }
+}
+
+/// What nobody came to: red where there were seeds enough.
+fn unreached(row: &Row) -> Markup {
+    let never: Vec<_> = row.goals.iter().filter(|goal| goal.seeds.unwrap_or(0) == 0).collect();
+    let few = row.seeds < row.basis.usual_seeds && !never.is_empty();
+    html! {
+        td.(if few { "warn" } else { "bad" }) {
+            (list(never.into_iter().map(told)))
+            @if few { " (too few seeds to say: " (grouped(row.seeds)) " of " (grouped(row.basis.usual_seeds)) ")" }
         }
     }
 }
@@ -140,23 +152,36 @@ pub fn faults(sweep: &Sweep) -> Markup {
             *count += seeds;
         }
     }
-    let roles = STRUCK.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(", ");
+    let (struck, never): (Vec<_>, Vec<_>) =
+        FAULTS.iter().zip(&counts).partition(|(_, row)| row.iter().any(|count| *count > 0));
+    let planned = many(sweep.scenarios.iter().map(|row| row.faults).sum(), "fault");
     html! {
         section #faults {
             h2 { "Faults" }
-            div.scroll tabindex="0" { table {
-                caption { "Where faults struck: seeds in which a fault of a kind hit a " (roles) " in a phase of the protocol, added up. "
-                    (many(sweep.scenarios.iter().map(|row| row.faults).sum(), "fault")) " were planned." }
-                thead { tr { th scope="col" { "fault" } @for (_, phase) in PHASES { th.n scope="col" { (phase) } } th.n scope="col" { "all" } } }
-                tbody { @for (fault, row) in FAULTS.iter().zip(&counts) {
-                    tr {
-                        th scope="row" { (fault) }
-                        @for count in row { td.n { @if *count > 0 { (grouped(*count)) } @else { span.dim { "0" } } } }
-                        td.n { (grouped(row.iter().sum())) }
-                    }
-                } }
-            } }
+            @if struck.is_empty() { p { (planned) " planned, and none struck." } }
+            @else {
+                (struck_when(&struck, &planned))
+                @if !never.is_empty() { p.dim { "Struck in no run: " (list(never.iter().map(|(fault, _)| fault.to_string()))) "." } }
+            }
         }
+    }
+}
+
+fn struck_when(struck: &[(&&str, &Vec<u64>)], planned: &str) -> Markup {
+    let roles = list(STRUCK.iter().map(|(_, word)| word.to_string()));
+    html! {
+        div.scroll tabindex="0" { table {
+            caption { "Seeds in which a fault of a kind struck in a phase of the protocol; whatever it struck (" (roles) ") is added up. "
+                (planned) " planned." }
+            thead { tr { th scope="col" { "fault" } @for (_, phase) in PHASES { th.n scope="col" { (phase) } } th.n scope="col" { "all" } } }
+            tbody { @for (fault, row) in struck {
+                tr {
+                    th scope="row" { (fault) }
+                    @for count in *row { td.n { @if *count > 0 { (grouped(*count)) } @else { span.dim { "0" } } } }
+                    td.n { (grouped(row.iter().sum())) }
+                }
+            } }
+        } }
     }
 }
 
@@ -166,7 +191,7 @@ pub fn slowest(extras: &Extras) -> Markup {
         section #slowest {
             h2 { "Slowest seeds" }
             @match &extras.slowest {
-                None => p { "Not known for parts that were put together." },
+                None => p { "Not known." },
                 Some(slowest) => div.scroll tabindex="0" { table {
                     caption { "By lines of their traces, which is the same on every machine." }
                     thead { tr { th.n scope="col" { "lines" } th scope="col" { "scenario" } th scope="col" { "command" } } }

@@ -3,7 +3,7 @@
 //! Everything but `timing` is a function of what was asked for. Numbers that may pass 2^53 are text, and what is
 //! absent is left out.
 
-use super::{Basis, Cell, Failing, Finding, Head, Remark, Row, Status, Sweep, seed};
+use super::{Basis, Cell, Failing, Finding, Head, Remark, Row, Slowest, Status, Sweep, seed};
 use crate::sim::matrix;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -186,6 +186,9 @@ pub struct ScenarioPart<'a> {
     /// The first of them.
     #[serde(default, skip_serializing_if = "<[Failing]>::is_empty")]
     pub failing: Cow<'a, [Failing]>,
+    /// Those with most events.
+    #[serde(default, skip_serializing_if = "<[Slowest]>::is_empty")]
+    pub slowest: Cow<'a, [Slowest]>,
     /// Events.
     pub events: String,
     /// Records delivered.
@@ -283,7 +286,14 @@ pub fn read(text: &str) -> Result<Document<'static>, String> {
     struct Named {
         schema: Option<String>,
     }
-    let problem = |error: serde_json::Error| format!("{}:{}: {error}", error.line(), error.column());
+    let problem = |error: serde_json::Error| {
+        let (place, said) = (format!(" at line {} column {}", error.line(), error.column()), error.to_string());
+        let said = match said.trim_end_matches(&place) {
+            "trailing characters" => "there is more after the document; it has to be of `--format json`, not of jsonl",
+            said => said,
+        };
+        format!("{}:{}: {said}", error.line(), error.column().max(1))
+    };
     let named: Named = serde_json::from_str(text).map_err(problem)?;
     match named.schema.as_deref() {
         Some(SCHEMA) => serde_json::from_str(text).map_err(problem),
@@ -346,17 +356,19 @@ pub fn lines(sweep: &Sweep) -> String {
 }
 
 /// A finding by itself, with what its seed is good for: the file in its folder.
-pub fn finding_document(found: &Finding, protocol: &str, scenario_digest: u64) -> String {
+pub fn finding_document(found: &Finding, protocol: &str, max_steps: Option<u64>, scenario_digest: u64) -> String {
     #[derive(Serialize)]
     struct Kept<'a> {
         schema: &'static str,
         cutline: Tool,
         protocol: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_steps: Option<u64>,
         scenario_digest: String,
         finding: FindingPart<'a>,
     }
     let (cutline, scenario_digest, finding) = (tool(), format!("{scenario_digest:016x}"), finding(found));
-    pretty(&Kept { schema: "cutline.finding/1", cutline, protocol, scenario_digest, finding })
+    pretty(&Kept { schema: "cutline.finding/1", cutline, protocol, max_steps, scenario_digest, finding })
 }
 
 /// A seed of a document.
@@ -464,6 +476,7 @@ fn scenario(row: &Row) -> ScenarioPart<'_> {
         known: row.known,
         failing_seeds: row.failed,
         failing: (&row.failing).into(),
+        slowest: (&row.slowest).into(),
         events: row.events.to_string(),
         records_delivered: row.delivered.to_string(),
         faults_planned: row.faults,

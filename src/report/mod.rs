@@ -4,6 +4,7 @@ pub mod basis;
 pub mod finding;
 pub mod github;
 pub mod html;
+mod html_story;
 mod html_tables;
 pub mod json;
 pub mod junit;
@@ -60,6 +61,11 @@ impl Head {
         let words = self.arguments.iter().map(|word| quoted(word));
         std::iter::once("cutline".to_string()).chain(words).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// A count with its word.
+pub fn many(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A word as a shell takes it.
@@ -207,6 +213,8 @@ pub struct Row {
     pub failed: u64,
     /// The first of them.
     pub failing: Vec<Failing>,
+    /// The seeds with most events, most first.
+    pub slowest: Vec<Slowest>,
     /// Events, over all seeds.
     pub events: u64,
     /// Records delivered.
@@ -233,6 +241,16 @@ pub struct Row {
     pub basis: Basis,
     /// Thread time that it took.
     pub busy: Duration,
+}
+
+/// A seed whose run has many events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Slowest {
+    /// So many.
+    pub events: u64,
+    /// The seed.
+    #[serde(with = "basis::hex")]
+    pub seed: u64,
 }
 
 /// A seed that fails.

@@ -1,7 +1,7 @@
 //! For people. Colours are always written and taken out where they aren't wanted; nothing is said by them alone.
 
 use super::matrix;
-use super::{Cell, Finding, Head, Row, Status, Sweep, grouped, seed};
+use super::{Cell, Finding, Head, Row, Status, Sweep, grouped, many, seed};
 use crate::verify::Invariant;
 use std::fmt::Write;
 
@@ -182,7 +182,11 @@ fn reached(sweep: &Sweep, out: &mut String) {
     let met: Vec<String> =
         words.iter().filter(|(_, n)| *n > 0).map(|(word, n)| format!("{word} {}", grouped(*n))).collect();
     let never: Vec<String> = words.iter().filter(|(_, n)| *n == 0).map(|(word, _)| word.to_string()).collect();
-    let _ = write!(out, "\nreached, by so many seeds\n{}", wrapped(&met));
+    let _ = write!(
+        out,
+        "\nreached, by so many seeds\n{}",
+        if met.is_empty() { "  nothing\n".to_string() } else { wrapped(&met) }
+    );
     if !never.is_empty() {
         let _ = write!(out, "{}\n{}", paint(YELLOW, "reached by none"), wrapped(&never));
     }
@@ -342,10 +346,6 @@ fn wrapped(words: &[String]) -> String {
     }
     let _ = writeln!(out, "{line}");
     out
-}
-
-fn many(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A number in few characters: 812, 12.3k, 1.23M.

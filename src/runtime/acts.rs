@@ -2,7 +2,7 @@
 
 use super::bell::{Letter, lock};
 use super::book::Book;
-use super::clerk::Errand;
+use super::clerk::{Errand, Left};
 use super::life::Life;
 use super::pipe::Inlet;
 use super::tally::Note;
@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::*;
 use std::time::{Duration, Instant};
+
+/// So many records of an open transaction are written together.
+const AHEAD: usize = 4096;
 
 /// The book, if somebody needs it in this step.
 type Open<'a> = Option<MutexGuard<'a, Book>>;
@@ -145,8 +148,12 @@ impl Life {
             log.asked(self.who, n, ticket);
         }
         let errand = Errand { n, ticket, token, request, shadow };
-        let desk = if store { &self.to_store } else { self.to_ledger.as_ref().expect("only sinks have ledgers") };
-        let _ = desk.send(errand); // a clerk that is gone doesn't answer: it is asked again
+        // A clerk that is gone doesn't answer: it is asked again.
+        if store {
+            let _ = self.to_store.send(errand);
+        } else {
+            let _ = self.to_ledger.as_ref().expect("only sinks have ledgers").send(Left::Errand(errand));
+        }
     }
 
     fn offer_cut(&mut self, checkpoint: CheckpointId) -> Option<Arc<Shadow>> {
@@ -154,6 +161,18 @@ impl Life {
             self.offered.push(checkpoint);
         }
         self.cuts.iter().find(|(id, _)| *id == checkpoint).map(|(_, shadow)| shadow.clone())
+    }
+
+    /// What was written into an open transaction goes to the ledger's clerk when there is enough of it. In a traced run
+    /// nothing happens but what is in the log.
+    pub(super) fn write_ahead(&mut self) {
+        let (Some(desk), false) = (&self.to_ledger, self.hub.traced) else { return };
+        let Some((txn, records)) = self.process.writing() else { return };
+        let from = self.ahead.filter(|(known, _)| *known == txn).map_or(0, |(_, from)| from);
+        if records.len() >= from + AHEAD {
+            let _ = desk.send(Left::Ahead(txn, from, records[from..].to_vec()));
+            self.ahead = Some((txn, records.len()));
+        }
     }
 
     /// What came of a cut is known: its counts are of no use any more, unless it was acknowledged before it was stored.
@@ -198,6 +217,8 @@ impl Life {
                 self.line_if(book, || Kind::Suspend { checkpoint });
                 *lock(&self.hub.suspended) = Some(checkpoint);
             }
+            Mark::Saved(id) => self.hub.tally.saved(id, Instant::now()),
+            Mark::SavepointFailed => self.hub.tally.note(Note::SavepointFailed),
             Mark::StopFailed(savepoint) => self.hub.tally.note(Note::StopFailed(savepoint)),
             Mark::Restarting(attempt, base) => {
                 self.hub.tally.attempts.fetch_add(1, Relaxed);

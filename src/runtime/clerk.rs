@@ -4,7 +4,7 @@
 use super::bell::{Letter, Mailbox, lock};
 use super::hub::Hub;
 use super::outside::{Batch, Consumer, Ledger, Served};
-use crate::engine::message::{Reply, Request};
+use crate::engine::message::{Record, Reply, Request, Txn};
 use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
 use crate::topology::SinkKind;
@@ -30,6 +30,18 @@ pub struct Errand {
 
 /// Where errands are left for one clerk.
 pub type Desk = Sender<Errand>;
+
+/// What is left for the one who goes to the ledger.
+#[derive(Debug)]
+pub enum Left {
+    /// A request.
+    Errand(Errand),
+    /// Records of a transaction that is open, from the one of this number on.
+    Ahead(Txn, usize, Vec<Record>),
+}
+
+/// Where that is left.
+pub type LedgerDesk = Sender<Left>;
 
 /// Hires the one who goes to the store for a life. Whatever was left is done, also when the life is over.
 pub fn for_store(hub: &Arc<Hub>, who: Incarnation, mailbox: &Arc<Mailbox>) -> Desk {
@@ -68,17 +80,26 @@ fn store(hub: &Hub, who: Incarnation, errand: &Errand) -> Served {
 }
 
 /// Hires the one who goes to the ledger for a life of a sink subtask.
-pub fn for_ledger(hub: &Arc<Hub>, who: Incarnation, mailbox: &Arc<Mailbox>) -> Desk {
+pub fn for_ledger(hub: &Arc<Hub>, who: Incarnation, mailbox: &Arc<Mailbox>) -> LedgerDesk {
     let (desk, errands) = channel();
     let (at, mailbox) = (hub.clone(), mailbox.clone());
     hub.thread(format!("{} ledger", hub.called(who)), move || keep_ledger(&at, who, &mailbox, errands));
     desk
 }
 
-fn keep_ledger(hub: &Hub, who: Incarnation, mailbox: &Mailbox, errands: Receiver<Errand>) {
+fn keep_ledger(hub: &Hub, who: Incarnation, mailbox: &Mailbox, errands: Receiver<Left>) {
     let vertex = hub.topology.subtasks[who.task.index()].vertex;
     let mut ledger: Option<Box<dyn Ledger>> = None;
-    for errand in errands {
+    for left in errands {
+        let errand = match left {
+            Left::Errand(errand) => errand,
+            Left::Ahead(txn, from, records) => {
+                // Whoever panics here says so when the whole is asked for.
+                let ahead = |ledger: &mut Box<dyn Ledger>| ledger.ahead(who, &txn, from, &records);
+                let _ = catch_unwind(AssertUnwindSafe(|| ledger.as_mut().map(ahead)));
+                continue;
+            }
+        };
         if ledger.is_none() {
             match hub.outside.ledger(vertex, who) {
                 Ok(opened) => ledger = Some(opened),
@@ -159,6 +180,7 @@ fn name(request: &Request) -> &'static str {
         Request::Put(..) => "cannot store a snapshot",
         Request::Get(_) => "cannot fetch a snapshot",
         Request::Publish(_) => "cannot complete a checkpoint",
+        Request::Save(_) => "cannot complete a savepoint",
         Request::EndJob(_) => "cannot write down that the job has ended",
         Request::Discard(..) => "cannot delete an old checkpoint",
         Request::Begin(_) => "cannot open a transaction",

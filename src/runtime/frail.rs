@@ -3,7 +3,7 @@
 
 use crate::digest::Digest;
 use crate::engine::keyed::Tables;
-use crate::engine::message::{Control, Element, Input, Outbox, Record};
+use crate::engine::message::{Control, Element, Input, Outbox, Record, Txn};
 use crate::engine::process::{Passed, Process, Way};
 use crate::engine::snapshot::View;
 use crate::ids::*;
@@ -75,6 +75,10 @@ impl Process for Frail {
         self.inner.lend(tables);
     }
 
+    fn soon(&self, next: &[Element<Record>]) {
+        self.inner.soon(next);
+    }
+
     fn blocked(&self, input: InputIndex) -> bool {
         self.inner.blocked(input)
     }
@@ -105,6 +109,10 @@ impl Process for Frail {
 
     fn deaf(&self, control: &Control) -> bool {
         self.deaf > 0 && *control == Control::Stop || self.inner.deaf(control)
+    }
+
+    fn writing(&self) -> Option<(Txn, &[Record])> {
+        self.inner.writing()
     }
 
     fn stopped(&self) -> bool {

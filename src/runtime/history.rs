@@ -147,6 +147,7 @@ fn durable(kind: &Kind) -> Option<(u8, u64, u64, u64)> {
             Some((2, u64::from(key.attempt.0), key.checkpoint.0, u64::from(key.task.0)))
         }
         Kind::Complete { checkpoint, job, outcome: Outcome::Ok, .. } => Some((3, u64::from(job.0), checkpoint.0, 0)),
+        Kind::Savepoint { checkpoint, job, outcome: Outcome::Ok, .. } => Some((4, u64::from(job.0), checkpoint.0, 0)),
         _ => None,
     }
 }

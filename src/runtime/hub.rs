@@ -48,7 +48,8 @@ pub trait Outside: Send + Sync {
 
 /// Makes the process of a task for one of its lives.
 pub type Make = Box<dyn Fn(Incarnation) -> Box<dyn Process> + Send + Sync>;
-/// Is told of points of the protocol that a life has come to: `staged`, `stored`, `acked`, `published`, `committed`.
+/// Is told of points of the protocol that a life has come to: `staged`, `stored`, `acked`, `published`, `committed`; and of
+/// the first record that this process read: `read`.
 pub type Points = Box<dyn Fn(&'static str) + Send + Sync>;
 
 /// What a job is run from.
@@ -213,14 +214,16 @@ impl Hub {
     /// A life is over: it hears nothing any more, and the coordinators hear of it.
     pub(super) fn leave(self: &Arc<Self>, who: Incarnation) {
         lock(&self.mailboxes).remove(&who);
-        if who.task != self.topology.coordinator() {
-            self.suspect(who);
-        }
+        self.suspect(who);
         self.bell.ring();
     }
 
-    /// Every coordinator hears that this life is dead, or seems to be.
+    /// Every coordinator hears that this life of a subtask is dead, or seems to be. One of a coordinator is replaced by
+    /// whoever watches over the job, and is no matter of theirs.
     pub(super) fn suspect(self: &Arc<Self>, who: Incarnation) {
+        if who.task == self.topology.coordinator() {
+            return;
+        }
         let leaders = lock(&self.book).leaders();
         leaders.into_iter().for_each(|leader| self.post(leader, Letter::Lost(who)));
     }
@@ -256,6 +259,11 @@ impl Hub {
             (Request::Commit(_), Reply::Done) => points("committed"),
             _ => {}
         }
+    }
+
+    /// Records were read for the first time.
+    pub(super) fn first_read(&self) {
+        self.points.iter().for_each(|points| points("read"));
     }
 
     /// A control message is on its way.

@@ -5,12 +5,13 @@
 //! records where it may overtake. What its process asks for is carried out in `acts.rs`.
 
 use super::bell::{Letter, Mailbox, lock};
-use super::clerk::{self, Desk};
+use super::clerk::{self, Desk, LedgerDesk};
 use super::feed::Feed;
 use super::hub::{Hub, Wires};
 use super::pipe::{Inlet, Outlet};
 use super::tally::Note;
 use crate::digest::mix;
+use crate::engine::keyed::SOON;
 use crate::engine::message::*;
 use crate::engine::process::{Passed, Process, Way};
 use crate::engine::snapshot::Manifest;
@@ -51,7 +52,9 @@ pub struct Life {
     pub(super) asked: Vec<(u32, Ticket)>,
     pub(super) next_ask: u32,
     pub(super) to_store: Desk,
-    pub(super) to_ledger: Option<Desk>,
+    pub(super) to_ledger: Option<LedgerDesk>,
+    /// The open transaction of which so many records were given to be written.
+    pub(super) ahead: Option<(Txn, usize)>,
     pub(super) outbox: Outbox,
     pub(super) cuts: Vec<(CheckpointId, Arc<Shadow>)>,
     pub(super) offered: Vec<CheckpointId>,
@@ -106,6 +109,7 @@ impl Life {
             next_ask: 0,
             to_store: clerk::for_store(hub, who, &mailbox),
             to_ledger: sink.then(|| clerk::for_ledger(hub, who, &mailbox)),
+            ahead: None,
             outbox: Outbox::default(),
             cuts: Vec::new(),
             offered: Vec::new(),
@@ -272,7 +276,10 @@ impl Life {
         let index = InputIndex(input as u32);
         self.inlets[input].fetch();
         let mut busy = self.overtake(index);
-        for _ in 0..TURN {
+        for n in 0..TURN {
+            if n % SOON == 0 && self.flowing {
+                self.process.soon(self.inlets[input].next());
+            }
             if self.stuck() || !self.flowing && self.process.blocked(index) {
                 break;
             }
@@ -284,6 +291,9 @@ impl Life {
             busy = true;
         }
         self.inlets[input].tell();
+        if busy && self.to_ledger.is_some() {
+            self.write_ahead();
+        }
         busy
     }
 
@@ -438,8 +448,8 @@ impl Life {
                 Passed::Not => self.step_record(Input::Read { partition, offset, record: Some(record) }),
             }
         }
-        if read > 0 {
-            self.hub.tally.read.fetch_add(read, Relaxed);
+        if read > 0 && self.hub.tally.read.fetch_add(read, Relaxed) == 0 {
+            self.hub.first_read();
         }
         busy || read > 0
     }

@@ -51,6 +51,10 @@ pub trait Store: Send + Sync {
 pub trait Ledger: Send {
     /// Does one request of the subtask. What becomes visible is not among the lines: a [`Consumer`] tells that.
     fn serve(&mut self, asker: Incarnation, request: &Request) -> Served;
+
+    /// Records of a transaction that is open, from the one of this number on: the next ones, or the first. They can be
+    /// written before `Stage` asks for it, with all of them. Nothing is told of it, and it may come to nothing.
+    fn ahead(&mut self, _asker: Incarnation, _txn: &Txn, _from: usize, _records: &[Record]) {}
 }
 
 /// Records that became visible together.

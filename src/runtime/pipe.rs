@@ -168,6 +168,12 @@ impl Inlet {
         self.queue.front().map(|element| matches!(element, Element::Record(_)))
     }
 
+    /// What is at the head and lies together.
+    #[inline(always)]
+    pub fn next(&self) -> &[Element<Record>] {
+        self.queue.as_slices().0
+    }
+
     /// Takes the head.
     #[inline(always)]
     pub fn pop(&mut self) -> Option<Element<Record>> {

@@ -79,6 +79,24 @@ impl Place {
         Ok(())
     }
 
+    /// A job that hasn't begun is to begin from what another one has saved: see [`Keeper::begin_from`]. `from`: the folder
+    /// of that job, whose store is of this kind, or the address of its store.
+    ///
+    /// # Errors
+    /// In words, if there is no such job, or it has saved nothing that can be read.
+    pub fn begin_from(
+        &self,
+        from: &str,
+        store: &str,
+        wanted: Option<CheckpointId>,
+        topology: &Arc<Topology>,
+    ) -> Result<Option<CheckpointId>, String> {
+        let place = if from.starts_with("s3://") { from } else { store };
+        let other = storage::existing(place, &Path::new(from).join("store"), topology);
+        let begun = other.and_then(|other| self.store.begin_from(&other, wanted));
+        begun.map_err(|problem| format!("cannot begin from {from}: {problem}"))
+    }
+
     fn sink(&self, vertex: VertexId) -> &dyn Sink {
         self.sinks.get(&vertex).expect("a sink has a place").as_ref()
     }

@@ -25,6 +25,10 @@ pub enum Note {
     Trouble(String),
     /// The wish to stop came to nothing, or came to a savepoint and nothing more.
     StopFailed(Option<CheckpointId>),
+    /// A savepoint is complete that somebody wanted for himself.
+    Saved(Completed),
+    /// One came to nothing.
+    SavepointFailed,
 }
 
 /// A completed checkpoint.
@@ -127,10 +131,22 @@ impl Tally {
 
     /// A checkpoint is complete. It may be said more than once.
     pub fn complete(&self, id: CheckpointId, now: Instant) {
-        let Some(Pending { begun: Some(begun), aligned, bytes }) = lock(&self.pending).remove(&id) else { return };
-        self.completed.fetch_add(1, Relaxed);
+        if let Some(done) = self.settled(id, now) {
+            self.completed.fetch_add(1, Relaxed);
+            self.note(Note::Complete(done));
+        }
+    }
+
+    /// A savepoint is complete.
+    pub fn saved(&self, id: CheckpointId, now: Instant) {
+        let unknown = Completed { id, took: Duration::ZERO, aligned: Duration::ZERO, bytes: 0, read: 0 };
+        self.note(Note::Saved(self.settled(id, now).unwrap_or(unknown)));
+    }
+
+    fn settled(&self, id: CheckpointId, now: Instant) -> Option<Completed> {
+        let Pending { begun, aligned, bytes } = lock(&self.pending).remove(&id)?;
         let read = self.read.load(Relaxed);
-        self.note(Note::Complete(Completed { id, took: now.duration_since(begun), aligned, bytes, read }));
+        Some(Completed { id, took: now.duration_since(begun?), aligned, bytes, read })
     }
 
     /// A checkpoint was given up.

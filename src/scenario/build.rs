@@ -2,7 +2,7 @@
 
 use super::load::Loaded;
 use super::spec::*;
-use crate::engine::config::{Config, RestartStrategy};
+use crate::engine::config::{Config, RegionLimits, RestartStrategy};
 use crate::engine::message::Wish;
 use crate::engine::process::Spawn;
 use crate::ids::*;
@@ -123,6 +123,13 @@ fn config(c: &Checkpoints) -> Result<Config> {
             max: ms(max_ms, "checkpoints.restart.exponential.max_ms")?,
         },
     };
+    let regions = match &c.regions {
+        None => RegionLimits::default(),
+        Some(RegionSpec { max_failed_percent, max_in_a_row }) => RegionLimits {
+            max_failed_percent: small(max_failed_percent, "checkpoints.regions.max_failed_percent")?,
+            max_in_a_row: small(max_in_a_row, "checkpoints.regions.max_in_a_row")?,
+        },
+    };
     let max_concurrent = c.max_concurrent.as_ref().ok_or(BuildError::Open("checkpoints.max_concurrent"))?;
     Ok(Config {
         mode: c.mode.fixed().ok_or(BuildError::Open("checkpoints.mode"))?,
@@ -139,6 +146,7 @@ fn config(c: &Checkpoints) -> Result<Config> {
             .checkpoint_after_end
             .fixed()
             .ok_or(BuildError::Open("checkpoints.checkpoint_after_end"))?,
+        regions,
         ignore_expired: c.ignore_expired.fixed().ok_or(BuildError::Open("checkpoints.ignore_expired"))?,
     })
 }
@@ -156,6 +164,16 @@ fn topology(closed: &Scenario, loaded: &Loaded) -> Result<Arc<Topology>> {
             Ok(built)
         }
     }
+}
+
+/// How many regions the job has, with the most subtasks that it can have. None: it can't be built.
+pub fn regions(scenario: &Scenario) -> Option<u64> {
+    let mut most = scenario.clone();
+    for vertex in &mut most.job.vertices {
+        vertex.parallelism = Open::Fixed(vertex.parallelism.most());
+    }
+    let regions = Topology::build(graph(&super::draw(&most, 0)).ok()?).regions();
+    regions.into_iter().max().map(|last| u64::from(last) + 1)
 }
 
 fn graph(closed: &Scenario) -> Result<JobGraph> {
@@ -291,6 +309,7 @@ fn sim(closed: &Scenario, topology: &Topology, pace: Vec<Pace>) -> Result<SimSet
         pace,
         faults: closed.faults.script.iter().map(|entry| planned(topology, hosts, entry)).collect::<Result<_>>()?,
         heal_at: ms(heal_at, "sim.heal_at_ms")?,
+        max_steps: s.max_steps,
     })
 }
 
@@ -355,6 +374,7 @@ fn planned(topology: &Topology, hosts: u32, entry: &Entry) -> Result<Planned> {
         Do::StoreFull { .. } => FaultKind::StoreFull { lasting },
         Do::Checkpoint => FaultKind::Wish(Wish::Checkpoint),
         Do::Stop => FaultKind::Wish(Wish::StopWithSavepoint),
+        Do::Savepoint => FaultKind::Wish(Wish::Savepoint),
     };
     Ok(Planned { when, what })
 }

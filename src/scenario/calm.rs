@@ -22,6 +22,7 @@ impl Checkpoints {
             max_concurrent: Some(Open::Fixed(1)),
             tolerable_failures: Open::Fixed(10),
             retain: Open::Fixed(1),
+            regions: None,
             restart: Restart::Exponential { first_ms: Open::Fixed(1), max_ms: Open::Fixed(20) },
             retry_ms: Open::Fixed(50),
             checkpoint_after_end: Pick::Fixed(true),

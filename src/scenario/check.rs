@@ -389,6 +389,7 @@ impl<'a> Check<'a> {
             self.warning("S0222", "/checkpoints/max_concurrent", message).help =
                 Some("with several pending, perhaps none ever completes".to_string());
         }
+        self.regions();
         let sim = &s.sim;
         let delays = [
             ("link", &sim.link),
@@ -419,6 +420,31 @@ impl<'a> Check<'a> {
                     self.key("S0221", &format!("/expect/{name}"), message);
                 }
             }
+        }
+    }
+
+    /// Where no region may ever keep an older state, the mode is `aligned` under another name.
+    fn regions(&mut self) {
+        let c = &self.s.checkpoints;
+        if !c.mode.candidates().contains(&Mode::Regional) || !self.is_whole("/job") || !self.is_whole("/checkpoints") {
+            if c.regions.is_some() && self.is_whole("/checkpoints") {
+                self.warning("S0226", "/checkpoints/regions", "there are no regions in this mode".to_string()).help =
+                    Some("use `\"mode\": \"regional\"`".to_string());
+            }
+            return;
+        }
+        if self.found.iter().any(|d| d.severity == Severity::Error) {
+            return;
+        }
+        let Some(regions) = super::build::regions(self.s) else { return };
+        let percent = c.regions.clone().unwrap_or_default().max_failed_percent.most();
+        if regions == 1 || regions * percent < 100 {
+            let message = match regions {
+                1 => "the whole job is one region: nothing can keep an older state".to_string(),
+                _ => format!("one region of {regions} is more than {percent} of 100: none can keep an older state"),
+            };
+            self.warning("S0226", "/checkpoints/mode", message).help =
+                Some("a region is what channels connect: `forward` keeps subtasks apart".to_string());
         }
     }
 

@@ -109,7 +109,7 @@ impl Check<'_> {
             Do::CrashHost(host) => self.host(&at("crash_host"), *host),
             Do::PauseHost { host, .. } => self.host(&at("pause_host/host"), *host),
             Do::CrashCoordinator | Do::Failover | Do::FailRequests { .. } | Do::LoseReplies { .. } => {}
-            Do::PauseStore { .. } | Do::StoreFull { .. } | Do::Checkpoint | Do::Stop => {}
+            Do::PauseStore { .. } | Do::StoreFull { .. } | Do::Checkpoint | Do::Stop | Do::Savepoint => {}
         }
     }
 

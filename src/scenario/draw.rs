@@ -126,6 +126,11 @@ fn draw_checkpoints(c: &mut Checkpoints, dice: &mut Dice, style: Style) {
     c.max_concurrent.get_or_insert(Open::Between { min: 1, max: most }).close(dice, Lean::Anywhere);
     c.tolerable_failures.close(dice, Lean::Anywhere);
     c.retain.close(dice, Lean::Anywhere);
+    if mode == Some(Mode::Regional) {
+        let regions = c.regions.get_or_insert_default();
+        regions.max_failed_percent.close(dice, Lean::Anywhere);
+        regions.max_in_a_row.close(dice, Lean::Anywhere);
+    }
     match &mut c.restart {
         Restart::None => {}
         Restart::Fixed { attempts, delay_ms } => {

@@ -72,6 +72,7 @@ fn choose_kinds(weights: &mut [u64; KINDS], places: &Places, dice: &mut Dice, st
 const PAUSE_LINK: usize = 7;
 const SLOW_LINK: usize = 8;
 const CHECKPOINT: usize = 15;
+const STOP: usize = 16;
 
 fn fault(kind: usize, places: &Places, lasting: &Lasting, heal_us: u64, dice: &mut Dice, style: Style) -> Entry {
     let pointed = match style {
@@ -119,7 +120,8 @@ fn target(kind: usize, places: &Places, for_ms: Lasting, dice: &mut Dice) -> Do 
         13 => Do::PauseStore { for_ms },
         14 => Do::StoreFull { for_ms },
         CHECKPOINT => Do::Checkpoint,
-        _ => Do::Stop,
+        STOP => Do::Stop,
+        _ => Do::Savepoint,
     }
 }
 
@@ -207,7 +209,7 @@ impl Entry {
                 count.close(dice, lean);
             }
             Do::Crash(_) | Do::CrashHost(_) | Do::CrashCoordinator | Do::Failover | Do::Suspect(_) => {}
-            Do::Checkpoint | Do::Stop => {}
+            Do::Checkpoint | Do::Stop | Do::Savepoint => {}
         }
     }
 

@@ -66,8 +66,14 @@ pub enum Goal {
     CheckpointExpired,
     /// A subtask declined a checkpoint.
     CheckpointDeclined,
+    /// A checkpoint completed in which a region keeps an older state.
+    RegionFellBack,
+    /// Such a checkpoint was restored.
+    RestoredFromMixedEpochs,
     /// The job stopped with a savepoint.
     StoppedWithSavepoint,
+    /// A savepoint of an operator was complete.
+    SavepointCompleted,
     /// A subtask came back from a completed checkpoint.
     RestoredFromCheckpoint,
     /// The job was begun again from nothing.

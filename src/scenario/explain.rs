@@ -101,6 +101,18 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("S0223", "`words` splits text, and no source of this job reads text."),
     ("S0224", "Every file of a source is a partition: `partitions` can only be the number of files."),
+    (
+        "S0225",
+        "Protocols in which everybody takes checkpoints alone (`uncoordinated`, `bcs`, `hmnr`) make sense in the mode \
+               `alone`, and the others in the other modes: a mode says what a completed checkpoint is, one cut or a line \
+               that is found through many. `regional` makes sense in the mode of that name.",
+    ),
+    (
+        "S0226",
+        "In the mode `regional` a region that can't take part in a checkpoint keeps the state that it has in the one \
+               before, if not too many do. A region is what channels connect: in a job that is all connected there is one, \
+               and all checkpoints are of everybody.",
+    ),
 ];
 
 /// More about a kind of mistake.

@@ -95,10 +95,12 @@ weights! {
     checkpoint: 0,
     /// Nothing is wrong: an operator wants the job to stop with a savepoint. It goes on from there after a while.
     stop: 0,
+    /// Nothing is wrong: an operator wants a savepoint of his own. The job goes on as if there were none.
+    savepoint: 0,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = 17;
+pub const KINDS: usize = 18;
 
 impl Weights {
     fn none(weight: &u64) -> bool {
@@ -241,4 +243,6 @@ pub enum Do {
     Checkpoint,
     /// Nothing is wrong: an operator wants the job to stop with a savepoint. It goes on from there after a while.
     Stop,
+    /// Nothing is wrong: an operator wants a savepoint of his own. The job goes on as if there were none.
+    Savepoint,
 }

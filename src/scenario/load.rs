@@ -177,6 +177,18 @@ fn known_protocol(check: &mut Check, protocols: &[&str]) {
     }
 }
 
+/// A warning about a place of a file that was loaded, for what only the caller knows. None: the file has changed since.
+pub fn warning(path: &Path, code: &'static str, pointer: &str, message: String, help: &str) -> Option<Diagnostic> {
+    let text = String::from_utf8(read(path, FILE_BYTES).ok()?).ok()?;
+    let source = Arc::new(Source { path: path.display().to_string(), text });
+    let tree = tree::parse(&source).ok()?;
+    let span = tree.nearest(pointer).1.span.clone();
+    let mut warning = Diagnostic::error(code, &source, span, message);
+    (warning.severity, warning.pointer) = (Severity::Warning, pointer.to_string());
+    warning.help = Some(help.to_string());
+    Some(warning)
+}
+
 /// Reads the texts that sources name, and says how many lines there are where all are wanted.
 fn read_texts(
     scenario: &mut Scenario,

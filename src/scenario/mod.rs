@@ -29,6 +29,6 @@ pub use build::{BuildError, Built, Protocols, build};
 pub use diagnose::{Diagnostic, Severity};
 pub use draw::{Style, draw};
 pub use explain::explain;
-pub use load::{Loaded, check_bytes, load, load_knowing, load_unread, render};
+pub use load::{Loaded, check_bytes, load, load_knowing, load_unread, render, warning};
 pub use schema::schema;
 pub use spec::Scenario;

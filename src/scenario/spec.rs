@@ -12,7 +12,7 @@ pub use super::expect::*;
 pub use super::faults::*;
 pub use super::open::{Open, Pick};
 pub use crate::sim::setup::PointKind;
-pub use crate::topology::{Mode, OperatorKind, Partitioning, SinkKind, SourceKind};
+pub use crate::topology::{Mode, OperatorKind, Partitioning, RegionLimits, SinkKind, SourceKind};
 pub use crate::trace::event::Guarantee;
 
 /// A duration in milliseconds of virtual time, up to an hour.
@@ -326,6 +326,10 @@ pub struct Checkpoints {
     pub tolerable_failures: Open<0, 1_000_000>,
     /// Completed checkpoints that are kept.
     pub retain: Open<1, 1000>,
+    /// `regional`: how many regions may keep an older state. In that mode 30 of 100, and each at most 2 times in a row, if
+    /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regions: Option<RegionSpec>,
     /// What to do when the job has failed.
     pub restart: Restart,
     /// How long to wait for an answer before asking again; twice as long each time, until an answer comes.
@@ -347,10 +351,31 @@ impl Default for Checkpoints {
             max_concurrent: None,
             tolerable_failures: Open::Between { min: 0, max: 4 },
             retain: Open::Between { min: 1, max: 3 },
+            regions: None,
             restart: Restart::default(),
             retry_ms: Open::Between { min: 10, max: 60 },
             checkpoint_after_end: Pick::Fixed(true),
             ignore_expired: Pick::Fixed(false),
+        }
+    }
+}
+
+/// How much of a checkpoint may be older than itself. A region is what channels connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegionSpec {
+    /// At most so many of a hundred regions keep the state that they have in the checkpoint before.
+    pub max_failed_percent: Open<0, 100>,
+    /// A region does so at most so many times in a row.
+    pub max_in_a_row: Open<0, 1000>,
+}
+
+impl Default for RegionSpec {
+    fn default() -> Self {
+        let RegionLimits { max_failed_percent, max_in_a_row } = RegionLimits::default();
+        RegionSpec {
+            max_failed_percent: Open::Fixed(max_failed_percent.into()),
+            max_in_a_row: Open::Fixed(max_in_a_row.into()),
         }
     }
 }
@@ -418,6 +443,11 @@ pub struct Sim {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub settle_events_max: Option<u64>,
+    /// A run that comes to so many steps is cut off there, and is stuck: records, messages and replies that were handed
+    /// over, timers that went off. Absent: 200 million.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_steps: Option<u64>,
 }
 
 impl Default for Sim {
@@ -435,6 +465,7 @@ impl Default for Sim {
             slower: BTreeMap::new(),
             heal_at_ms: None,
             settle_events_max: None,
+            max_steps: None,
         }
     }
 }

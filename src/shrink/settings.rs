@@ -20,9 +20,11 @@ impl Search<'_> {
     /// Settings and delays as a calm scenario has them: all of them, or as many as possible. Where random delays matter,
     /// a channel or two that are slow may do instead.
     pub(super) fn calm(&mut self) {
-        let mode = |s: &Scenario| Checkpoints { mode: s.checkpoints.mode.clone(), ..Checkpoints::calm() };
+        let Checkpoints { mode, regions, .. } = self.best.checkpoints.clone();
+        let mode = |_: &Scenario| Checkpoints { mode: mode.clone(), regions: regions.clone(), ..Checkpoints::calm() };
         self.edit(|s| s.checkpoints = mode(s));
-        let still = |s: &mut Scenario| s.sim = Sim { slower: s.sim.slower.clone(), ..Sim::calm() };
+        let still =
+            |s: &mut Scenario| s.sim = Sim { slower: s.sim.slower.clone(), max_steps: s.sim.max_steps, ..Sim::calm() };
         let random = |s: &Scenario| {
             let Sim { link, control, store, ledger, .. } = &s.sim;
             [link, control, store, ledger].into_iter().any(|delay| delay.min_us != delay.max_us)

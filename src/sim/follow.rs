@@ -92,5 +92,6 @@ pub fn follow(setup: &Arc<Setup>, seed: u64, moves: &[Move], keep: Keep) -> Resu
         schedule: None,
         ended: world.job_ended(),
         stopped: false,
+        cut: None,
     })
 }

@@ -61,7 +61,7 @@ words! {
 }
 
 /// The kinds of faults, in the words of scenario files.
-pub const FAULTS: [&str; 18] = [
+pub const FAULTS: [&str; 19] = [
     "crash",
     "crash_host",
     "tear",
@@ -80,6 +80,7 @@ pub const FAULTS: [&str; 18] = [
     "store_full",
     "checkpoint",
     "stop",
+    "savepoint",
 ];
 
 fn number(what: &FaultKind) -> usize {
@@ -102,6 +103,7 @@ fn number(what: &FaultKind) -> usize {
         FaultKind::StoreFull { .. } => 15,
         FaultKind::Wish(Wish::Checkpoint) => 16,
         FaultKind::Wish(Wish::StopWithSavepoint) => 17,
+        FaultKind::Wish(Wish::Savepoint) => 18,
     }
 }
 
@@ -162,7 +164,7 @@ impl Cell {
     pub fn possible(self) -> bool {
         use Struck::*;
         let whom = match FAULTS[self.fault] {
-            "crash_coordinator" | "failover" | "checkpoint" | "stop" => self.struck == Coordinator,
+            "crash_coordinator" | "failover" | "checkpoint" | "stop" | "savepoint" => self.struck == Coordinator,
             "fail_requests" | "lose_replies" | "pause_store" | "store_full" => self.struck == Store,
             "tear" => self.struck != Store,
             "stall" | "pause_link" | "slow_link" => matches!(self.struck, Inner | Sink),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Steps after which a run is stopped, whatever happens: a safety net far beyond every bound of a scenario.
-const STEPS_MAX: u64 = 200_000_000;
+const MAX_STEPS: u64 = 200_000_000;
 
 /// So many timers and messages in a row without a line in the trace: nothing but idle timers is left.
 const SILENT_MAX: u64 = 20_000;
@@ -74,6 +74,8 @@ pub struct Run {
     pub ended: Option<bool>,
     /// It was given up.
     pub stopped: bool,
+    /// It came to so many steps, and was cut off there.
+    pub cut: Option<u64>,
 }
 
 /// The header of the trace of a run.
@@ -84,6 +86,7 @@ pub fn meta(setup: &Setup, seed: Option<u64>) -> Meta {
         seed,
         guarantee: setup.guarantee,
         mode: setup.config.mode,
+        regions: (setup.config.mode == Mode::Regional).then_some(setup.config.regions),
         graph: setup.topology.graph.clone(),
         healed_events_max: setup.healed_events_max,
     }
@@ -112,6 +115,8 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         unheard: Vec::new(),
         schedule: keep.schedule.then(Vec::new),
         steps: 0,
+        max_steps: plan.max_steps.unwrap_or(MAX_STEPS),
+        cut: None,
         clear_at: None,
         steps_at_clear: 0,
         silent: 0,
@@ -140,6 +145,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         schedule: sim.schedule.take(),
         ended: sim.world.job_ended(),
         stopped: keep.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)),
+        cut: sim.cut,
     }
 }
 
@@ -160,6 +166,8 @@ struct Sim {
     unheard: Vec<(Incarnation, Incarnation)>,
     schedule: Option<Vec<Move>>,
     steps: u64,
+    max_steps: u64,
+    cut: Option<u64>,
     clear_at: Option<u64>,
     steps_at_clear: u64,
     silent: u64,
@@ -185,6 +193,10 @@ impl Sim {
                     }
                 }
             }
+            if self.steps >= self.max_steps {
+                self.cut = Some(self.max_steps);
+                return;
+            }
             if self.steps & 0xff == 0 && self.cut_short(keep) {
                 return;
             }
@@ -198,7 +210,8 @@ impl Sim {
     /// So many steps may be taken before somebody looks whether to go on.
     #[inline]
     fn most(&self, until: Option<u64>) -> u32 {
-        if until.is_some() { 1 } else { 0x100 - (self.steps & 0xff) as u32 }
+        let left = (self.max_steps - self.steps).min(0x100 - (self.steps & 0xff)) as u32;
+        if until.is_some() { 1 } else { left }
     }
 
     fn note(&mut self, note: Move, kind: Kind) {
@@ -221,7 +234,7 @@ impl Sim {
         let steps = self.steps.saturating_sub(self.steps_at_clear) / 20;
         let stuck = self.clear_at.is_some_and(|clear| events.max(clear + steps) > clear.saturating_add(bound));
         let stopped = keep.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-        stuck || stopped || self.steps > STEPS_MAX || until.is_some_and(|until| events >= until)
+        stuck || stopped || until.is_some_and(|until| events >= until)
     }
 
     fn paused(&self, who: TaskId) -> Option<u64> {

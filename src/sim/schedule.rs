@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     fn wish(&mut self) -> Result_<Wish> {
         let word = self.word("what is wanted")?;
         let found = WISHES.into_iter().find(|wish| wish_words(*wish) == word);
-        found.ok_or_else(|| format!("expected `checkpoint` or `stop`, found `{word}`"))
+        found.ok_or_else(|| format!("expected `checkpoint`, `stop` or `savepoint`, found `{word}`"))
     }
 
     fn timer(&mut self) -> Result_<Timer> {

@@ -216,6 +216,8 @@ pub struct SimSetup {
     pub faults: Vec<Planned>,
     /// No fault begins after this time, and lasting ones end.
     pub heal_at: Nanos,
+    /// A run that comes to so many steps is cut off there; none: it has plenty.
+    pub max_steps: Option<u64>,
 }
 
 impl SimSetup {

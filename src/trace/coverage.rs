@@ -1,7 +1,7 @@
 //! What a run has met: a pass that never met a stale ack or a restored checkpoint says little.
 
 use super::event::{Event, Kind, Outcome, TxnOp};
-use crate::engine::message::AbortReason;
+use crate::engine::message::{AbortReason, StoreKey};
 use crate::ids::CheckpointId;
 
 macro_rules! goals {
@@ -65,8 +65,14 @@ goals! {
     Crashed = "crashed",
     /// A checkpoint completed after some subtask had finished.
     FinalCheckpoint = "checkpoint_after_finish",
+    /// A checkpoint completed in which a region keeps an older state.
+    RegionFellBack = "region_fell_back",
+    /// Such a checkpoint was restored.
+    MixedRestored = "restored_from_mixed_epochs",
     /// The job stopped with a savepoint.
     Suspended = "stopped_with_savepoint",
+    /// A savepoint of an operator was complete.
+    Saved = "savepoint_completed",
     /// The job ended with everything processed.
     JobFinished = "job_finished",
     /// The job failed for good.
@@ -80,6 +86,8 @@ pub struct Coverage {
     pending: u32,
     stalled_until: u64,
     triggered_stalled: Option<CheckpointId>,
+    /// The newest completed checkpoint has parts of others.
+    mixed: bool,
 }
 
 impl Coverage {
@@ -123,20 +131,15 @@ impl Coverage {
                 self.triggered_stalled = (event.time.0 < self.stalled_until).then_some(*checkpoint);
             }
             Kind::Complete { checkpoint, outcome, parts, .. } => match outcome {
-                Outcome::Ok => {
-                    self.settled();
-                    self.set(Met::CheckpointCompleted);
-                    if event.time.0 < self.stalled_until && self.triggered_stalled == Some(*checkpoint) {
-                        self.set(Met::WhileStalled);
-                    }
-                    if self.bits >> 63 == 1 && !parts.is_empty() {
-                        self.set(Met::FinalCheckpoint);
-                    }
-                }
+                Outcome::Ok => self.completed(event, *checkpoint, parts),
                 Outcome::Again => self.set(Met::CompletionRepeated),
                 Outcome::Fenced => self.set(Met::Fenced),
                 Outcome::Error => self.set(Met::StoreFailed),
             },
+            Kind::Savepoint { outcome: Outcome::Ok, .. } => {
+                self.settled();
+                self.set(Met::Saved);
+            }
             Kind::Abort { reason, .. } => {
                 self.settled();
                 self.set(Met::CheckpointAborted);
@@ -154,6 +157,9 @@ impl Coverage {
                 self.set(if *finished { Met::RestoredFinished } else { Met::Restored });
                 if !kappa.is_empty() {
                     self.set(Met::InFlightRestored);
+                }
+                if self.mixed {
+                    self.set(Met::MixedRestored);
                 }
             }
             Kind::Lead { token, outcome } => match outcome {
@@ -178,6 +184,23 @@ impl Coverage {
             Kind::Suspend { .. } => self.set(Met::Suspended),
             Kind::EndOut { .. } => self.bits |= 1 << 63, // some subtask has finished: not a goal by itself
             _ => {}
+        }
+    }
+
+    fn completed(&mut self, event: &Event, checkpoint: CheckpointId, parts: &[StoreKey]) {
+        self.settled();
+        self.set(Met::CheckpointCompleted);
+        if event.time.0 < self.stalled_until && self.triggered_stalled == Some(checkpoint) {
+            self.set(Met::WhileStalled);
+        }
+        // Where everybody is alone, no part has the checkpoint's own number.
+        let own = parts.iter().filter(|key| key.checkpoint == checkpoint).count();
+        self.mixed = own > 0 && own < parts.len();
+        if self.mixed {
+            self.set(Met::RegionFellBack);
+        }
+        if self.bits >> 63 == 1 && !parts.is_empty() {
+            self.set(Met::FinalCheckpoint);
         }
     }
 

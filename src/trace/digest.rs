@@ -150,8 +150,10 @@ fn rare(head: u64, kind: &Kind) -> u64 {
             d.word(job.0 as u64);
             required.iter().for_each(|task| d.word(task.0 as u64));
         }
-        Kind::Complete { checkpoint, job, token, parts, outcome } => {
-            d.word(12 | checkpoint.0 << 8);
+        Kind::Complete { checkpoint, job, token, parts, outcome }
+        | Kind::Savepoint { checkpoint, job, token, parts, outcome } => {
+            let tag = if let Kind::Complete { .. } = kind { 12 } else { 44 };
+            d.word(tag | checkpoint.0 << 8);
             d.word((job.0 as u64) << 32 | token.0 as u64);
             d.word(outcome_word(*outcome));
             parts.iter().for_each(|key| key_words(d, key));

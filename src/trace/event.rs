@@ -5,7 +5,7 @@
 
 use crate::engine::message::{AbortReason, DeclineReason, Record, StoreKey, Txn};
 use crate::ids::*;
-use crate::topology::{JobGraph, Mode};
+use crate::topology::{JobGraph, Mode, RegionLimits};
 use std::sync::Arc;
 
 /// What a job promises about its output.
@@ -37,6 +37,8 @@ pub struct Meta {
     pub guarantee: Guarantee,
     /// How barriers are aligned.
     pub mode: Mode,
+    /// Mode `Regional`: how much of a checkpoint may be older than itself.
+    pub regions: Option<RegionLimits>,
     /// The job.
     pub graph: JobGraph,
     /// I12: after `clear`, everything is settled within so many events.
@@ -225,6 +227,19 @@ pub enum Kind {
     /// Store: the completion record was written (`Ok`) or asked for in vain.
     Complete {
         /// Which checkpoint.
+        checkpoint: CheckpointId,
+        /// The job attempt that took it.
+        job: Attempt,
+        /// The writer's token.
+        token: FencingToken,
+        /// The stored parts; subtasks without one had finished.
+        parts: Arc<[StoreKey]>,
+        /// How it went.
+        outcome: Outcome,
+    },
+    /// Store: the record of a savepoint was written (`Ok`) or asked for in vain. Nobody restores from it or deletes it.
+    Savepoint {
+        /// Which checkpoint it was taken as.
         checkpoint: CheckpointId,
         /// The job attempt that took it.
         job: Attempt,

@@ -96,9 +96,14 @@ fn details(topology: &Topology, kind: &Kind) -> String {
         Kind::Decline { checkpoint, reason } | Kind::Abandon { checkpoint, reason } => {
             format!("{checkpoint} {}", words::decline(*reason))
         }
-        Kind::Complete { checkpoint, job, token, parts, outcome } => {
-            let n = parts.len();
-            format!("{checkpoint} of job {job} by {token}, {n} parts: {}", words::outcome(*outcome))
+        Kind::Complete { checkpoint, job, token, parts, outcome }
+        | Kind::Savepoint { checkpoint, job, token, parts, outcome } => {
+            // Where everybody is alone, no part has the checkpoint's own number.
+            let (own, older): (Vec<_>, Vec<_>) = parts.iter().partition(|key| key.checkpoint == *checkpoint);
+            let older = if own.is_empty() { Vec::new() } else { older };
+            let of = |key: &&StoreKey| format!(", {} of {}", topology.name(key.task), key.checkpoint);
+            let older: String = older.iter().map(of).collect();
+            format!("{checkpoint} of job {job} by {token}, {} parts{older}: {}", parts.len(), words::outcome(*outcome))
         }
         Kind::Abort { checkpoint, reason } => format!("{checkpoint} {}", words::abort(*reason)),
         Kind::Notify { checkpoint, to, what } => {

@@ -55,7 +55,7 @@ pub(crate) const ABORTS: &[(&str, AbortReason)] = &[
 ];
 
 /// The word of each kind of line, in the order of the enum.
-pub const KINDS: [&str; 37] = [
+pub const KINDS: [&str; 38] = [
     "read",
     "visible",
     "quiesce",
@@ -63,6 +63,7 @@ pub const KINDS: [&str; 37] = [
     "ack",
     "decline",
     "complete",
+    "savepoint",
     "abort",
     "notify",
     "put",
@@ -105,6 +106,7 @@ pub fn kind(kind: &Kind) -> &'static str {
         Kind::Ack { .. } => "ack",
         Kind::Decline { .. } => "decline",
         Kind::Complete { .. } => "complete",
+        Kind::Savepoint { .. } => "savepoint",
         Kind::Abort { .. } => "abort",
         Kind::Notify { .. } => "notify",
         Kind::Put { .. } => "put",

@@ -25,6 +25,20 @@ pub struct Flink {
     pub unused: Vec<String>,
 }
 
+/// The options that are read, without `execution.checkpointing.` before them.
+pub const READ: [&str; 10] = [
+    "interval",
+    "timeout",
+    "min-pause",
+    "aligned-checkpoint-timeout",
+    "alignment-timeout",
+    "tolerable-failed-checkpoints",
+    "num-retained",
+    "mode",
+    "unaligned",
+    "unaligned.enabled",
+];
+
 /// A mistake in a file, with its place: line and column from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -41,19 +55,21 @@ struct Pair {
     at: (usize, usize),
 }
 
-/// Reads a file.
+/// Reads a file. `flink-conf.yaml` was never read as YAML: with `lines`, what isn't YAML is read as Flink reads that file, one
+/// `key: value` a line, the last of a key.
 ///
 /// # Errors
 /// The first thing that isn't as it should be.
-pub fn read(text: &str) -> Result<Flink, Mistake> {
+pub fn read(text: &str, lines: bool) -> Result<Flink, Mistake> {
     shallow(text)?;
-    let documents = MarkedYaml::load_from_str(text).map_err(|error| {
-        let marker = error.marker();
-        Mistake { at: (marker.line(), marker.col() + 1), what: format!("this is not YAML: {}", error.info()) }
-    })?;
     let mut pairs = Vec::new();
-    for document in &documents {
-        flatten("", document, &mut pairs)?;
+    match MarkedYaml::load_from_str(text) {
+        Ok(documents) => documents.iter().try_for_each(|document| flatten("", document, &mut pairs))?,
+        Err(_) if lines && flat(text) => pairs = by_line(text),
+        Err(error) => {
+            let at = (error.marker().line(), error.marker().col() + 1);
+            return Err(Mistake { at, what: format!("this is not YAML: {}", error.info()) });
+        }
     }
     let (mut flink, mut exactly, mut unaligned) = (Flink::default(), None, None);
     for pair in &pairs {
@@ -64,7 +80,7 @@ pub fn read(text: &str) -> Result<Flink, Mistake> {
             continue;
         };
         match key {
-            "interval" => flink.interval_ms = Some(duration(pair)?.max(1)),
+            "interval" => flink.interval_ms = Some(interval(pair)?),
             "timeout" => flink.timeout_ms = Some(duration(pair)?.max(1)),
             "min-pause" => flink.min_pause_ms = Some(duration(pair)?),
             "aligned-checkpoint-timeout" | "alignment-timeout" => flink.alignment_timeout_ms = Some(duration(pair)?),
@@ -83,6 +99,26 @@ pub fn read(text: &str) -> Result<Flink, Mistake> {
         _ => Some(Mode::Aligned),
     };
     Ok(flink)
+}
+
+/// The lines that say something, with their numbers: without remarks.
+fn said(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let cut = text.lines().map(|line| line.split_once('#').map_or(line, |(before, _)| before).trim_end());
+    (1..).zip(cut).filter(|(_, line)| !line.is_empty())
+}
+
+/// Has every line that says something a key at its beginning, and a value?
+fn flat(text: &str) -> bool {
+    said(text).all(|(_, line)| line.split_once(": ").is_some_and(|(key, _)| !key.contains(char::is_whitespace)))
+}
+
+fn by_line(text: &str) -> Vec<Pair> {
+    let pair = |(number, line): (usize, &str)| {
+        let (key, value) = line.split_once(": ").unwrap_or((line, ""));
+        let at = (number, key.chars().count() + 3);
+        Pair { key: key.trim().to_string(), value: Some(value.trim().to_string()), at }
+    };
+    said(text).map(pair).collect()
 }
 
 /// Each level of block structures takes a column at least, and a part of the parser's stack: settings have a handful.
@@ -152,21 +188,35 @@ fn one_of(pair: &Pair, words: &[(&str, bool)]) -> Result<bool, Mistake> {
     }
 }
 
-/// A duration as Flink writes it: a number and a unit, milliseconds without one.
+/// The time between checkpoints; with none Flink takes no checkpoints.
+fn interval(pair: &Pair) -> Result<u64, Mistake> {
+    match duration(pair)? {
+        0 => wrong(pair, "longer than nothing (0 switches checkpoints off: leave it out, and see what is recommended)"),
+        ms => Ok(ms),
+    }
+}
+
+/// A duration as Flink's `TimeUtils` reads it: a number and a unit, milliseconds without one. What is less than one is rounded
+/// down, as it is there.
 fn duration(pair: &Pair) -> Result<u64, Mistake> {
     const EXPECTED: &str = "a duration such as `500 ms`, `10 s` or `3 min`";
     let value = pair.value.as_deref().unwrap_or("").trim();
     let digits = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let unit = match value[digits..].trim().to_ascii_lowercase().as_str() {
-        "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => 1,
-        "s" | "sec" | "secs" | "second" | "seconds" => 1000,
-        "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
-        "h" | "hour" | "hours" => 3_600_000,
-        "d" | "day" | "days" => 86_400_000,
+    let (times, parts) = match value[digits..].trim().to_lowercase().as_str() {
+        "ns" | "nano" | "nanos" | "nanosecond" | "nanoseconds" => (1, 1_000_000),
+        "µs" | "μs" | "micro" | "micros" | "microsecond" | "microseconds" => (1, 1000),
+        "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => (1, 1),
+        "s" | "sec" | "secs" | "second" | "seconds" => (1000, 1),
+        "m" | "min" | "minute" | "minutes" => (60_000, 1),
+        "h" | "hour" | "hours" => (3_600_000, 1),
+        "d" | "day" | "days" => (86_400_000, 1),
+        unit if digits == 0 && unit.starts_with('p') => {
+            return wrong(pair, &format!("{EXPECTED} (Flink takes none as ISO 8601 writes them)"));
+        }
         _ => return wrong(pair, EXPECTED),
     };
-    match value[..digits].parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
-        Some(ms) => Ok(ms),
+    match value[..digits].parse::<u64>().ok().and_then(|number| number.checked_mul(times)) {
+        Some(ms) => Ok(ms / parts),
         None => wrong(pair, EXPECTED),
     }
 }
@@ -182,7 +232,7 @@ mod tests {
                     execution.checkpointing.dir: s3://somewhere\nparallelism.default: 4\n";
         let nested = "execution:\n  checkpointing:\n    interval: 10000\n    mode: exactly_once\n    \
                       unaligned:\n      enabled: true\n    aligned-checkpoint-timeout: 500 ms\n    dir: s3://somewhere\n";
-        let read = |text: &str| super::read(text).unwrap();
+        let read = |text: &str| super::read(text, false).unwrap();
         let expected = Flink {
             interval_ms: Some(10_000),
             alignment_timeout_ms: Some(500),
@@ -198,6 +248,7 @@ mod tests {
 
     #[test]
     fn mistakes_have_their_place() {
+        let read = |text: &str| super::read(text, false);
         let place = |text: &str| read(text).unwrap_err();
         let wrong = place("parallelism.default: 4\nexecution.checkpointing.interval: ten seconds\n");
         assert_eq!(wrong.at, (2, 35));
@@ -210,5 +261,45 @@ mod tests {
         let stairs: String = (0..5000).map(|depth| format!("{:depth$}a:\n", "")).collect();
         assert_eq!(place(&stairs).at, (66, 65));
         assert!(read("a: [1, 2").is_err() && read("execution.checkpointing.timeout: 99999999999999999999 d").is_err());
+    }
+
+    #[test]
+    fn durations_are_those_that_flink_takes() {
+        let of = |value: &str| read(&format!("execution.checkpointing.timeout: {value}"), false).map(|f| f.timeout_ms);
+        for (value, ms) in [
+            ("10 s", 10_000),
+            ("1min", 60_000),
+            ("1 m", 60_000),
+            ("2h", 7_200_000),
+            ("1 day", 86_400_000),
+            ("10000", 10_000),
+            ("7 MILLIS", 7),
+            ("2500 µs", 2),
+            ("3000000 nanos", 3),
+        ] {
+            assert_eq!(of(value), Ok(Some(ms)), "{value}");
+        }
+        for value in ["ten s", "10 mins", "-1", "1.5 s", "PT10S", "10 s 5 ms", "", "18446744073709551615 s"] {
+            assert!(of(value).is_err(), "{value}");
+        }
+        assert!(of("PT10S").unwrap_err().what.contains("ISO 8601"));
+        assert!(
+            read("execution.checkpointing.interval: 0", false).unwrap_err().what.contains("switches checkpoints off")
+        );
+    }
+
+    /// `flink-conf.yaml` may have what is no YAML, and what is there twice; `config.yaml` may not.
+    #[test]
+    fn the_old_file_is_read_by_line() {
+        let old = "# old\nexecution.checkpointing.interval: 10 s # was 5\nmetrics.scope.jm: %h.jobmanager\n\
+                   env.java.opts: -Dx: @y `z`\n\nexecution.checkpointing.interval: 20 s\n";
+        assert_eq!(read(old, true).map(|flink| flink.interval_ms), Ok(Some(20_000)));
+        assert!(read(old, false).unwrap_err().what.contains("not YAML"));
+        let wrong = old.replace("20 s", "20 parsecs");
+        assert_eq!(read(&wrong, true).unwrap_err().at, (6, 35));
+        assert!(
+            read("a: {\n  b: [\n", true).unwrap_err().what.contains("not YAML"),
+            "it is indented: nobody means lines"
+        );
     }
 }

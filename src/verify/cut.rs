@@ -133,6 +133,9 @@ impl Cut {
             Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
                 self.complete(event, *checkpoint, *job, parts)
             }
+            Kind::Savepoint { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
+                self.save(event, *checkpoint, *job, parts)
+            }
             _ => Ok(()),
         }
     }
@@ -194,13 +197,30 @@ impl Cut {
         self.saved.save(key, part);
     }
 
-    fn complete(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &[StoreKey]) -> Seen {
+    /// The parts of those who had finished.
+    fn finished(&mut self, job: Attempt, parts: &[StoreKey]) -> Vec<Option<Part>> {
         let mut finished: Vec<Option<Part>> = vec![None; self.topology.len()];
         for task in without_part(self.topology.len(), parts) {
             finished[task.index()] = self.part(task, job);
         }
-        self.saved.complete(id, job, parts, |task| finished[task.index()].take());
-        let result = self.judge(event, id, job);
+        finished
+    }
+
+    /// The cut of a savepoint is judged like any other. It ends nothing that is open.
+    fn save(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &[StoreKey]) -> Seen {
+        let mut values = self.finished(job, parts);
+        for key in parts {
+            if let Some(value) = values.get_mut(key.task.index()) {
+                *value = self.saved.open.get(key).cloned();
+            }
+        }
+        self.judge(event, id, job, &Done { checkpoint: id, keys: Vec::new(), parts: values })
+    }
+
+    fn complete(&mut self, event: &Event, id: CheckpointId, job: Attempt, parts: &[StoreKey]) -> Seen {
+        let mut finished = self.finished(job, parts);
+        let done = self.saved.complete(id, job, parts, |task| finished[task.index()].take()).clone();
+        let result = self.judge(event, id, job, &done);
         if let Some(rings) = self.rings(job) {
             rings.release();
         }
@@ -221,8 +241,7 @@ impl Cut {
         result
     }
 
-    fn judge(&mut self, event: &Event, id: CheckpointId, job: Attempt) -> Seen {
-        let done = self.saved.done(id).expect("it was just completed");
+    fn judge(&mut self, event: &Event, id: CheckpointId, job: Attempt, done: &Done<Part>) -> Seen {
         let mut first: Option<Box<Violation>> = None;
         for channel in (0..self.topology.channels.len()).map(|c| ChannelId(c as u32)) {
             let ends = self.topology.channels[channel.index()];

@@ -1,9 +1,10 @@
 //! I4 and I5: persist before acknowledging, one durable completion.
 
-use super::lives::without_part;
+use super::lives::{still_open, without_part};
+use super::regions::Kept;
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::{Mode, Topology};
+use crate::topology::{Mode, RegionLimits, Topology};
 use crate::trace::StoreKey;
 use crate::trace::event::{Event, Kind, Notice, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,8 @@ pub struct Durability {
     topology: Arc<Topology>,
     /// Parts may be of several checkpoints.
     lines: bool,
+    /// Parts may be those of the checkpoint before.
+    kept: Option<Kept>,
     /// Durable and not yet part of a completed checkpoint: acknowledged?
     stored: BTreeMap<StoreKey, bool>,
     required: BTreeMap<(Attempt, CheckpointId), Arc<[TaskId]>>,
@@ -40,8 +43,9 @@ pub struct Durability {
 
 impl Durability {
     /// A fold that has seen nothing.
-    pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
+    pub fn new(topology: &Arc<Topology>, mode: Mode, regions: Option<RegionLimits>) -> Self {
         Durability {
+            kept: regions.map(|limits| Kept::new(topology, limits)),
             lines: mode == Mode::Alone,
             topology: topology.clone(),
             stored: BTreeMap::new(),
@@ -68,6 +72,9 @@ impl Durability {
             Kind::Trigger { checkpoint, required, job } => self.trigger(event, *checkpoint, required, *job),
             Kind::Complete { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
                 self.complete(event, *checkpoint, *job, parts)
+            }
+            Kind::Savepoint { checkpoint, job, parts, outcome: Outcome::Ok, .. } => {
+                self.covered(event, *checkpoint, *job, parts)
             }
             Kind::Notify { checkpoint, what: Notice::Complete, .. } if !self.is_complete(*checkpoint) => {
                 let what = format!("{checkpoint} is announced as complete without a completion record");
@@ -176,12 +183,17 @@ impl Durability {
         if self.completed.len() > REMEMBERED {
             self.forgotten.1 = self.forgotten.1.max(self.completed.pop_first());
         }
-        let result = self.covered(event, id, job, parts);
+        let mut result = self.covered(event, id, job, parts);
+        let topology = &self.topology;
+        if let Some(problem) = self.kept.as_mut().and_then(|kept| kept.complete(topology, id, job, parts)) {
+            let what = format!("{id} is complete, and {problem}");
+            result = result.and(Err(Violation::new(Invariant::I4, event, what).checkpoint(id)));
+        }
         self.without_part.insert(id, without_part(self.topology.len(), parts));
         if self.without_part.len() > 4 {
             self.without_part.pop_first();
         }
-        self.required.retain(|(j, c), _| *j > job || (*j == job && *c > id));
+        self.required.retain(|(j, c), _| *j > job || (*j == job && still_open(*c, id)));
         // A zombie may still acknowledge what it stored, under an id that this attempt has yet to reach.
         if self.lines {
             // No line goes back behind an older one.
@@ -189,7 +201,7 @@ impl Durability {
             let before = |key: &StoreKey| on_line.get(&key.task).is_some_and(|member| key.checkpoint < *member);
             self.stored.retain(|key, acked| !(*acked && key.attempt == job && before(key)));
         } else {
-            self.stored.retain(|key, _| key.attempt > job || key.checkpoint > id);
+            self.stored.retain(|key, _| key.attempt > job || still_open(key.checkpoint, id));
         }
         if again {
             let what = format!("{id} is completed a second time");
@@ -211,6 +223,9 @@ impl Durability {
             let Some(key) = listed.get(task).copied() else {
                 return wrong(format!("{id} is complete without the part of {}", name()));
             };
+            if self.keeps(event, key) {
+                continue; // it was acknowledged when it was new
+            }
             match self.stored.get(key).copied() {
                 None if self.too_long_ago(key) => {}
                 None => return wrong(format!("{id} is complete and the part of {} is not durable", name())),
@@ -222,12 +237,17 @@ impl Durability {
             }
         }
         let asked: BTreeSet<TaskId> = required.iter().copied().collect();
-        match parts.iter().find(|key| !asked.contains(&key.task)) {
+        match parts.iter().find(|key| !asked.contains(&key.task) && !self.keeps(event, key)) {
             Some(key) => {
                 wrong(format!("{id} has a part of {}, which it did not require", self.topology.name(key.task)))
             }
             None => Ok(()),
         }
+    }
+
+    /// May a checkpoint have this part from the one before? A savepoint may not.
+    fn keeps(&self, event: &Event, key: &StoreKey) -> bool {
+        matches!(event.kind, Kind::Complete { .. }) && self.kept.as_ref().is_some_and(|kept| kept.has(key))
     }
 
     /// Is nothing left to find?

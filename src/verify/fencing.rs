@@ -2,7 +2,8 @@
 
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
-use crate::topology::Topology;
+use crate::topology::{Mode, Topology};
+use crate::trace::StoreKey;
 use crate::trace::event::{Event, Kind, Outcome, TxnOp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +14,16 @@ pub struct Fencing {
     topology: Arc<Topology>,
     token: FencingToken,
     job: Option<Attempt>,
+    /// Where regions may keep an older state: the parts of the newest completed checkpoint.
+    newest: Option<Arc<[StoreKey]>>,
     fences: BTreeMap<(TaskId, TaskId), Attempt>,
 }
 
 impl Fencing {
     /// A fold that has seen nothing.
-    pub fn new(topology: &Arc<Topology>) -> Self {
-        Fencing { topology: topology.clone(), token: FencingToken(0), job: None, fences: BTreeMap::new() }
+    pub fn new(topology: &Arc<Topology>, mode: Mode) -> Self {
+        let newest = (mode == Mode::Regional).then(|| Arc::from([]));
+        Fencing { topology: topology.clone(), token: FencingToken(0), job: None, newest, fences: BTreeMap::new() }
     }
 
     /// Is anything fenced off?
@@ -48,7 +52,8 @@ impl Fencing {
                     return wrong(format!("{job} is begun a second time, or after a newer one"));
                 }
             }
-            Kind::Complete { checkpoint, job, token, parts, outcome: Outcome::Ok } => {
+            Kind::Complete { checkpoint, job, token, parts, outcome: Outcome::Ok }
+            | Kind::Savepoint { checkpoint, job, token, parts, outcome: Outcome::Ok } => {
                 if self.foreign(*token) {
                     let what = format!("{token} completes {checkpoint}, and {} leads", self.token);
                     return Err(Violation::new(Invariant::I14, event, what).checkpoint(*checkpoint));
@@ -57,7 +62,11 @@ impl Fencing {
                     let what = format!("{job} completes {checkpoint}, and a newer attempt has begun");
                     return Err(Violation::new(Invariant::I14, event, what).checkpoint(*checkpoint));
                 }
-                if let Some(key) = parts.iter().find(|key| key.attempt != *job) {
+                // A savepoint keeps nothing from before.
+                let completed = self.newest.as_mut().filter(|_| matches!(event.kind, Kind::Complete { .. }));
+                let before = completed.map(|newest| std::mem::replace(newest, parts.clone()));
+                let kept = |key: &StoreKey| before.as_ref().is_some_and(|before| before.contains(key));
+                if let Some(key) = parts.iter().find(|key| key.attempt != *job && !kept(key)) {
                     let name = self.topology.name(key.task);
                     return wrong(format!("{checkpoint} of {job} has a part that {name} wrote in {}", key.attempt));
                 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     completed: Option<CheckpointId>,
+    saved: Option<CheckpointId>,
     /// For each job attempt, the newest id that it may not use again.
     taken: BTreeMap<Attempt, CheckpointId>,
 }
@@ -18,8 +19,8 @@ impl Identity {
     pub fn observe(&mut self, event: &Event) -> Seen {
         match &event.kind {
             Kind::Begin { job, outcome: Outcome::Ok, .. } => {
-                if let Some(completed) = self.completed {
-                    self.taken.insert(*job, completed);
+                if let Some(used) = self.completed.max(self.saved) {
+                    self.taken.insert(*job, used);
                 }
                 if self.taken.len() > 64 {
                     self.taken.pop_first();
@@ -44,6 +45,11 @@ impl Identity {
                     }
                     _ => Ok(()),
                 }
+            }
+            // One may be complete long after newer checkpoints.
+            Kind::Savepoint { checkpoint, outcome: Outcome::Ok, .. } => {
+                self.saved = self.saved.max(Some(*checkpoint));
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -12,8 +12,15 @@ use std::collections::{BTreeMap, VecDeque};
 const ATTEMPTS_KEPT: usize = 16;
 /// So many checkpoints of each task may be open at once, before the oldest is taken for given up.
 const OPEN_KEPT: usize = 64;
+/// So many ids behind the newest completed checkpoint are kept open: a savepoint isn't subsumed, and may be saved later.
+const BEHIND: u64 = 8;
 /// So many completed checkpoints are remembered.
 const DONE_KEPT: usize = 4;
+
+/// May this one still be saved, when that one is complete?
+pub fn still_open(id: CheckpointId, completed: CheckpointId) -> bool {
+    id != completed && id.0 + BEHIND > completed.0
+}
 
 /// One value for each attempt, the newest last.
 #[derive(Clone, Debug)]
@@ -95,6 +102,8 @@ pub(crate) fn without_part(tasks: usize, parts: &[StoreKey]) -> Vec<TaskId> {
 #[derive(Clone, Debug)]
 pub(crate) struct Done<S> {
     pub checkpoint: CheckpointId,
+    /// Where the parts are stored; only where a later checkpoint may have the same.
+    pub keys: Vec<Option<StoreKey>>,
     pub parts: Vec<Option<S>>,
 }
 
@@ -104,13 +113,16 @@ pub(crate) struct Saved<S> {
     tasks: usize,
     /// Parts may be of several checkpoints, and of the next one too: they are kept.
     lines: bool,
+    /// Parts may be those of the checkpoint before.
+    regional: bool,
     pub open: BTreeMap<StoreKey, S>,
     done: VecDeque<Done<S>>,
 }
 
 impl<S: Clone> Saved<S> {
     pub fn new(tasks: usize, mode: Mode) -> Self {
-        Saved { tasks, lines: mode == Mode::Alone, open: BTreeMap::new(), done: VecDeque::new() }
+        let (lines, regional) = (mode == Mode::Alone, mode == Mode::Regional);
+        Saved { tasks, lines, regional, open: BTreeMap::new(), done: VecDeque::new() }
     }
 
     /// Remembers the value as of a cut.
@@ -131,19 +143,30 @@ impl<S: Clone> Saved<S> {
         mut finished: impl FnMut(TaskId) -> Option<S>,
     ) -> &Done<S> {
         let mut values: Vec<Option<S>> = (0..self.tasks).map(|_| None).collect();
+        let mut keys = if self.regional { vec![None; self.tasks] } else { Vec::new() };
         for key in parts.iter().filter(|key| key.task.index() < self.tasks) {
-            values[key.task.index()] = if self.lines { self.open.get(key).cloned() } else { self.open.remove(key) };
+            let own = if self.lines { self.open.get(key).cloned() } else { self.open.remove(key) };
+            values[key.task.index()] = own.or_else(|| self.kept(key));
+            keys.iter_mut().skip(key.task.index()).take(1).for_each(|known| *known = Some(*key));
         }
         for task in without_part(self.tasks, parts) {
             values[task.index()] = finished(task);
         }
         let lines = self.lines;
-        self.open.retain(|key, _| key.attempt > job || (key.attempt == job && (lines || key.checkpoint > checkpoint)));
+        let open = |id: CheckpointId| lines || still_open(id, checkpoint);
+        self.open.retain(|key, _| key.attempt > job || (key.attempt == job && open(key.checkpoint)));
         if self.done.len() == DONE_KEPT {
             self.done.pop_front();
         }
-        self.done.push_back(Done { checkpoint, parts: values });
+        self.done.push_back(Done { checkpoint, keys, parts: values });
         self.done.back().expect("it was just put there")
+    }
+
+    /// The value of a part that a completed checkpoint has.
+    fn kept(&self, key: &StoreKey) -> Option<S> {
+        let at = key.task.index();
+        let has = |done: &&Done<S>| done.keys.get(at) == Some(&Some(*key));
+        self.done.iter().rev().find(has).and_then(|done| done.parts[at].clone())
     }
 
     /// A completed checkpoint that is remembered.

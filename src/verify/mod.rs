@@ -17,6 +17,7 @@ pub(crate) mod lives;
 pub mod offsets;
 pub mod progress;
 pub mod reference;
+mod regions;
 pub mod replay;
 pub mod restore;
 pub mod retention;
@@ -107,14 +108,14 @@ impl Verifier {
             wellformed: wellformed::WellFormed::new(topology),
             cut,
             offsets: offsets::Offsets::new(topology),
-            durability: durability::Durability::new(topology, meta.mode),
+            durability: durability::Durability::new(topology, meta.mode, meta.regions),
             restore: restore::Restores::new(topology, meta.mode),
             output,
             visible: visible::Visible::new(topology),
             transactions: transactions::Transactions::new(topology, meta.mode),
             progress: progress::Progress::new(topology, meta.healed_events_max),
             retention: retention::Retention::new(topology, meta.mode),
-            fencing: fencing::Fencing::new(topology),
+            fencing: fencing::Fencing::new(topology, meta.mode),
             identity: identity::Identity::default(),
             violations: BTreeMap::new(),
             seen: [false; TIERS],

@@ -63,7 +63,8 @@ impl Progress {
                     pending.acked.insert(event.process);
                 }
             }
-            Kind::Complete { checkpoint, job, outcome: Outcome::Ok, .. } => {
+            Kind::Complete { checkpoint, job, outcome: Outcome::Ok, .. }
+            | Kind::Savepoint { checkpoint, job, outcome: Outcome::Ok, .. } => {
                 self.pending.remove(&(*job, *checkpoint));
             }
             Kind::Abort { checkpoint, .. } => {

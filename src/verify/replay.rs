@@ -297,12 +297,12 @@ impl Replay {
             self.flights.pop_front();
         }
         self.flights.push_back((id, flight));
-        let marks: Vec<Option<u64>> = {
-            let done = self.saved.done(id).expect("it was just completed");
-            done.parts.iter().map(|part| part.as_ref().map(|part| part.written)).collect()
-        };
+        let done = self.saved.done(id).expect("it was just completed");
+        let mut marks: Vec<u64> = done.parts.iter().map(|part| part.as_ref().map_or(0, |part| part.written)).collect();
+        // A part of an earlier attempt says nothing of what was written in this one.
+        parts.iter().filter(|key| key.attempt != job).for_each(|key| marks[key.task.index()] = 0);
         for (task, mark) in marks.into_iter().enumerate() {
-            self.settle(TaskId(task as u32), job, mark.unwrap_or(0));
+            self.settle(TaskId(task as u32), job, mark);
         }
     }
 

@@ -1,4 +1,5 @@
-//! I13: until the job has ended, what the newest completed checkpoint is made of is there to be restored.
+//! I13: until the job has ended, what the newest completed checkpoint is made of is there to be restored; and what a
+//! savepoint is made of, for ever.
 
 use super::verdict::{Invariant, Seen, Verdict, Violation};
 use crate::ids::*;
@@ -18,6 +19,8 @@ pub struct Retention {
     newest: Option<(CheckpointId, Arc<[StoreKey]>)>,
     /// Deleted, of checkpoints that may still complete.
     deleted: BTreeSet<StoreKey>,
+    /// Parts of savepoints, as many as are remembered.
+    saved: BTreeSet<StoreKey>,
     /// The job has ended: nobody will restore anything.
     ended: bool,
 }
@@ -30,6 +33,7 @@ impl Retention {
             topology: topology.clone(),
             newest: None,
             deleted: BTreeSet::new(),
+            saved: BTreeSet::new(),
             ended: false,
         }
     }
@@ -43,6 +47,7 @@ impl Retention {
             }
             Kind::Delete { key } => self.delete(event, *key),
             Kind::Complete { checkpoint, parts, outcome: Outcome::Ok, .. } => self.complete(event, *checkpoint, parts),
+            Kind::Savepoint { checkpoint, parts, outcome: Outcome::Ok, .. } => self.save(event, *checkpoint, parts),
             Kind::Finish { .. } if event.process == self.topology.coordinator() => {
                 self.ended = true;
                 Ok(())
@@ -51,7 +56,27 @@ impl Retention {
         }
     }
 
+    fn save(&mut self, event: &Event, id: CheckpointId, parts: &[StoreKey]) -> Seen {
+        self.saved.extend(parts);
+        while self.saved.len() > 64 * self.topology.len() {
+            self.saved.pop_first();
+        }
+        match parts.iter().find(|key| self.deleted.contains(key)) {
+            Some(key) => {
+                let name = self.topology.name(key.task);
+                let what = format!("savepoint {id} is complete, and the part of {name} was deleted before");
+                Err(Violation::new(Invariant::I13, event, what).checkpoint(id))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn delete(&mut self, event: &Event, key: StoreKey) -> Seen {
+        if self.saved.contains(&key) {
+            let name = self.topology.name(key.task);
+            let what = format!("the part of {name} of savepoint {} is deleted, which isn't the job's", key.checkpoint);
+            return Err(Violation::new(Invariant::I13, event, what).checkpoint(key.checkpoint));
+        }
         let newest = self.newest.as_ref();
         if let Some((id, parts)) = newest
             && parts.contains(&key)

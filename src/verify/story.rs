@@ -110,6 +110,7 @@ fn names(event: &Event, id: CheckpointId) -> bool {
         | Kind::Ack { checkpoint }
         | Kind::Decline { checkpoint, .. }
         | Kind::Complete { checkpoint, .. }
+        | Kind::Savepoint { checkpoint, .. }
         | Kind::Abort { checkpoint, .. }
         | Kind::Snap { checkpoint, .. } => *checkpoint == id,
         Kind::Put { key, .. } => key.checkpoint == id,

@@ -92,7 +92,9 @@ impl WellFormed {
             | Kind::Snap { .. }
             | Kind::Abandon { .. }
             | Kind::Choice { .. } => task(&p),
-            Kind::Complete { parts, .. } => p == self.topology.store() && parts.iter().all(key),
+            Kind::Complete { parts, .. } | Kind::Savepoint { parts, .. } => {
+                p == self.topology.store() && parts.iter().all(key)
+            }
             Kind::Put { key: k, offsets, kappa, txns, .. } => {
                 p == self.topology.store()
                     && key(k)

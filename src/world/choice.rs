@@ -116,6 +116,7 @@ pub fn wish_words(wish: Wish) -> &'static str {
     match wish {
         Wish::Checkpoint => "checkpoint",
         Wish::StopWithSavepoint => "stop",
+        Wish::Savepoint => "savepoint",
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Store {
     ended: Option<bool>,
     newest: CheckpointId,
     completed: BTreeMap<CheckpointId, Arc<Manifest>>,
+    /// Savepoints: somebody else's, never restored from and never deleted.
+    saved: BTreeMap<CheckpointId, Arc<Manifest>>,
     snapshots: BTreeMap<StoreKey, (Arc<Snapshot>, Arc<Shadow>)>,
 }
 
@@ -49,7 +51,8 @@ impl Store {
 
     /// What is durable, with attempts and tokens starting over and without parts that nothing refers to.
     pub fn renumbered(&self) -> Self {
-        let named = |key: &StoreKey| self.completed.values().any(|m| m.parts.contains(&Part::Stored(*key)));
+        let records = || self.completed.values().chain(self.saved.values());
+        let named = |key: &StoreKey| records().any(|m| m.parts.contains(&Part::Stored(*key)));
         let snapshots = self.snapshots.iter().filter(|(key, _)| named(key)).map(|(key, kept)| (*key, kept.clone()));
         Store {
             leader: FencingToken(0),
@@ -59,6 +62,7 @@ impl Store {
             ended: self.ended,
             newest: self.newest,
             completed: self.completed.clone(),
+            saved: self.saved.clone(),
         }
     }
 
@@ -75,6 +79,11 @@ impl Store {
     /// Completed checkpoints that are retained.
     pub fn completed(&self) -> impl Iterator<Item = &Arc<Manifest>> {
         self.completed.values()
+    }
+
+    /// Savepoints.
+    pub fn saved(&self) -> impl Iterator<Item = &Arc<Manifest>> {
+        self.saved.values()
     }
 
     /// How many checkpoints' worth of snapshots it holds.
@@ -122,6 +131,7 @@ impl Store {
             }
             Request::BeginAttempt(attempt) => self.begin(*attempt, token, lines),
             Request::Publish(manifest) => self.publish(manifest, token, lines),
+            Request::Save(manifest) => self.save(manifest, token, lines),
             Request::Open(_) => Reply::Done,
             Request::Discard(attempt, id) => self.discard(*attempt, *id, lines),
             Request::EndJob(complete) => {
@@ -144,6 +154,7 @@ impl Store {
             Request::Lead => lines.push(Kind::Lead { token, outcome }),
             Request::BeginAttempt(job) => lines.push(Kind::Begin { job: *job, token, base: None, outcome }),
             Request::Publish(manifest) => lines.push(completion(manifest, token, outcome)),
+            Request::Save(manifest) => lines.push(saving(manifest, token, outcome)),
             _ => {}
         }
         reply
@@ -209,9 +220,11 @@ impl Store {
         let mut found: Vec<(Attempt, CheckpointId)> =
             self.snapshots.keys().map(|key| (key.attempt, key.checkpoint)).collect();
         found.dedup();
-        found.retain(|(attempt, id)| self.completed.get(id).is_none_or(|manifest| manifest.attempt != *attempt));
+        for records in [&self.completed, &self.saved] {
+            found.retain(|(attempt, id)| records.get(id).is_none_or(|manifest| manifest.attempt != *attempt));
+        }
         // A completion record may name parts of other checkpoints than its own.
-        let parts = self.completed.values().flat_map(|manifest| &manifest.parts);
+        let parts = self.completed.values().chain(self.saved.values()).flat_map(|manifest| &manifest.parts);
         let named: BTreeSet<(Attempt, CheckpointId)> = parts
             .filter_map(|part| match part {
                 Part::Stored(key) => Some((key.attempt, key.checkpoint)),
@@ -223,26 +236,21 @@ impl Store {
     }
 
     fn publish(&mut self, manifest: &Arc<Manifest>, token: FencingToken, lines: &mut Vec<Kind>) -> Reply {
-        let id = manifest.checkpoint;
-        let outcome = match self.completed.get(&id) {
-            _ if manifest.attempt != self.attempt => Outcome::Fenced,
-            Some(known) if **known == **manifest => Outcome::Again,
-            Some(_) => Outcome::Error,
-            None => Outcome::Ok,
-        };
+        let (outcome, reply) = keep(&mut self.completed, self.attempt, manifest, &mut self.newest);
         lines.push(completion(manifest, token, outcome));
-        match outcome {
-            Outcome::Ok => {
-                self.completed.insert(id, manifest.clone());
-                self.newest = self.newest.max(id);
-                Reply::Done
-            }
-            Outcome::Again => Reply::Done,
-            _ => Reply::Failed,
-        }
+        reply
+    }
+
+    fn save(&mut self, manifest: &Arc<Manifest>, token: FencingToken, lines: &mut Vec<Kind>) -> Reply {
+        let (outcome, reply) = keep(&mut self.saved, self.attempt, manifest, &mut self.newest);
+        lines.push(saving(manifest, token, outcome));
+        reply
     }
 
     fn discard(&mut self, attempt: Attempt, id: CheckpointId, lines: &mut Vec<Kind>) -> Reply {
+        if self.saved.get(&id).is_some_and(|manifest| manifest.attempt == attempt) {
+            return Reply::Done; // somebody else's: an acknowledgement that came late doesn't delete it
+        }
         if self.completed.get(&id).is_some_and(|manifest| manifest.attempt == attempt) {
             self.completed.remove(&id);
         }
@@ -271,6 +279,10 @@ impl Store {
             d.word(id.0);
             manifest.digest(d);
         }
+        for (id, manifest) in &self.saved {
+            d.word(id.0);
+            manifest.digest(d);
+        }
         for (key, (snapshot, shadow)) in &self.snapshots {
             key.digest(d);
             snapshot.digest_whole(d);
@@ -279,11 +291,38 @@ impl Store {
     }
 }
 
-fn completion(manifest: &Manifest, token: FencingToken, outcome: Outcome) -> Kind {
-    let stored = |part: &Part| match part {
-        Part::Stored(key) => Some(*key),
-        Part::Finished => None,
+/// Enters a record, if nothing is against it.
+fn keep(
+    records: &mut BTreeMap<CheckpointId, Arc<Manifest>>,
+    job: Attempt,
+    manifest: &Arc<Manifest>,
+    newest: &mut CheckpointId,
+) -> (Outcome, Reply) {
+    let id = manifest.checkpoint;
+    let outcome = match records.get(&id) {
+        _ if manifest.attempt != job => Outcome::Fenced,
+        Some(known) if **known == **manifest => Outcome::Again,
+        Some(_) => Outcome::Error,
+        None => Outcome::Ok,
     };
-    let parts = manifest.parts.iter().filter_map(stored).collect();
+    let reply = match outcome {
+        Outcome::Ok => {
+            records.insert(id, manifest.clone());
+            *newest = id.max(*newest);
+            Reply::Done
+        }
+        Outcome::Again => Reply::Done,
+        _ => Reply::Failed,
+    };
+    (outcome, reply)
+}
+
+fn completion(manifest: &Manifest, token: FencingToken, outcome: Outcome) -> Kind {
+    let parts = manifest.stored().collect();
     Kind::Complete { checkpoint: manifest.checkpoint, job: manifest.attempt, token, parts, outcome }
+}
+
+fn saving(manifest: &Manifest, token: FencingToken, outcome: Outcome) -> Kind {
+    let parts = manifest.stored().collect();
+    Kind::Savepoint { checkpoint: manifest.checkpoint, job: manifest.attempt, token, parts, outcome }
 }

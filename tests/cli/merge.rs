@@ -111,6 +111,10 @@ fn what_is_missing_is_named_and_what_does_not_belong_is_refused() {
     refused(&["other.json"], "`cutline.run/1` is wanted");
     std::fs::write(place.path("torn.json"), &place.bytes(a)[..300]).unwrap();
     refused(&["torn.json"], "torn.json:");
+    std::fs::write(place.path("empty.json"), "").unwrap();
+    refused(&["empty.json"], "empty.json:1:1: EOF while parsing a value\n");
+    place.run(&["run", "--seeds", "1", "--report", "jsonl=lines.jsonl"]);
+    refused(&["lines.jsonl"], "lines.jsonl:2:1: there is more after the document");
     let newer = String::from_utf8(place.bytes(b)).unwrap().replace("\"stream\": 2", "\"stream\": 3");
     std::fs::write(place.path("newer.json"), newer).unwrap();
     refused(&[a, "newer.json"], "stream 3");

@@ -24,11 +24,11 @@ fn examples(command: &clap::Command) -> Vec<String> {
 fn every_example_runs() {
     let place = Place::new(&[]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for dir in ["scenarios", "tests"] {
-        let link = place.path(dir);
-        let _ = std::fs::remove_dir(&link);
-        std::os::unix::fs::symlink(root.join(dir), link).unwrap();
-    }
+    // A copy of the scenarios: `snapshot` writes beside them.
+    let _ = std::fs::remove_dir(place.path("scenarios"));
+    let copied = Command::new("cp").arg("-R").arg(root.join("scenarios")).arg(place.dir.path()).status();
+    assert!(copied.unwrap().success());
+    std::os::unix::fs::symlink(root.join("tests"), place.path("tests")).unwrap();
     std::fs::create_dir_all(place.path("regressions")).unwrap();
     std::fs::write(place.path("regressions/lost-record.json"), CALM).unwrap();
     for name in ["trace.jsonl", "t.jsonl"] {
@@ -276,4 +276,32 @@ fn who_asks_how_it_goes_is_told() {
     let said = err(&output);
     assert!(said.contains("/100,000,000 seeds  ") && said.contains("failing"), "{said}");
     assert!(!said.contains(['\u{1b}', '\r']), "{said:?}");
+}
+
+/// Protocols of the mode `alone` and the others mean other things by a checkpoint that is complete.
+#[test]
+fn a_protocol_in_a_mode_that_isnt_its_own_is_warned_of() {
+    let wrong = CALM.replace("\"guarantee\"", "\"protocol\": \"hmnr\", \"guarantee\"");
+    let alone = "\"checkpoints\": { \"mode\": \"alone\" },\n  \"faults\"";
+    let other = CALM.replace("\"faults\"", alone);
+    let place = Place::new(&[
+        ("wrong.json", &wrong),
+        ("other.json", &other),
+        ("right.json", &wrong.replace("\"faults\"", alone)),
+        ("calm.json", CALM),
+    ]);
+    let lint = place.run(&["lint", "scenarios"]);
+    assert_eq!(
+        (lint.status.code(), out(&lint)),
+        (Some(0), "4 scenarios: 2 good, 2 with warnings, 0 with errors\n".into())
+    );
+    let said = err(&lint);
+    assert!(said.contains("warning[S0225]: under `hmnr` everybody takes checkpoints alone"), "{said}");
+    assert!(said.contains("--> scenarios/wrong.json:3:15"), "{said}");
+    assert!(said.contains("--> scenarios/other.json:11:28") && said.contains("`engine` coordinates them"), "{said}");
+    assert_eq!(place.code(&["lint", "scenarios/wrong.json", "--deny-warnings"]), 2);
+    let run = place.run(&["run", "scenarios/calm.json", "--protocol", "bcs", "--seeds", "1", "--no-shrink"]);
+    assert!(err(&run).contains("warning: under `bcs` everybody takes checkpoints alone"), "{}", err(&run));
+    let run = place.run(&["run", "scenarios/right.json", "--protocol", "bcs", "--seeds", "1"]);
+    assert_eq!((run.status.code(), err(&run)), (Some(0), String::new()));
 }

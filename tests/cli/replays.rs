@@ -164,7 +164,14 @@ fn pages_of_parts_have_pictures_where_the_scenario_is() {
             place.run(&["merge", "out/r.json", "--report", "html=merged.html", "-q"]);
             place.bytes("merged.html")
         };
-        shows(&page(&place), line);
+        let merged = page(&place);
+        shows(&merged, line);
+        let slowest = |bytes: &[u8]| {
+            let page = String::from_utf8(bytes.to_vec()).unwrap();
+            page.split("<section id=\"slowest\">").nth(1).unwrap().split("</section>").next().unwrap().to_string()
+        };
+        assert!(slowest(&merged).contains("By lines of their traces"));
+        assert_eq!(slowest(&merged), slowest(&place.bytes("whole.html")));
         // A folder of another sweep isn't taken for this one's.
         let _ = std::fs::rename(place.path(".cutline/findings"), place.path("elsewhere"));
         shows(&page(&place), line);
@@ -176,5 +183,28 @@ fn pages_of_parts_have_pictures_where_the_scenario_is() {
         missing("has changed since it was run");
         std::fs::remove_file(place.path("scenarios/calm.json")).unwrap();
         missing("there is no scenario scenarios/calm.json");
+    }
+}
+
+/// Under its picture a finding has the lines that prove it, and they lead to their steps.
+#[test]
+fn a_page_says_why_and_every_line_leads_to_its_step() {
+    let place = Place::new(&[("diamond.json", include_str!("../../scenarios/diamond.json"))]);
+    for more in [&[][..], &["--no-shrink"]] {
+        let words = ["run", "--protocol", "no-hold", "--seeds", "20", "--report", "html=r.html"];
+        assert_eq!(place.code(&[&words[..], more].concat()), 1);
+        let page = String::from_utf8(place.bytes("r.html")).unwrap();
+        let why = page.split("<pre class=\"why\" tabindex=\"0\">").nth(1).unwrap().split("</pre>").next().unwrap();
+        assert!(
+            why.contains("takes its snapshot of c") && why.contains("and from there it goes into the snapshot of"),
+            "{why}"
+        );
+        assert!(!why.contains("holds"), "{why}");
+        let links: Vec<&str> = page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let steps: Vec<&&str> = links.iter().filter(|link| link.contains("-step-")).collect();
+        assert_eq!(steps.len() >= 3, more.is_empty(), "where the steps are listed: {steps:?}");
+        for link in links {
+            assert_eq!(page.matches(&format!("id=\"{link}\"")).count(), 1, "{link}");
+        }
     }
 }

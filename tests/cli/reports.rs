@@ -56,6 +56,50 @@ fn a_parser_of_junit_counts_what_we_count() {
     consumer("junitparser", Command::new(python).arg("-c").arg(script).arg(place.path("out/r.xml")));
 }
 
+/// The schema of the Jenkins dialect (junit-10.xsd of its xUnit plugin), rule by rule: which elements and attributes there may
+/// be, and which there must be. GitLab reads one attribute more, the file of a test case.
+#[test]
+fn junit_is_as_the_schema_of_the_dialect_says() {
+    type Names = &'static [&'static str];
+    const RULES: [(&str, Names, Names, Names); 5] = [
+        ("testsuites", &["testsuite"], &[], &["name", "time", "tests", "failures", "errors"]),
+        (
+            "testsuite",
+            &["testsuite", "properties", "testcase", "system-out", "system-err"],
+            &["name", "tests", "failures", "errors"],
+            &["group", "time", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"],
+        ),
+        (
+            "testcase",
+            &["skipped", "error", "failure", "system-out", "system-err"],
+            &["name"],
+            &["time", "classname", "group", "file"],
+        ),
+        ("failure", &[], &[], &["type", "message"]),
+        ("error", &[], &[], &["type", "message"]),
+    ];
+    let (place, _) = failing();
+    let text = String::from_utf8(place.bytes("out/r.xml")).unwrap();
+    let document = roxmltree::Document::parse(&text).unwrap();
+    assert_eq!(document.root_element().tag_name().name(), "testsuites");
+    let mut failures = 0;
+    for node in document.descendants().filter(roxmltree::Node::is_element) {
+        let name = node.tag_name().name();
+        let (_, children, must, may) = RULES.iter().find(|rule| rule.0 == name).unwrap_or_else(|| panic!("<{name}>"));
+        for child in node.children().filter(roxmltree::Node::is_element) {
+            assert!(children.contains(&child.tag_name().name()), "{child:?} in <{name}>");
+        }
+        for attribute in node.attributes() {
+            assert!(must.contains(&attribute.name()) || may.contains(&attribute.name()), "{attribute:?} of <{name}>");
+            let time = attribute.name() != "time" || attribute.value().parse::<f64>().is_ok();
+            assert!(time && !attribute.value().starts_with('-'), "{attribute:?}");
+        }
+        assert!(must.iter().all(|wanted| node.has_attribute(*wanted)), "{node:?} lacks one of {must:?}");
+        failures += usize::from(name == "failure");
+    }
+    assert_eq!(document.root_element().attribute("failures"), Some(failures.to_string().as_str()));
+}
+
 /// Documents of all kinds are what `cutline schema run` says.
 #[test]
 fn documents_are_as_their_schema_says() {

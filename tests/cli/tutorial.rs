@@ -33,9 +33,9 @@ fn alike(pattern: &str, text: &str) -> bool {
     *only == text
 }
 
-/// Runs every command of a page in a fresh place that has these folders of the repository.
+/// Runs every command of a page, of which there are so many, in a fresh place that has these folders of the repository.
 #[cfg(unix)]
-fn walk(page: &str, folders: &[&str]) {
+fn walk(page: &str, least: usize, folders: &[&str]) {
     let place = Place::new(&[]);
     std::fs::remove_dir(place.path("scenarios")).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -43,7 +43,7 @@ fn walk(page: &str, folders: &[&str]) {
     let bin = Path::new(env!("CARGO_BIN_EXE_cutline")).parent().unwrap().display().to_string();
     let path = format!("{bin}:{bin}/examples:{}", std::env::var("PATH").unwrap());
     let steps = steps(page);
-    assert!(steps.len() >= 10);
+    assert!(steps.len() >= least);
     for (command, wanted) in steps {
         let mut shell = place.command(&[]);
         // The environment of the tool is that of all tests; a shell stands before it.
@@ -65,7 +65,13 @@ fn walk(page: &str, folders: &[&str]) {
 #[cfg(unix)]
 #[test]
 fn what_the_tutorial_says_is_so() {
-    walk(include_str!("../../docs/tutorial.md"), &["scenarios"]);
+    walk(include_str!("../../docs/tutorial.md"), 10, &["scenarios"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_first_page_shows_is_so() {
+    walk(include_str!("../../README.md"), 2, &["scenarios"]);
 }
 
 #[cfg(unix)]
@@ -77,7 +83,7 @@ fn what_is_said_of_the_protocol_is_so() {
         let told = section.contains("```console\n$ cutline ") && end.lines().count() < 20;
         assert!(told, "a section ends with the command that shows it: {}", section.lines().next().unwrap());
     }
-    walk(page, &["docs"]);
+    walk(page, 11, &["docs", "scenarios"]);
 }
 
 /// The examples are built by `cargo test`, and by nothing less.
@@ -89,7 +95,7 @@ fn engines_and_traces_of_ones_own_do_what_is_said_of_them() {
         assert!(std::env::var_os("CUTLINE_NO_SKIP").is_none(), "the examples aren't built");
         return eprintln!("SKIPPED: the examples aren't built; `cargo build --examples` does that");
     }
-    walk(include_str!("../../docs/your-engine.md"), &["scenarios", "examples"]);
+    walk(include_str!("../../docs/your-engine.md"), 10, &["scenarios", "examples"]);
 }
 
 #[test]

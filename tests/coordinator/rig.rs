@@ -1,7 +1,7 @@
 //! A coordinator with a real store, driven by hand; and one sink subtask with a real ledger.
 
 use cutline::engine;
-use cutline::engine::config::{Config, Mode, RestartStrategy};
+use cutline::engine::config::{Config, Mode, RegionLimits, RestartStrategy};
 use cutline::engine::coordinator::Coordinator;
 use cutline::engine::message::*;
 use cutline::engine::process::Process;
@@ -28,6 +28,7 @@ pub fn config() -> Config {
         restart: RestartStrategy::Fixed { attempts: 100, delay: MS(1) },
         retry: MS(5),
         checkpoint_after_end: true,
+        regions: RegionLimits::default(),
         ignore_expired: false,
     }
 }
@@ -62,7 +63,12 @@ pub struct Rig {
 impl Rig {
     /// Nothing answered yet.
     pub fn asking(config: Config) -> Rig {
-        let (topology, config) = (topology(2), Arc::new(config));
+        Rig::over(topology(2), config)
+    }
+
+    /// The same for another job.
+    pub fn over(topology: Arc<Topology>, config: Config) -> Rig {
+        let config = Arc::new(config);
         let me = Incarnation { task: topology.coordinator(), attempt: Attempt(1) };
         let c = Coordinator::new(&topology, &config, me);
         let (asks, timers) = (Vec::new(), BTreeMap::new());
@@ -86,7 +92,7 @@ impl Rig {
     }
 
     pub fn all_run(&mut self) {
-        (0..3).for_each(|task| drop(self.told(task, Control::Running)));
+        (0..self.topology.len() as u32).for_each(|task| drop(self.told(task, Control::Running)));
     }
 
     /// The coordinator is gone; another one begins, with nothing but the store.
@@ -190,7 +196,7 @@ impl Rig {
 
     /// Everybody acknowledges.
     pub fn acks(&mut self, id: u64) -> Effects {
-        (0..3).flat_map(|task| self.ack(task, id)).collect()
+        (0..self.topology.len() as u32).flat_map(|task| self.ack(task, id)).collect()
     }
 
     /// A checkpoint from the trigger to its completion.

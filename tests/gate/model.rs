@@ -134,7 +134,7 @@ impl Model {
         }
         let now_ms = self.now_ms;
         let aligning = match self.mode {
-            Mode::Aligned => true,
+            Mode::Aligned | Mode::Regional => true,
             Mode::AlignedThenUnaligned => !unaligned,
             Mode::Unaligned | Mode::AtLeastOnce => false,
             Mode::Alone => unreachable!("nobody sends barriers there"),

@@ -192,3 +192,35 @@ fn what_isnt_there_is_refused() {
     let nothing = diagram(&told.meta, &[], &told.report, View::default()).unwrap_err();
     assert!(nothing.contains("no events"), "{nothing}");
 }
+
+/// In a crowd of messages only those have names that belong to what is wrong; the others stand back.
+#[test]
+fn what_is_wrong_stands_out_of_a_crowd() {
+    let mut seen = 0;
+    for seed in 0..200 {
+        if seen == 3 {
+            break;
+        }
+        let told = told("diamond", "no-hold", seed);
+        let Ok(svg) = diagram(&told.meta, &told.events, &told.report, View::default()) else { continue };
+        let sheet = Sheet::read(&svg);
+        let aside = sheet.classes.get("aside").copied().unwrap_or(0);
+        let orphans: Vec<&str> = sheet
+            .texts
+            .iter()
+            .filter_map(|text| text.words.strip_prefix("orphan of c")?.split_once(": "))
+            .map(|(_, id)| id)
+            .collect();
+        if aside == 0 || orphans.is_empty() || orphans.iter().any(|id| id.ends_with(" records")) {
+            continue;
+        }
+        seen += 1;
+        let record =
+            |text: &&super::sheet::Text| text.class == "dim" && text.words.starts_with('s') && text.words.contains(':');
+        for label in sheet.texts.iter().filter(record) {
+            let same = orphans.iter().any(|id| label.words == **id);
+            assert!(same || label.words.contains("steps"), "seed {seed}: {} beside {orphans:?}", label.words);
+        }
+    }
+    assert_eq!(seen, 3, "crowds");
+}

@@ -134,3 +134,60 @@ fn a_recovery_from_a_checkpoint_says_what_is_read_again() {
     }
     assert_eq!(recovery.again, Value::Known(again));
 }
+
+/// Ticks of an axis are round numbers, whatever is shown: nobody reads 4.1, 8.2, 12.3.
+#[test]
+fn axes_have_round_numbers() {
+    for (scenario, seed) in [("zombie", 10), ("diamond", 3), ("unaligned", 7)] {
+        let history = of(&told(scenario, "engine", seed));
+        for only in std::iter::once(None).chain(history.checkpoints.iter().map(|one| Some(one.id.0))) {
+            let Ok(svg) = chart::chart(&history, only) else { continue };
+            let sheet = Sheet::read(&svg);
+            let axis = sheet.texts.iter().filter(|text| text.class == "dim" && text.area[1] < 50.0);
+            let times: Vec<f64> = axis.map(|text| nanos(&text.words)).collect();
+            assert!(times.len() >= 3, "{scenario} {only:?}: {times:?}");
+            let step = times[1] - times[0];
+            let lead = step / 10f64.powi(step.log10().floor() as i32);
+            assert!([1.0, 2.0, 5.0].iter().any(|digit| (lead - digit).abs() < 1e-6), "{scenario} {only:?}: {times:?}");
+            assert!(
+                times.windows(2).all(|pair| (pair[1] - pair[0] - step).abs() < 1.0),
+                "{scenario} {only:?}: {times:?}"
+            );
+        }
+    }
+}
+
+fn nanos(words: &str) -> f64 {
+    let (number, unit) = words.split_once(' ').unwrap_or((words, "ns"));
+    let unit = match unit {
+        "ns" => 1.0,
+        "µs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        other => panic!("no unit: {other}"),
+    };
+    number.parse::<f64>().unwrap() * unit
+}
+
+/// Plots are read by the same viewers as everything else: without style sheets their colours are there, too.
+#[test]
+fn plots_have_their_colours_without_a_style_sheet() {
+    use cutline::picture::plot::{Panel, Series, plot};
+    let series =
+        |name: &str| Series { name: name.into(), points: vec![Some(1.0), None], form: vec![Some(1.0), Some(2.0)] };
+    let panel = Panel {
+        title: "cost, ms".into(),
+        places: vec!["5ms".into(), "10ms".into()],
+        series: vec![series("aligned"), series("unaligned")],
+    };
+    let svg = plot("checkpoints", &[panel]);
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let classed = |class: &str| {
+        let found: Vec<_> = document.descendants().filter(|node| node.attribute("class") == Some(class)).collect();
+        assert!(!found.is_empty(), "{class}");
+        found.into_iter().map(|node| (node.attribute("fill"), node.attribute("stroke"))).collect::<Vec<_>>()
+    };
+    assert_eq!(classed("bg"), [(Some("#fff"), None)]);
+    assert!(classed("s0").iter().all(|look| *look == (Some("#0969da"), Some("#0969da"))));
+    assert!(classed("s1 form").iter().all(|look| *look == (Some("none"), Some("#bc4c00"))));
+}

@@ -53,6 +53,11 @@ impl Sheet {
         let (dx, dy) = moved(node);
         let (x, y) = (number(node, "x") + dx, number(node, "y") + dy);
         let words = node.text().unwrap_or_default().to_string();
+        // Without style sheets everything would be black.
+        assert!(
+            class != "bg" || node.attribute("fill") == Some("#fff"),
+            "the ground is white where nothing says otherwise"
+        );
         let mut points: Vec<(f64, f64)> = Vec::new();
         match node.tag_name().name() {
             "text" => {

@@ -66,6 +66,23 @@ fn a_schema_belongs_to_one_job(cluster: &Cluster) {
     assert!(refused.contains("no name for a schema"), "{refused}");
 }
 
+/// Transactions are what the simulated ledger makes of the same requests, also those that were written ahead.
+#[test]
+fn rows_of_two_phases() {
+    let Some(cluster) = Cluster::start() else { return };
+    let n = std::cell::Cell::new(0);
+    let asks = proptest::collection::vec(same::ask(SinkKind::TwoPhase), 1..40);
+    let compared = TestRunner::new(ProptestConfig::with_cases(10)).run(&asks, |asks| {
+        let folder = tempfile::tempdir().unwrap();
+        n.set(n.get() + 1);
+        let sink = sink(&cluster, folder.path(), &format!("phases{}", n.get())).unwrap();
+        same::compare(SinkKind::TwoPhase, &asks, &*sink, false);
+        sink.remove().unwrap();
+        Ok(())
+    });
+    compared.unwrap();
+}
+
 /// Of each key the newest record, written by whoever is in.
 #[test]
 fn rows_that_are_overwritten() {

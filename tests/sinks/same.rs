@@ -2,13 +2,13 @@
 
 use cutline::engine::message::{Datum, Record, Request, Txn};
 use cutline::ids::*;
-use cutline::runtime::outside::Consumer;
+use cutline::runtime::outside::{self, Consumer};
 use cutline::runtime::sinks::{self, Sink};
 use cutline::topology::SinkKind;
 use cutline::trace::event::Kind;
 use cutline::world::ledger::Ledger;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const TASKS: u32 = 2;
@@ -30,6 +30,8 @@ pub type Ask = (u32, u32, What);
 pub enum What {
     Begin(u64),
     Stage(u64, u64),
+    /// Of a transaction: from, how many, and whether they are other records than those that will be staged.
+    Ahead(u64, u64, u64, bool),
     Commit(u32, u64),
     Fence(Vec<(u32, u64)>),
     Write(u64),
@@ -42,6 +44,9 @@ pub fn ask(kind: SinkKind) -> BoxedStrategy<Ask> {
     let transactional = prop_oneof![
         2 => numbers().prop_map(What::Begin),
         4 => (numbers(), 0..4u64).prop_map(|(number, records)| What::Stage(number, records)),
+        5 => (numbers(), 0..3u64, 0..4u64, 0..8u32).prop_map(|(number, from, count, other)| {
+            What::Ahead(number, from, count, other == 0)
+        }),
         4 => (1..5u32, numbers()).prop_map(|(attempt, number)| What::Commit(attempt, number)),
         2 => fence.clone().prop_map(|(_, keep)| What::Fence(keep)),
     ];
@@ -66,6 +71,7 @@ fn request(task: u32, attempt: u32, what: &What) -> Request {
         }
         What::Write(n) => Request::Write(record(*n)),
         What::Flush => Request::Flush,
+        What::Ahead(..) => unreachable!("it is no request"),
     }
 }
 
@@ -77,6 +83,16 @@ fn seen(consumer: &mut dyn Consumer) -> Vec<Seen> {
     batches.into_iter().flat_map(|b| b.records.into_iter().map(move |r| (b.from, b.txn, r))).collect()
 }
 
+/// Records of a transaction that is open. Nothing is written into one that is closed.
+fn ahead(ledger: &mut dyn outside::Ledger, who: Incarnation, what: &What, staged: &BTreeSet<Txn>) {
+    let What::Ahead(number, from, count, other) = what else { return };
+    let txn = Txn { attempt: who.attempt, task: who.task, number: *number };
+    if !staged.contains(&txn) {
+        let records: Vec<Record> = (*from..from + count).map(|n| record(n + 7 * u64::from(*other))).collect();
+        ledger.ahead(who, &txn, *from as usize, &records);
+    }
+}
+
 /// Runs the requests on both. An asker who hasn't fenced yet does so first, as the engine does. `newest`: of each key only
 /// the newest record can be seen.
 pub fn compare(kind: SinkKind, asks: &[Ask], sink: &dyn Sink, newest: bool) {
@@ -84,10 +100,19 @@ pub fn compare(kind: SinkKind, asks: &[Ask], sink: &dyn Sink, newest: bool) {
     let mut ledgers: Vec<_> = (0..TASKS * 5).map(|i| sink.ledger(TaskId(i / 5)).unwrap()).collect();
     let mut consumer = sink.consumer().unwrap();
     let mut fenced = [0; TASKS as usize];
+    let mut staged = BTreeSet::new();
     let mut expected = Vec::new();
     let mut found = Vec::new();
     for (n, (task, attempt, what)) in asks.iter().enumerate() {
+        let asker = Incarnation { task: TaskId(*task), attempt: Attempt(*attempt) };
+        if matches!(what, What::Ahead(..)) {
+            ahead(&mut *ledgers[(task * 5 + attempt) as usize], asker, what, &staged);
+            continue;
+        }
         let mut requests = vec![request(*task, *attempt, what)];
+        if let Request::Stage(txn, _) = requests[0] {
+            staged.insert(txn);
+        }
         if fenced[*task as usize] < *attempt && !matches!(what, What::Fence(_)) {
             requests.insert(0, request(*task, *attempt, &What::Fence(Vec::new())));
         }
@@ -95,7 +120,6 @@ pub fn compare(kind: SinkKind, asks: &[Ask], sink: &dyn Sink, newest: bool) {
             requests.push(Request::Flush); // what wasn't flushed may be lost, and is then written again
         }
         fenced[*task as usize] = fenced[*task as usize].max(*attempt);
-        let asker = Incarnation { task: TaskId(*task), attempt: Attempt(*attempt) };
         for request in requests {
             let (mut lines, mut showing) = (Vec::new(), None);
             let reply = world.apply(asker, &request, false, &mut lines, &mut showing);

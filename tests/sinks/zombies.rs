@@ -52,8 +52,11 @@ pub fn zombies_with_transactions(sink: &dyn Sink) {
     assert_eq!(ask(&mut old, 1, fence(1, &[])), Reply::Done);
     for number in 0..3 {
         assert_eq!(ask(&mut old, 1, Request::Begin(txn(1, number))), Reply::Done);
+        old.ahead(by(1), &txn(1, number), 0, &[record(0), record(1), record(2)]);
+        old.ahead(by(1), &txn(1, number), 3, &[record(3)]);
         assert_eq!(ask(&mut old, 1, stage(txn(1, number), 10)), Reply::Done);
     }
+    old.ahead(by(1), &txn(1, 3), 0, &[record(0), record(1)]);
     assert_eq!(ask(&mut old, 1, Request::Commit(txn(1, 0))), Reply::Done);
     assert_eq!(ask(&mut old, 1, Request::Commit(txn(1, 0))), Reply::Done, "once more");
     assert_eq!(count(&mut *consumer), 10);
@@ -70,7 +73,13 @@ pub fn zombies_with_transactions(sink: &dyn Sink) {
     assert_eq!(ask(&mut new, 2, stage(txn(2, 3), 4)), Reply::Done);
     assert_eq!(ask(&mut new, 2, Request::Commit(txn(2, 3))), Reply::Done);
     assert_eq!(count(&mut *consumer), 4);
-    assert_eq!(count(&mut *sink.consumer().unwrap()), 24, "whoever comes later sees all of it");
+    // What was written ahead, and isn't what the transaction holds in the end, is written again.
+    new.ahead(by(2), &txn(2, 9), 0, &[record(70), record(71)]);
+    assert_eq!(ask(&mut new, 2, stage(txn(2, 9), 3)), Reply::Done);
+    assert_eq!(ask(&mut new, 2, Request::Commit(txn(2, 9))), Reply::Done);
+    let shown = consumer.look().unwrap().into_iter().flat_map(|batch| batch.records);
+    assert!(shown.eq((0..3).map(record)));
+    assert_eq!(count(&mut *sink.consumer().unwrap()), 27, "whoever comes later sees all of it");
 }
 
 #[test]
@@ -91,6 +100,7 @@ fn a_fence_in_the_middle_of_anything_holds() {
             scope.spawn(move || {
                 for number in 0..40 {
                     ask(&mut old, 1, Request::Begin(txn(1, number)));
+                    old.ahead(by(1), &txn(1, number), 0, &[record(0), record(1)]);
                     let staged = ask(&mut old, 1, stage(txn(1, number), 3));
                     let committed = ask(&mut old, 1, Request::Commit(txn(1, number)));
                     assert!(staged == Reply::Done || committed == Reply::Fenced, "{staged:?}, {committed:?}");

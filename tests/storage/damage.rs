@@ -208,7 +208,7 @@ fn pairs_that_are_too_deep_are_refused() {
     assert!(mirror::flatten(&datum, &mut Vec::new()).is_err());
 }
 
-/// Each kind of file, byte for byte as version 1 writes it. When one of these has to change, so has its version.
+/// Each kind of file, byte for byte as its version writes it. When one of these has to change, so has its version.
 #[test]
 fn the_format_is_what_it_was() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/storage/golden");
@@ -225,6 +225,7 @@ fn the_format_is_what_it_was() {
         newest: 5,
         unclaimed: None,
         completed: vec![mirror::completed(&manifest(2, 5, 2), FencingToken(3))],
+        saved: vec![mirror::completed(&manifest(1, 3, 1), FencingToken(2))],
     };
     let marker = Marker { job: 1 << 40, about: "in, out".to_string() };
     let long = vec![b'z'; 400];

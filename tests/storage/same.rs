@@ -42,6 +42,7 @@ fn request() -> impl Strategy<Value = Request> {
         3 => (stored.clone(), 1..4i64).prop_map(|(key, n)| Request::Put(key, Arc::new(counting(400, n * 90, n)))),
         3 => stored.clone().prop_map(Request::Get),
         4 => (0..4u32, 1..5u64, 0..3u32).prop_map(|(a, c, stored)| Request::Publish(manifest(a, c, stored))),
+        2 => (0..4u32, 1..5u64, 0..3u32).prop_map(|(a, c, stored)| Request::Save(manifest(a, c, stored))),
         3 => stored.prop_map(|key| Request::Discard(key.attempt, key.checkpoint)),
         1 => any::<u8>().prop_map(|n| if n < 64 { Request::EndJob(n % 2 == 0) } else { Request::Lead }),
     ]

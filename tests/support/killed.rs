@@ -170,20 +170,25 @@ impl Job {
 
     /// The counts in the files of a two-phase sink.
     pub fn published(&self) -> Counts {
-        let mut counts = Counts::new();
-        for file in fs::read_dir(self.dir().join("sinks/out/output")).expect("there is output") {
-            let path = file.expect("there is output").path();
-            if path.extension().is_some_and(|ending| ending == "jsonl") {
-                count(&mut counts, &path);
-            }
-        }
-        counts
+        published(&self.dir())
     }
 
     /// Runs `cutline verify` over a trace.
     pub fn verify(&self, trace: &Path) -> Output {
         Command::new(env!("CARGO_BIN_EXE_cutline")).arg("verify").arg(trace).output().expect("the program starts")
     }
+}
+
+/// The counts in the files of a two-phase sink of the job of a folder.
+pub fn published(dir: &Path) -> Counts {
+    let mut counts = Counts::new();
+    for file in fs::read_dir(dir.join("sinks/out/output")).expect("there is output") {
+        let path = file.expect("there is output").path();
+        if path.extension().is_some_and(|ending| ending == "jsonl") {
+            count(&mut counts, &path);
+        }
+    }
+    counts
 }
 
 fn count(counts: &mut Counts, path: &Path) {

@@ -71,6 +71,7 @@ impl Bench {
             seed: None,
             guarantee,
             mode,
+            regions: (mode == Mode::Regional).then(Default::default),
             graph,
             healed_events_max: 1000,
         };

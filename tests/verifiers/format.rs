@@ -80,6 +80,7 @@ fn kinds() -> impl Strategy<Value = Vec<Kind>> {
                 Kind::Ack { checkpoint },
                 Kind::Decline { checkpoint, reason },
                 Kind::Complete { checkpoint, job, token, parts: vec![key].into(), outcome },
+                Kind::Savepoint { checkpoint, job, token, parts: vec![key].into(), outcome },
                 Kind::Abort { checkpoint, reason: reasons[(c % 3) as usize] },
                 Kind::Notify { checkpoint, to: from, what: if flag { Notice::Complete } else { Notice::Abort } },
                 Kind::Put {

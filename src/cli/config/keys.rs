@@ -50,6 +50,7 @@ pub static KEYS: &[Key] = &[
     unless("fail-fast", "fail_fast", Shape::Flag, &["max_fail", "no_fail_fast"]),
     unless("no-fail-fast", "no_fail_fast", Shape::Flag, &["max_fail", "fail_fast"]),
     key("repeats", "repeats", Shape::Text),
+    key("max-steps", "max_steps", Shape::Text),
     key("stuck-after", "stuck_after", Shape::Text),
     key("check-determinism", "check_determinism", Shape::Flag),
     key("no-regressions", "no_regressions", Shape::Flag),

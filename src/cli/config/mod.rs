@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory};
 use keys::{KEYS, Key, Shape};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where settings come from.
@@ -107,9 +108,9 @@ fn refused(key: &Key, value: &str) -> Option<String> {
     })
 }
 
-/// The command line with settings as its defaults, and what was typed.
-pub fn parse() -> Result<ArgMatches, Failed> {
-    let matches = Cli::command().try_get_matches().map_err(Failed::Usage)?;
+/// A command line with settings as its defaults, and what was typed.
+pub fn parse(line: &[OsString]) -> Result<ArgMatches, Failed> {
+    let matches = Cli::command().try_get_matches_from(line).map_err(Failed::Usage)?;
     let Some((name, typed)) = matches.subcommand().filter(|(name, _)| TAKING.contains(name)) else {
         return Ok(matches);
     };
@@ -123,7 +124,7 @@ pub fn parse() -> Result<ArgMatches, Failed> {
     if let Some(color) = settings.get("color") {
         command = command.mut_arg("color", |arg| arg.default_values(color.values.clone()));
     }
-    command.mut_subcommand(&name, with).try_get_matches().map_err(Failed::Usage)
+    command.mut_subcommand(&name, with).try_get_matches_from(line).map_err(Failed::Usage)
 }
 
 /// Why the command line can't be used.

@@ -26,7 +26,7 @@ pub fn graph(meta: &Meta, events: &[Event]) -> String {
             let style = match events[*row].kind {
                 Kind::Snap { .. } => ", style=filled, fillcolor=\"#d8b9ff\"",
                 Kind::Crash => ", style=filled, fillcolor=\"#ffb3ad\"",
-                Kind::Complete { .. } => ", style=filled, fillcolor=\"#aceebb\"",
+                Kind::Complete { .. } | Kind::Savepoint { .. } => ", style=filled, fillcolor=\"#aceebb\"",
                 _ => "",
             };
             let label = format!("{row} {}", what(&past, *row));

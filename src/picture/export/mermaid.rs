@@ -104,6 +104,7 @@ fn note(past: &Past, row: usize) -> Option<String> {
         Kind::Trigger { checkpoint, .. } => format!("trigger {checkpoint}"),
         Kind::Ack { checkpoint } => format!("ack {checkpoint}"),
         Kind::Complete { checkpoint, outcome, .. } => ok(outcome, format!("{checkpoint} complete")),
+        Kind::Savepoint { checkpoint, outcome, .. } => ok(outcome, format!("savepoint {checkpoint}")),
         Kind::Abort { checkpoint, .. } => format!("abort {checkpoint}"),
         Kind::Crash => format!("{} crashes", past.events[row].attempt),
         Kind::Begin { job, base, outcome, .. } => {

@@ -51,9 +51,10 @@ impl Chart {
     /// Lines that everything else lies upon.
     fn axis(&self) -> String {
         let mut out = String::new();
-        for tenth in 0..=5 {
-            let time = self.from + (self.to - self.from) / 5 * tenth;
-            let (x, said) = (self.x(time), words::time(time));
+        let step = round((self.to - self.from) / 6);
+        let times = (self.from.div_ceil(step)..).map_while(|n| step.checked_mul(n));
+        for time in times.take_while(|time| *time <= self.to) {
+            let (x, said) = (self.x(time), words::short(time));
             svg::line(&mut out, "rule", (x, 58), (x, self.y - 6));
             svg::text(&mut out, "dim", x - svg::width(&said, FONT) / 2, 52, &said);
         }
@@ -81,6 +82,17 @@ impl Chart {
         out.push_str(&self.out);
         out.push_str("</svg>\n");
         style::plain(&out)
+    }
+}
+
+/// The next of 1, 2, 5, 10, 20, and so on.
+fn round(least: u64) -> u64 {
+    let mut power = 1;
+    loop {
+        match [1, 2, 5].into_iter().map(|digit| digit * power).find(|step| *step >= least) {
+            Some(step) => return step,
+            None => power *= 10,
+        }
     }
 }
 
@@ -149,7 +161,7 @@ fn checkpoint(chart: &mut Chart, one: &Checkpoint, last: u64) {
     };
     let (class, said, text) = match &one.status {
         Status::Complete => {
-            let took = one.duration.known().map_or_else(|| "unknown".to_string(), words::time);
+            let took = one.duration.known().map_or_else(|| "unknown".to_string(), words::short);
             ("duration", format!("complete, {took}"), "")
         }
         Status::Aborted(why) => ("aborted", format!("aborted: {why}"), "wrong"),
@@ -160,7 +172,7 @@ fn checkpoint(chart: &mut Chart, one: &Checkpoint, last: u64) {
         if let Some(time) = part.snapshot.and_then(|snapshot| snapshot.time) {
             let (x, y) = (chart.x(time), chart.y);
             chart.out.push_str("<g>");
-            svg::title(&mut chart.out, &format!("{}: snapshot at {}", part.name, words::time(time)));
+            svg::title(&mut chart.out, &format!("{}: snapshot at {}", part.name, words::short(time)));
             let _ = writeln!(
                 chart.out,
                 "<rect class=\"snapshot\" x=\"{}\" y=\"{}\" width=\"3\" height=\"8\"/></g>",
@@ -180,7 +192,7 @@ fn recovery(chart: &mut Chart, one: &Recovery) {
     let to = one.first_record.or(one.restored.0).unwrap_or(one.restarted).time;
     let (Some(from), Some(to)) = (from, to) else { return chart.row(&name, "when is unknown", LEFT, "dim") };
     let said = match &one.failure {
-        Some((_, words)) => format!("{}: {words}", self::words::time(to.saturating_sub(from))),
+        Some((_, words)) => format!("{}: {words}", self::words::short(to.saturating_sub(from))),
         None => "what failed is unknown".to_string(),
     };
     let right = chart.bar("blocked", from, to, &format!("{name}: {said}"));
@@ -194,7 +206,7 @@ fn subtasks(chart: &mut Chart, one: &Checkpoint, last: u64) {
         let right = stages(chart, one, part, begin);
         let said = match (&part.declined, part.ack.and_then(|ack| ack.time)) {
             (Some(why), _) => format!("declined: {why}"),
-            (None, Some(time)) => format!("acknowledged after {}", words::time(time.saturating_sub(begin))),
+            (None, Some(time)) => format!("acknowledged after {}", words::short(time.saturating_sub(begin))),
             (None, None) => "not acknowledged".to_string(),
         };
         chart.row_at(28, &part.name, &said, right, "dim");
@@ -207,7 +219,7 @@ fn stages(chart: &mut Chart, one: &Checkpoint, part: &Part, begin: u64) -> i32 {
     let mut right = chart.x(begin);
     let mut stage = |class: &str, from: Option<u64>, span: Option<u64>, word: &str| {
         if let (Some(from), Some(span)) = (from, span) {
-            let title = format!("{} of {}: {word} {}", part.name, one.id, words::time(span));
+            let title = format!("{} of {}: {word} {}", part.name, one.id, words::short(span));
             right = right.max(chart.bar(class, from, from + span, &title));
         }
     };

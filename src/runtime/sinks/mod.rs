@@ -3,9 +3,11 @@
 //! A [`Sink`] is one sink vertex's place. Each of its subtasks has a [`Ledger`] of its own there, and whoever wants to
 //! know what is visible has a [`Consumer`].
 
+mod ahead;
 mod appended;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod prefix;
 mod published;
 mod staged;
 mod turnstile;

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! staging/p5/a7/a7-p5-n3.open        begun
+//! staging/p5/a7/a7-p5-n3.part        what was written of it so far
 //! staging/p5/a7/a7-p5-n3.staged      prepared: whole and synced
 //! output/a7-p5-n3-by7.jsonl          committed, by attempt 7
 //! ```
@@ -10,6 +11,7 @@
 //! `staging/p5` is a [`Turnstile`]: an attempt that was fenced off finds its folder gone, so it can neither stage nor
 //! commit. A commit is one rename, and only one can succeed.
 
+use super::ahead::Ahead;
 use super::turnstile::Turnstile;
 use super::{OUTPUT, parse_txn, silent, trouble, txn_name};
 use crate::engine::message::{Record, Reply, Request, Txn};
@@ -17,10 +19,9 @@ use crate::ids::*;
 use crate::runtime::outside::{Ledger, Served};
 use crate::runtime::storage::files::{cannot, names, sync_folder};
 use crate::trace::event::{Kind, Outcome, TxnOp};
-use crate::trace::json::write_record;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 const OPEN: &str = "open";
@@ -33,6 +34,9 @@ pub struct Staged {
     output: PathBuf,
     gate: Turnstile,
     buffer: String,
+    ahead: Option<Ahead>,
+    /// How many records each transaction has that was prepared here and isn't committed.
+    counts: BTreeMap<Txn, u64>,
 }
 
 /// How far a transaction is, as the files say.
@@ -50,7 +54,7 @@ impl Staged {
     /// In words.
     pub fn open(root: &Path, task: TaskId) -> Result<Self, String> {
         let gate = Turnstile::open(root.join("staging").join(format!("p{}", task.0)))?;
-        Ok(Staged { output: root.join(OUTPUT), gate, buffer: String::new() })
+        Ok(Staged { output: root.join(OUTPUT), gate, buffer: String::new(), ahead: None, counts: BTreeMap::new() })
     }
 
     fn path(&self, attempt: Attempt, txn: &Txn, ending: &str) -> PathBuf {
@@ -132,18 +136,21 @@ impl Staged {
         })
     }
 
-    /// The bytes of a transaction, whole and synced before they have its name.
+    /// The bytes of a transaction, whole and synced before they have its name. Most of them may be there already.
     fn write(&mut self, attempt: Attempt, txn: &Txn, records: &[Record]) -> Result<u64, Failure> {
-        self.buffer.clear();
-        records.iter().for_each(|record| write_record(&mut self.buffer, record));
         let (part, staged) = (self.path(attempt, txn, PART), self.path(attempt, txn, STAGED));
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&part);
-        file.and_then(|mut file| file.write_all(self.buffer.as_bytes()).and_then(|()| file.sync_all()))
-            .map_err(|error| failure("write", &part, &error))?;
+        let there = self.ahead.take().filter(|ahead| ahead.prefix.begins(txn, records));
+        let file = there.map_or_else(|| Ahead::new(*txn, &part), Ok);
+        let written = file.and_then(|mut file| {
+            file.add(&records[file.prefix.records..], &mut self.buffer)?;
+            file.close()
+        });
+        let bytes = written.map_err(|error| failure("write", &part, &error))?;
         fs::rename(&part, &staged).map_err(|error| failure("rename", &part, &error))?;
         sync(&self.gate.folder(attempt))?;
         let _ = fs::remove_file(self.path(attempt, txn, OPEN)); // where both are, it is staged
-        Ok(self.buffer.len() as u64)
+        self.counts.insert(*txn, records.len() as u64);
+        Ok(bytes)
     }
 
     fn commit(&mut self, asker: Incarnation, txn: &Txn) -> Served {
@@ -163,7 +170,8 @@ impl Staged {
                 Err(error) => return Err(failure("rename", &staged, &error)),
             };
             sync_folder(&me.output).map_err(Failure::Trouble)?; // whoever renamed it may not have come so far
-            let records = if outcome == Outcome::Ok { me.records(&published) } else { 0 };
+            let known = me.counts.remove(txn);
+            let records = if outcome == Outcome::Ok { known.unwrap_or_else(|| me.records(&published)) } else { 0 };
             Ok((records, outcome, Reply::Done, 0))
         })
     }
@@ -226,6 +234,16 @@ impl Ledger for Staged {
             Request::Fence { attempt, keep } => self.fence(asker, *attempt, keep),
             _ => trouble("a sink with two phases writes nothing at once".to_string()),
         }
+    }
+
+    fn ahead(&mut self, asker: Incarnation, txn: &Txn, from: usize, records: &[Record]) {
+        let open = self.ahead.take().filter(|ahead| ahead.prefix.continues(txn, from));
+        let file = match open {
+            Some(file) => Some(file),
+            None if from > 0 || self.gate.current() != Ok(asker.attempt) => None,
+            None => Ahead::new(*txn, &self.path(asker.attempt, txn, PART)).ok(),
+        };
+        self.ahead = file.and_then(|mut file| file.add(records, &mut self.buffer).ok().map(|()| file));
     }
 }
 

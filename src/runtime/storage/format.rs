@@ -43,7 +43,7 @@ impl FileKind {
 
     /// The version of its format that is written, and the only one that is read.
     pub fn version(self) -> u16 {
-        1
+        if self == FileKind::State { 2 } else { 1 } // 2: with savepoints
     }
 
     fn words(self) -> &'static str {

@@ -1,9 +1,8 @@
 //! What is durable, told as the lines that once said so.
 
-use super::keeper::completion;
+use super::keeper::{completion, saving};
 use super::log::State;
 use crate::engine::message::StoreKey;
-use crate::engine::snapshot::Part;
 use crate::ids::*;
 use crate::trace::event::{Kind, Outcome};
 use std::collections::BTreeSet;
@@ -16,18 +15,21 @@ pub fn lines(states: &[State], stored: &BTreeSet<StoreKey>, put: impl Fn(&StoreK
     let mut before = State::default();
     for state in states {
         // Completions of earlier attempts, which a first state may tell of, were before its attempt began.
-        let new = || state.completed.iter().filter(|(id, _)| !before.completed.contains_key(id)).map(|(_, kept)| kept);
+        let checkpoints = || state.completed.iter().filter(|(id, _)| !before.completed.contains_key(id));
+        let savepoints = || state.saved.iter().filter(|(id, _)| !before.saved.contains_key(id));
+        let new = || {
+            let told = checkpoints().map(|(_, kept)| (kept, completion(kept, Outcome::Ok)));
+            told.chain(savepoints().map(|(_, kept)| (kept, saving(kept, Outcome::Ok))))
+        };
         let old = |attempt: Attempt| attempt < state.attempt;
         let tell = |lines: &mut Vec<Kind>, left: &mut BTreeSet<StoreKey>, earlier: bool| {
-            for kept in new().filter(|kept| old(kept.manifest.attempt) == earlier) {
-                for part in &kept.manifest.parts {
-                    if let Part::Stored(key) = part
-                        && left.remove(key)
-                    {
-                        lines.extend(put(key));
+            for (kept, line) in new().filter(|(kept, _)| old(kept.manifest.attempt) == earlier) {
+                for key in kept.manifest.stored() {
+                    if left.remove(&key) {
+                        lines.extend(put(&key));
                     }
                 }
-                lines.push(completion(kept, Outcome::Ok));
+                lines.push(line);
             }
         };
         tell(&mut lines, &mut left, true);

@@ -10,7 +10,7 @@ use super::{Options, history};
 use crate::digest::Digest;
 use crate::engine::keyed::Tables;
 use crate::engine::message::{Orphans, Reply, Request, StoreKey};
-use crate::engine::snapshot::{Manifest, Part, Snapshot};
+use crate::engine::snapshot::{Manifest, Snapshot};
 use crate::ids::*;
 use crate::runtime::outside::{Served, Store};
 use crate::topology::Topology;
@@ -60,10 +60,7 @@ impl Keeper {
     /// # Errors
     /// In words, if the place can't be used, or holds the store of another job.
     pub fn open(blobs: Arc<dyn Blobs>, topology: &Arc<Topology>, options: &Options) -> Result<Self, String> {
-        let about = about(topology);
-        let mut job = Digest::new();
-        job.bytes(about.as_bytes());
-        let marker = mirror::Marker { job: job.finish64(), about };
+        let marker = marker(topology);
         let found = match blobs.get(MARKER)? {
             None => blobs.create(MARKER, &format::seal(FileKind::Marker, &marker, false)?)?,
             Some(_) => Created::Exists,
@@ -71,15 +68,55 @@ impl Keeper {
         if found == Created::Exists {
             check(&*blobs, &marker)?;
         }
+        Ok(Keeper::over(blobs, topology, options))
+    }
+
+    /// The store of a job that was run before, to read in it. Nothing is written there.
+    ///
+    /// # Errors
+    /// In words, if there is none, or one of another job.
+    pub fn existing(blobs: Arc<dyn Blobs>, topology: &Arc<Topology>) -> Result<Self, String> {
+        check(&*blobs, &marker(topology))?;
+        Ok(Keeper::over(blobs, topology, &Options::default()))
+    }
+
+    fn over(blobs: Arc<dyn Blobs>, topology: &Arc<Topology>, options: &Options) -> Self {
         let writer = nonce();
-        Ok(Keeper {
+        Keeper {
             topology: topology.clone(),
             log: Log::new(blobs.clone(), writer),
             snapshots: Snapshots::new(blobs, writer, options.compress),
             writer,
             claim: options.claim,
             learned: AtomicBool::new(false),
+        }
+    }
+
+    /// What its log says now.
+    pub(super) fn state(&self) -> Result<State, String> {
+        self.log.read()
+    }
+
+    /// Begins the log, if it hasn't begun.
+    pub(super) fn begin_with(&self, first: State) -> Result<bool, String> {
+        self.log.change(|state| {
+            let begins = *state == State::default();
+            (begins.then(|| first.clone()), begins)
         })
+    }
+
+    /// A snapshot and its counts, which must fit the job.
+    pub(super) fn fetch(&self, key: &StoreKey) -> Result<(Snapshot, Arc<Shadow>), String> {
+        match self.snapshots.get(key) {
+            Ok(stored) if self.fits(key, &stored.snapshot) => Ok((stored.snapshot, stored.shadow)),
+            Ok(_) => Err(format!("the snapshot {key:?} doesn't fit the job")),
+            Err(Unread::Missing(trouble) | Unread::Failed(trouble)) => Err(trouble),
+        }
+    }
+
+    /// Keeps a snapshot that was taken elsewhere.
+    pub(super) fn copy(&self, key: &StoreKey, snapshot: &Snapshot, shadow: &Arc<Shadow>) -> Result<(), String> {
+        self.snapshots.put(key, snapshot, Some(shadow)).map(drop)
     }
 
     fn put(&self, key: StoreKey, snapshot: &Arc<Snapshot>, shadow: Option<&Arc<Shadow>>) -> Served {
@@ -124,7 +161,8 @@ impl Keeper {
         match request {
             Request::Lead => self.lead(token),
             Request::BeginAttempt(attempt) => self.begin(*attempt, token),
-            Request::Publish(manifest) => self.log.change(|state| publish(state, manifest, token)),
+            Request::Publish(manifest) => self.log.change(|state| enter(state, manifest, token, false)),
+            Request::Save(manifest) => self.log.change(|state| enter(state, manifest, token, true)),
             Request::Discard(attempt, id) => self.discard(*attempt, *id, token),
             Request::Open(_) => self.log.change(|state| match token < state.leader {
                 true => (None, Answer::new(Reply::Fenced, None)),
@@ -204,12 +242,16 @@ impl Keeper {
             if token < state.leader {
                 return (None, None);
             }
+            if state.saved.get(&id).is_some_and(|kept| kept.manifest.attempt == attempt) {
+                return (None, Some(None)); // somebody else's: an acknowledgement that came late doesn't delete it
+            }
             let named = state.completed.get(&id).is_some_and(|kept| kept.manifest.attempt == attempt);
             let mut next = state.clone();
             next.completed.remove(&id);
-            (named.then_some(next), Some(state.unclaimed))
+            (named.then_some(next), Some(Some(state.unclaimed)))
         })?;
-        let Some(unclaimed) = asked else { return Ok(Answer::new(Reply::Fenced, None)) };
+        let Some(ours) = asked else { return Ok(Answer::new(Reply::Fenced, None)) };
+        let Some(unclaimed) = ours else { return Ok(Answer::new(Reply::Done, None)) };
         if !self.learned.load(Ordering::Relaxed) {
             self.snapshots.learn()?;
             self.learned.store(true, Ordering::Relaxed);
@@ -224,7 +266,9 @@ impl Keeper {
         let keys = self.snapshots.keys()?;
         let stored: BTreeSet<(Attempt, CheckpointId)> = keys.iter().map(|key| (key.attempt, key.checkpoint)).collect();
         let named = |attempt: Attempt, id: &CheckpointId| {
-            state.completed.get(id).is_some_and(|kept| kept.manifest.attempt == attempt)
+            [&state.completed, &state.saved]
+                .iter()
+                .any(|records| records.get(id).is_some_and(|kept| kept.manifest.attempt == attempt))
         };
         let orphan = |(attempt, id): &(Attempt, CheckpointId)| !named(*attempt, id) && Some(*attempt) > state.unclaimed;
         Ok(stored.into_iter().filter(orphan).collect())
@@ -264,6 +308,13 @@ impl Store for Keeper {
     }
 }
 
+fn marker(topology: &Topology) -> mirror::Marker {
+    let about = about(topology);
+    let mut job = Digest::new();
+    job.bytes(about.as_bytes());
+    mirror::Marker { job: job.finish64(), about }
+}
+
 /// The job in words: what must be the same for its snapshots to fit.
 fn about(topology: &Topology) -> String {
     let graph = &topology.graph;
@@ -276,7 +327,7 @@ fn about(topology: &Topology) -> String {
 
 fn check(blobs: &dyn Blobs, marker: &mirror::Marker) -> Result<(), String> {
     let shown = blobs.show(MARKER);
-    let bytes = blobs.get(MARKER)?.ok_or_else(|| format!("{shown} is not there any more"))?;
+    let bytes = blobs.get(MARKER)?.ok_or_else(|| format!("{shown} is not there"))?;
     let wrong = |what: String| format!("{shown} {what}");
     let body = format::unseal(FileKind::Marker, &bytes).map_err(wrong)?;
     let found: mirror::Marker = format::decode(&body).map_err(wrong)?;
@@ -290,27 +341,25 @@ fn check(blobs: &dyn Blobs, marker: &mirror::Marker) -> Result<(), String> {
 }
 
 fn parts(kept: &Completed) -> Vec<StoreKey> {
-    let stored = |part: &Part| match part {
-        Part::Stored(key) => Some(*key),
-        Part::Finished => None,
-    };
-    kept.manifest.parts.iter().filter_map(stored).collect()
+    kept.manifest.stored().collect()
 }
 
 fn retained(state: &State) -> Arc<[Arc<Manifest>]> {
     state.completed.values().map(|kept| kept.manifest.clone()).collect()
 }
 
-fn publish(state: &State, manifest: &Arc<Manifest>, token: FencingToken) -> (Option<State>, Answer) {
+/// A record of a checkpoint or of a savepoint is to be written.
+fn enter(state: &State, manifest: &Arc<Manifest>, token: FencingToken, savepoint: bool) -> (Option<State>, Answer) {
     let id = manifest.checkpoint;
-    let outcome = match state.completed.get(&id) {
+    let records = if savepoint { &state.saved } else { &state.completed };
+    let outcome = match records.get(&id) {
         _ if token < state.leader || manifest.attempt != state.attempt => Outcome::Fenced,
         Some(known) if *known.manifest == **manifest => Outcome::Again,
         Some(_) => Outcome::Error,
         None => Outcome::Ok,
     };
     let kept = Completed { manifest: manifest.clone(), token };
-    let line = Some(completion(&kept, outcome));
+    let line = Some(if savepoint { saving(&kept, outcome) } else { completion(&kept, outcome) });
     let reply = match outcome {
         Outcome::Ok | Outcome::Again => Reply::Done,
         _ if token < state.leader => Reply::Fenced,
@@ -319,7 +368,8 @@ fn publish(state: &State, manifest: &Arc<Manifest>, token: FencingToken) -> (Opt
     let mut next = None;
     if outcome == Outcome::Ok {
         let mut state = state.clone();
-        state.completed.insert(id, kept);
+        let records = if savepoint { &mut state.saved } else { &mut state.completed };
+        records.insert(id, kept);
         state.newest = state.newest.max(id);
         next = Some(state);
     }
@@ -331,6 +381,13 @@ pub(super) fn completion(kept: &Completed, outcome: Outcome) -> Kind {
     let Completed { manifest, token } = kept;
     let parts = parts(kept).into();
     Kind::Complete { checkpoint: manifest.checkpoint, job: manifest.attempt, token: *token, parts, outcome }
+}
+
+/// The line of the record of a savepoint.
+pub(super) fn saving(kept: &Completed, outcome: Outcome) -> Kind {
+    let Completed { manifest, token } = kept;
+    let parts = parts(kept).into();
+    Kind::Savepoint { checkpoint: manifest.checkpoint, job: manifest.attempt, token: *token, parts, outcome }
 }
 
 fn put_line(topology: &Topology, key: StoreKey, (snapshot, digest): (&Snapshot, u64), outcome: Outcome) -> Kind {
@@ -351,6 +408,7 @@ fn failure(token: FencingToken, request: &Request) -> Option<Kind> {
         Request::Lead => Some(Kind::Lead { token, outcome }),
         Request::BeginAttempt(job) => Some(Kind::Begin { job: *job, token, base: None, outcome }),
         Request::Publish(manifest) => Some(completion(&Completed { manifest: manifest.clone(), token }, outcome)),
+        Request::Save(manifest) => Some(saving(&Completed { manifest: manifest.clone(), token }, outcome)),
         _ => None,
     }
 }

@@ -51,6 +51,8 @@ pub struct State {
     pub unclaimed: Option<Attempt>,
     /// Retained.
     pub completed: BTreeMap<CheckpointId, Completed>,
+    /// Savepoints: nobody restores them, and nothing of them is deleted.
+    pub saved: BTreeMap<CheckpointId, Completed>,
 }
 
 /// A record as it was read.
@@ -197,9 +199,14 @@ impl Log {
             ended: state.ended,
             newest: state.newest.0,
             unclaimed: state.unclaimed.map(|attempt| attempt.0),
-            completed: state.completed.values().map(|kept| mirror::completed(&kept.manifest, kept.token)).collect(),
+            completed: records(&state.completed),
+            saved: records(&state.saved),
         }
     }
+}
+
+fn records(kept: &BTreeMap<CheckpointId, Completed>) -> Vec<mirror::Completed> {
+    kept.values().map(|kept| mirror::completed(&kept.manifest, kept.token)).collect()
 }
 
 fn parse(bytes: &[u8], at: u64) -> Result<StateRecord, String> {
@@ -225,5 +232,6 @@ fn state(record: &StateRecord) -> State {
         newest: CheckpointId(record.newest),
         unclaimed: record.unclaimed.map(Attempt),
         completed: record.completed.iter().map(completed).collect(),
+        saved: record.saved.iter().map(completed).collect(),
     }
 }

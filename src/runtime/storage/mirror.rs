@@ -128,6 +128,8 @@ pub struct StateRecord {
     pub unclaimed: Option<u32>,
     /// Retained completion records, oldest first.
     pub completed: Vec<Completed>,
+    /// Records of savepoints, oldest first.
+    pub saved: Vec<Completed>,
 }
 
 /// A completion record.

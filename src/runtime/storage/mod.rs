@@ -7,7 +7,7 @@
 //! | `files`, `memory`, `embedded`, `objects` | places |
 //! | `log` | who leads, and what is complete |
 //! | `cut`, `registry`, `snapshots` | snapshots that share chunks |
-//! | `keeper`, `history` | the [`Store`](super::outside::Store) over all of these |
+//! | `keeper`, `history`, `import` | the [`Store`](super::outside::Store) over all of these |
 
 pub mod blobs;
 pub mod cut;
@@ -15,6 +15,7 @@ pub mod embedded;
 pub mod files;
 pub mod format;
 mod history;
+mod import;
 pub mod keeper;
 pub mod log;
 pub mod memory;
@@ -62,6 +63,22 @@ pub const KINDS: &[(&str, &str)] = &[
 /// In words for the command line: no such kind, or what is wrong with the place.
 pub fn open(place: &str, folder: &Path, topology: &Arc<Topology>, options: &Options) -> Result<Arc<Keeper>, String> {
     Ok(Arc::new(Keeper::open(blobs(place, folder)?, topology, options)?))
+}
+
+/// The store of a job that was run before, to read in it. `place` and `folder` as of [`open`].
+///
+/// # Errors
+/// In words for the command line: there is none, or one of another job.
+pub fn existing(place: &str, folder: &Path, topology: &Arc<Topology>) -> Result<Keeper, String> {
+    let file = folder.join("store.redb");
+    match place {
+        "memory" => return Err("a store in memory outlives no process".to_string()),
+        "embedded" if !file.is_file() => return Err(format!("{} is not there", file.display())),
+        s3 if s3.starts_with("s3://") => {}
+        _ if !folder.is_dir() => return Err(format!("{} is not there", folder.display())),
+        _ => {}
+    }
+    Keeper::existing(blobs(place, folder)?, topology)
 }
 
 /// The place alone.

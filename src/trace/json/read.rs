@@ -141,6 +141,9 @@ fn header(f: &mut Fields) -> Result<Meta, Error> {
         seed: f.optional("seed", |f, v| f.number("seed", v))?,
         guarantee: f.serde("guarantee")?,
         mode: f.serde("mode")?,
+        regions: f.optional("regions", |f, v| {
+            serde_json::from_value(v).map_err(|_| f.expected("regions", "how many regions may keep an older state"))
+        })?,
         graph,
         healed_events_max: f.long("healed_events_max")?,
     })
@@ -242,6 +245,13 @@ fn control(f: &mut Fields, names: &Names, kind: &str) -> Result<Kind, Error> {
         "abort" => Kind::Abort { checkpoint: f.ckpt()?, reason: f.word("reason", words::ABORTS)? },
         "snap" => Kind::Snap { checkpoint: f.ckpt()?, digest: f.long("digest")? },
         "complete" => Kind::Complete {
+            checkpoint: f.ckpt()?,
+            job: Attempt(f.small("job")?),
+            token: FencingToken(f.small("token")?),
+            parts: f.list("parts", |f, v| f.key("parts", v, names))?.into(),
+            outcome: f.result()?,
+        },
+        "savepoint" => Kind::Savepoint {
             checkpoint: f.ckpt()?,
             job: Attempt(f.small("job")?),
             token: FencingToken(f.small("token")?),

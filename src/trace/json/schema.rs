@@ -11,6 +11,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("ack", &["ckpt"]),
     ("decline", &["ckpt", "reason"]),
     ("complete", &["ckpt", "job", "token", "parts", "result"]),
+    ("savepoint", &["ckpt", "job", "token", "parts", "result"]),
     ("abort", &["ckpt", "reason"]),
     ("notify", &["ckpt", "to", "what"]),
     ("put", &["key_of", "digest", "off", "kappa", "txns", "result"]),
@@ -99,7 +100,15 @@ pub fn schema() -> Value {
         "properties": {
             "v": { "const": super::VERSION }, "k": { "const": "meta" }, "tool": text, "scenario": text, "seed": number,
             "guarantee": { "enum": ["exactly-once", "at-least-once", "at-most-once", "none"] },
-            "mode": { "enum": ["aligned", "at-least-once", "unaligned", "aligned-then-unaligned"] },
+            "mode": {
+                "enum": ["aligned", "at-least-once", "unaligned", "aligned-then-unaligned", "alone", "regional"]
+            },
+            "regions": {
+                "type": "object",
+                "properties": { "max_failed_percent": number, "max_in_a_row": number },
+                "required": ["max_failed_percent", "max_in_a_row"],
+                "additionalProperties": false
+            },
             "healed_events_max": number, "graph": { "type": "object" }
         },
         "required": ["v", "k", "tool", "scenario", "guarantee", "mode", "healed_events_max", "graph"],

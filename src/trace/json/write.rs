@@ -32,6 +32,9 @@ impl<W: io::Write> Writer<W> {
         let word = |value: serde_json::Result<String>| value.map_err(io::Error::other);
         line.raw("guarantee", word(serde_json::to_string(&meta.guarantee))?);
         line.raw("mode", word(serde_json::to_string(&meta.mode))?);
+        if let Some(regions) = meta.regions {
+            line.raw("regions", word(serde_json::to_string(&regions))?);
+        }
         line.number("healed_events_max", meta.healed_events_max);
         line.raw("graph", word(serde_json::to_string(&meta.graph))?);
         out.write_all(line.end().as_bytes())?;
@@ -183,7 +186,16 @@ impl<'a> Line<'a> {
 }
 
 fn record_fields(out: &mut String, Record { id, key, value }: &Record) {
-    let _ = write!(out, "\"id\":\"{id}\",\"key\":");
+    // `id` as it is displayed; records are nearly all that is written.
+    out.push_str("\"id\":\"s");
+    digits(out, id.partition.0);
+    out.push(':');
+    digits(out, id.offset.0);
+    if id.part > 0 {
+        out.push('.');
+        digits(out, id.part);
+    }
+    out.push_str("\",\"key\":");
     datum(out, key);
     out.push_str(",\"value\":");
     datum(out, value);
@@ -196,11 +208,23 @@ pub fn write_record(out: &mut String, record: &Record) {
     out.push_str("}\n");
 }
 
+fn digits(out: &mut String, number: impl itoa::Integer) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
 fn number(out: &mut String, value: u64) {
-    let _ = if value > NUMBER_MAX { write!(out, "\"{value}\"") } else { write!(out, "{value}") };
+    let quotes = if value > NUMBER_MAX { "\"" } else { "" };
+    out.push_str(quotes);
+    digits(out, value);
+    out.push_str(quotes);
 }
 
 fn quote(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        return out.push('"');
+    }
     // serde_json can't fail on a string.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
@@ -208,8 +232,11 @@ fn quote(out: &mut String, text: &str) {
 fn datum(out: &mut String, value: &Datum) {
     match value {
         Datum::Int(i) => {
-            let large = i.unsigned_abs() > NUMBER_MAX;
-            let _ = if large { write!(out, "{{\"int\":\"{i}\"}}") } else { write!(out, "{i}") };
+            if i.unsigned_abs() > NUMBER_MAX {
+                let _ = write!(out, "{{\"int\":\"{i}\"}}");
+            } else {
+                digits(out, *i);
+            }
         }
         Datum::Text(text) => quote(out, text),
         Datum::Bytes(bytes) => {
@@ -264,7 +291,8 @@ fn fields(line: &mut Line, kind: &Kind) {
             line.ckpt(*checkpoint);
             line.text("reason", words::decline(*reason));
         }
-        Kind::Complete { checkpoint, job, token, parts, outcome } => {
+        Kind::Complete { checkpoint, job, token, parts, outcome }
+        | Kind::Savepoint { checkpoint, job, token, parts, outcome } => {
             line.ckpt(*checkpoint);
             line.raw("job", job.0);
             line.raw("token", token.0);

@@ -15,6 +15,7 @@
 //!
 //! Prepared transactions outlive connections and servers; their names are `SCHEMA-ID:a7-p5-n3`.
 
+mod ahead;
 mod connection;
 mod reader;
 mod transactions;

@@ -9,6 +9,7 @@
 
 use super::super::{parse_txn, silent, trouble, txn_name};
 use super::At;
+use super::ahead::{Ahead, copy};
 use super::connection::{connect, words};
 use crate::engine::message::{Record, Reply, Request, Txn};
 use crate::ids::*;
@@ -18,7 +19,7 @@ use crate::trace::json::write_record;
 use ::postgres::Client;
 use ::postgres::error::SqlState;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// So often the lock is tried for, a second each time.
@@ -29,10 +30,13 @@ pub struct Transactions {
     at: Arc<At>,
     task: TaskId,
     client: Option<Client>,
+    ahead: Option<Ahead>,
+    /// A second connection, between two transactions that are written ahead.
+    spare: Option<Client>,
 }
 
 /// How far a transaction is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Found {
     Nothing,
     Open,
@@ -50,10 +54,16 @@ pub(super) struct Holding<'a> {
 impl Transactions {
     /// The ledger of a subtask, which connects when it is needed.
     pub fn new(at: Arc<At>, task: TaskId) -> Self {
-        Transactions { at, task, client: None }
+        Transactions { at, task, client: None, ahead: None, spare: None }
     }
 
     fn request(&mut self, client: &mut Client, asker: Incarnation, request: &Request) -> Result<Served, String> {
+        if let Request::Stage(txn, records) = request
+            && let Some(ahead) = self.ahead.take().filter(|ahead| ahead.prefix.begins(txn, records))
+            && let Some(served) = self.finish(client, asker, ahead, (txn, records))?
+        {
+            return Ok(served);
+        }
         let fencing = matches!(request, Request::Fence { .. });
         lock(client, &self.at.schema, self.task, fencing)?;
         let mut holding = Holding { at: &self.at, client, task: i64::from(self.task.0) };
@@ -66,6 +76,31 @@ impl Transactions {
         };
         unlock(client)?;
         Ok(served)
+    }
+
+    /// Prepares what was written ahead. None: something is in the way, which the ordinary way will find.
+    fn finish(
+        &mut self,
+        client: &mut Client,
+        asker: Incarnation,
+        ahead: Ahead,
+        (txn, records): (&Txn, &[Record]),
+    ) -> Result<Option<Served>, String> {
+        lock(client, &self.at.schema, self.task, false)?;
+        let mut holding = Holding { at: &self.at, client, task: i64::from(self.task.0) };
+        let ready = holding.inside()? == asker.attempt && holding.find(txn)? <= Found::Open;
+        if ready {
+            holding.note(txn, "records", records.len() as u64)?;
+        }
+        unlock(client)?;
+        if !ready {
+            return Ok(None);
+        }
+        let Some((spare, bytes)) = ahead.prepare(&self.at, asker, records)? else { return Ok(None) };
+        self.spare = Some(spare);
+        let (op, records, outcome) = (TxnOp::Prepare, records.len() as u64, Outcome::Ok);
+        let lines = vec![Kind::Txn { op, txn: *txn, records, outcome }];
+        Ok(Some(Served { lines, bytes, ..silent(Reply::Done) }))
     }
 }
 
@@ -81,6 +116,16 @@ impl Ledger for Transactions {
             Ok(served)
         });
         served.unwrap_or_else(|why| trouble(format!("{}: {why}", self.at.shown())))
+    }
+
+    fn ahead(&mut self, asker: Incarnation, txn: &Txn, from: usize, records: &[Record]) {
+        let open = match self.ahead.take().filter(|ahead| ahead.prefix.continues(txn, from)) {
+            None if from > 0 => return,
+            None => Ahead::new(&self.at, self.spare.take(), asker, *txn),
+            Some(open) => Ok(open),
+        };
+        // What comes to nothing here is done, and told, when the whole is asked for.
+        self.ahead = open.and_then(|mut open| open.add(&self.at, records).map(|_| open)).ok();
     }
 }
 
@@ -198,20 +243,21 @@ impl Holding<'_> {
             Found::Prepared(records) => return Ok((records, Outcome::Again, Reply::Done, 0)),
             _ => self.note(txn, "records", records.len() as u64)?,
         }
+        self.client.batch_execute("BEGIN").map_err(words)?;
+        let bytes = copy(self.client, self.at, txn, 0, records)?;
+        self.prepare(txn, records.len())?;
+        Ok((records.len() as u64, Outcome::Ok, Reply::Done, bytes))
+    }
+
+    /// Prepares the transaction that is open on this connection, and that holds all the records.
+    pub(super) fn prepare(&mut self, txn: &Txn, records: usize) -> Result<(), String> {
         let (schema, task, Txn { attempt, number, .. }) = (&self.at.schema, self.task, txn);
-        let rows = rows(&format!("{task}\t{}\t{number}", attempt.0), records);
-        let begin = format!(
-            "BEGIN; INSERT INTO {schema}.committed VALUES ({task}, {}, {number}, {})",
+        let prepare = format!(
+            "INSERT INTO {schema}.committed VALUES ({task}, {}, {number}, {records}); PREPARE TRANSACTION '{}'",
             attempt.0,
-            records.len()
+            self.gid(txn)
         );
-        self.client.batch_execute(&begin).map_err(words)?;
-        let copy = format!("COPY {schema}.output (task, attempt, number, n, record) FROM STDIN");
-        let mut copy = self.client.copy_in(&copy).map_err(words)?;
-        copy.write_all(rows.as_bytes()).map_err(|error| error.to_string())?;
-        copy.finish().map_err(words)?;
-        self.client.batch_execute(&format!("PREPARE TRANSACTION '{}'", self.gid(txn))).map_err(words)?;
-        Ok((records.len() as u64, Outcome::Ok, Reply::Done, rows.len() as u64))
+        self.client.batch_execute(&prepare).map_err(words)
     }
 
     fn commit(&mut self, by: Attempt, txn: &Txn) -> Result<Done, String> {
@@ -281,14 +327,19 @@ impl Holding<'_> {
     }
 }
 
-/// Records as lines of `COPY`, behind the columns that they share. JSON has no tab and no line end of its own; its
+/// Records as lines of `COPY`, behind the columns that they share, numbered from `from`. JSON has no tab and no line end of its own; its
 /// backslashes are doubled.
-fn rows(shared: &str, records: &[Record]) -> String {
+pub(super) fn rows(shared: &str, from: usize, records: &[Record]) -> String {
     let (mut rows, mut line) = (String::new(), String::new());
     for (n, record) in records.iter().enumerate() {
         line.clear();
         write_record(&mut line, record);
-        rows.push_str(&format!("{shared}\t{n}\t{}", line.replace('\\', "\\\\")));
+        let _ = write!(rows, "{shared}\t{}\t", from + n);
+        if line.contains('\\') {
+            rows.push_str(&line.replace('\\', "\\\\"));
+        } else {
+            rows.push_str(&line);
+        }
     }
     rows
 }
