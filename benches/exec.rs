@@ -89,6 +89,7 @@ fn measure(records: u64, keys: u64, parallelism: u32, interval: Option<u64>) -> 
         logs: vec![log; parallelism as usize],
         index: None,
         outside: place,
+        pace: None,
         points: None,
     };
     let mut watcher = Watcher { records: each * u64::from(parallelism), last: interval.is_none(), checkpoints: vec![] };

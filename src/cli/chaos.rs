@@ -285,6 +285,9 @@ impl Chaos<'_> {
         if self.args.state == State::Disk {
             command.args(["--state", "disk", "--state-keys", &self.args.state_keys.to_string()]);
         }
+        if let Some(rate) = self.args.rate {
+            command.args(["--rate", &rate.to_string()]);
+        }
         if let Some(interval) = self.args.interval_ms {
             command.args(["--interval-ms", &interval.to_string()]);
         }

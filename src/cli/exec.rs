@@ -16,6 +16,7 @@ use crate::runtime::drive::{End, drive};
 use crate::runtime::history::History;
 use crate::runtime::hub::{Hub, Job, Make, Outside, Points};
 use crate::runtime::outside::Consumer;
+use crate::runtime::pace::Pace;
 use crate::runtime::place::Place;
 use crate::sim::run::meta;
 use crate::topology::Role;
@@ -91,11 +92,13 @@ fn run(args: &args::Exec, planned: &Planned) -> Result<(End, Arc<Hub>, Teller), 
         logs: setup.logs.clone(),
         index: Some(place.index()),
         outside: place,
+        pace: args.rate.map(Pace::new),
         points,
     };
     let hub = Hub::new(job, book, consumers);
     let mut teller = Teller::new(signals, args.progress, args.quiet);
     let end = drive(&hub, Duration::from_millis(args.silence_ms), &mut teller);
+    teller.over();
     Ok((end, hub, teller))
 }
 

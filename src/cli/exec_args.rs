@@ -1,6 +1,7 @@
 //! The arguments of `cutline exec`.
 
 use super::args::{ListFormat, Progress};
+use super::parse;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -47,22 +48,25 @@ pub struct Exec {
     #[arg(long, value_enum, default_value = "memory")]
     pub state: State,
     /// With --state disk: so many keys of each operator of a subtask are held in memory besides
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = parse::count::<u32>(1..=u32::MAX))]
     pub state_keys: u32,
     /// Time between two checkpoints, whatever the scenario says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=3_600_000))]
     pub interval_ms: Option<u64>,
+    /// Read so many records a second, in all, and not as fast as it can: what piles up while it stands still is caught up with
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=1_000_000_000))]
+    pub rate: Option<u64>,
     /// Begin from a savepoint of the job of this folder (or s3:// store), which has the same --store, unless this one has begun
     #[arg(long, value_name = "DIR", conflicts_with_all = ["trace", "save_schedule", "chaos"])]
     pub from: Option<String>,
     /// With --from: this savepoint, or retained checkpoint, and not the newest savepoint
-    #[arg(long, value_name = "N", requires = "from")]
+    #[arg(long, value_name = "N", requires = "from", value_parser = parse::count::<u64>(0..=u64::MAX))]
     pub savepoint: Option<u64>,
     /// Run this protocol, whatever the scenario says
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
     /// A thread that shows no sign of life for so long counts as dead
-    #[arg(long, value_name = "N", default_value = "30000", value_parser = clap::value_parser!(u64).range(200..=3_600_000))]
+    #[arg(long, value_name = "N", default_value = "30000", value_parser = parse::count::<u64>(200..=3_600_000))]
     pub silence_ms: u64,
     /// Write the trace to this file, as JSON lines, or go on with it
     #[arg(long, value_name = "FILE")]

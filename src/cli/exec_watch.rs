@@ -58,6 +58,13 @@ impl Teller {
         }
     }
 
+    /// The job is over: whoever waits for a savepoint waits in vain.
+    pub fn over(&mut self) {
+        if self.signals.saves() || self.saving.is_some() {
+            output::warn("the job was over before the savepoint was taken: there is none");
+        }
+    }
+
     /// The signal that asked for an end, if one did.
     pub fn signal(&self) -> Option<&'static str> {
         self.signals.end().map(|(_, name)| name)

@@ -4,6 +4,7 @@ use super::bell::{Bell, Letter, Mailbox, lock};
 use super::book::Book;
 use super::life::Life;
 use super::outside::{Consumer, Ledger, Store};
+use super::pace::Pace;
 use super::pipe::Pipe;
 use super::tally::Tally;
 use crate::engine::keyed::Tables;
@@ -64,6 +65,8 @@ pub struct Job {
     pub index: Option<PathBuf>,
     /// Store and sinks.
     pub outside: Arc<dyn Outside>,
+    /// How fast its sources read; none: as fast as they can.
+    pub pace: Option<Pace>,
     /// Is told of points of the protocol.
     pub points: Option<Points>,
 }
@@ -110,6 +113,7 @@ pub struct Hub {
     pub(super) deposed: AtomicBool,
     pub(super) failure: Mutex<Option<String>>,
     pub(super) quit: AtomicBool,
+    pub(super) pace: Option<Pace>,
     points: Option<Points>,
 }
 
@@ -123,6 +127,7 @@ impl Hub {
             make: job.make,
             logs: job.logs,
             index: job.index,
+            pace: job.pace,
             outside: job.outside,
             book: Mutex::new(book),
             traced,

@@ -8,6 +8,7 @@ use super::bell::{Letter, Mailbox, lock};
 use super::clerk::{self, Desk, LedgerDesk};
 use super::feed::Feed;
 use super::hub::{Hub, Wires};
+use super::pace;
 use super::pipe::{Inlet, Outlet};
 use super::tally::Note;
 use crate::digest::mix;
@@ -419,9 +420,10 @@ impl Life {
 
     /// Reads some records of a partition.
     fn read(&mut self, slot: usize) -> bool {
+        let waiting = self.hub.pace.as_ref().map_or(u64::MAX, |pace| pace.waiting());
         let mut read = 0;
         let mut busy = false;
-        while read < TURN as u64 && !self.stuck() {
+        while read < waiting.min(TURN as u64) && !self.stuck() {
             let Some((partition, offset)) = self.process.wants(slot) else { break };
             let mut record = match self.feeds[slot].get(offset) {
                 Ok(Some(record)) => record,
@@ -448,6 +450,7 @@ impl Life {
                 Passed::Not => self.step_record(Input::Read { partition, offset, record: Some(record) }),
             }
         }
+        self.hub.pace.iter().for_each(|pace| pace.took(read));
         if read > 0 && self.hub.tally.read.fetch_add(read, Relaxed) == 0 {
             self.hub.first_read();
         }
@@ -471,7 +474,9 @@ impl Life {
             return;
         }
         let due = self.timers.iter().map(|(_, at)| *at).min();
-        let most = due.map_or(SLEEP_MAX, |due| due.saturating_duration_since(Instant::now()).min(SLEEP_MAX));
+        let paced = self.hub.pace.is_some() && !self.feeds.is_empty();
+        let longest = if paced { pace::AGAIN } else { SLEEP_MAX };
+        let most = due.map_or(longest, |due| due.saturating_duration_since(Instant::now()).min(longest));
         if !most.is_zero() {
             self.mailbox.bell.sleep(most);
         }

@@ -14,6 +14,7 @@ pub mod history;
 pub mod hub;
 pub mod life;
 pub mod outside;
+pub mod pace;
 pub mod pipe;
 pub mod place;
 pub mod sinks;

@@ -216,7 +216,7 @@ pub fn traced(setup: &Arc<Setup>, outside: Arc<dyn Outside>, make: Make, silence
 /// What a job is run from.
 pub fn job(setup: &Arc<Setup>, outside: Arc<dyn Outside>, make: Make) -> Job {
     let (topology, logs) = (setup.topology.clone(), setup.logs.clone());
-    Job { topology, make, logs, index: None, outside, points: None }
+    Job { topology, make, logs, index: None, outside, pace: None, points: None }
 }
 
 /// Makes a process for one life, with something done to it.
