@@ -5,6 +5,8 @@ mod support;
 
 #[path = "protocols/regions.rs"]
 mod regions;
+#[path = "protocols/savepoints.rs"]
+mod savepoints;
 
 use cutline::protocols::PROTOCOLS;
 use cutline::protocols::known::{KNOWN, Planted};
