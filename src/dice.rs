@@ -19,6 +19,8 @@ pub mod stream {
     pub const LINKS: u64 = 3;
     /// Crashes at a rate.
     pub const RATE: u64 = 4;
+    /// What comes after a fork of a run.
+    pub const FORK: u64 = 5;
     /// The first one that is free for a simulator.
     pub const SIMULATOR: u64 = 16;
 }

@@ -4,6 +4,8 @@
 mod config;
 #[path = "cli/known.rs"]
 mod known;
+#[path = "cli/likelihood.rs"]
+mod likelihood;
 #[path = "cli/limits.rs"]
 mod limits;
 #[path = "cli/merge.rs"]

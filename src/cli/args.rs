@@ -62,6 +62,8 @@ pub enum Command {
     Replay(super::replay::Replay),
     /// Make a failing seed small: a scenario that stands alone and fails in the same way
     Shrink(Shrink),
+    /// When a failing seed became inevitable: how many of its other futures fail, over its events
+    Likelihood(super::likelihood::Likelihood),
     /// One job under one checkpoint protocol after another, and what each costs
     Compare(Compare),
     /// Which interval, mode and timeout: what each costs under a job's load and failures

@@ -31,6 +31,7 @@ pub mod html;
 pub mod journal;
 pub mod judge;
 mod known;
+pub mod likelihood;
 pub mod lint;
 pub mod list;
 pub mod merge;
@@ -115,6 +116,7 @@ fn obey(line: &[OsString]) -> ExitCode {
         Command::Folklore(args) => folklore::folklore(args),
         Command::Mutants(args) => mutants::mutants(args),
         Command::Shrink(args) => shrink::shrink(args),
+        Command::Likelihood(args) => likelihood::likelihood(args),
         Command::Merge(args) => merge::merge(args),
         Command::Check(args) => check::check(*args),
         Command::Exec(args) => exec::exec(*args),

@@ -84,7 +84,7 @@ struct Judge<'a> {
 }
 
 /// Is it the same failure, for a person? The letter of an invariant, and where a panic is, may differ.
-fn alike(one: &Kind, other: &Kind) -> bool {
+pub fn alike(one: &Kind, other: &Kind) -> bool {
     match (one, other) {
         (Kind::Violation(one, _), Kind::Violation(other, _)) => one == other,
         _ => one == other,

@@ -90,8 +90,10 @@ fn legend(out: &mut String, panels: &[Panel], y: i32) {
         text(out, "", x + 10, y, &series.name);
         x += width(&series.name, 11) + 34;
     }
-    line(out, "s0 form", (x, y - 4), (x + 26, y - 4));
-    text(out, "dim", x + 32, y, "closed form");
+    if panels.iter().flat_map(|panel| &panel.series).any(|series| series.form.iter().any(Option::is_some)) {
+        line(out, "s0 form", (x, y - 4), (x + 26, y - 4));
+        text(out, "dim", x + 32, y, "closed form");
+    }
 }
 
 /// The least round number that is not below `value`: 1, 2 or 5 with zeros.
@@ -130,8 +132,13 @@ fn drawn(out: &mut String, panel: &Panel, left: i32, top: i32) {
     let places = panel.places.len().max(1) as i32;
     let x = |place: usize| x0 + (x1 - x0) * (2 * place as i32 + 1) / (2 * places);
     let y = |value: f64| y0 - (f64::from(y0 - y1) * value / most).round() as i32;
+    let mut free = i32::MIN;
     for (place, name) in panel.places.iter().enumerate() {
-        text(out, "dim", x(place) - width(name, 11) / 2, y0 + 18, name);
+        let begin = x(place) - width(name, 11) / 2;
+        if begin >= free {
+            text(out, "dim", begin, y0 + 18, name); // where there is room: places may lie close together
+            free = begin + width(name, 11) + 4;
+        }
     }
     for (series, (class, shape)) in panel.series.iter().zip(LOOKS) {
         let form = series.form.iter().enumerate().filter_map(|(place, value)| Some((x(place), y((*value)?))));

@@ -7,6 +7,7 @@
 
 mod faults;
 mod job;
+pub mod likelihood;
 mod settings;
 
 use crate::scenario::draw;

@@ -3,6 +3,7 @@
 
 pub mod driver;
 pub mod follow;
+pub mod keep;
 pub mod matrix;
 pub mod moments;
 pub mod queue;

@@ -1,9 +1,11 @@
 //! One run: a world, a clock, a seed; from nothing to quiescence, or to the bound.
 
 use super::driver::{Driver, Due, Rare, words};
+pub use super::keep::{Fork, Keep};
 use super::matrix::Matrix;
 use super::schedule::Move;
 use super::setup::{FaultKind, SimSetup};
+use crate::dice::{Dice, stream};
 use crate::engine::message::Request;
 use crate::ids::*;
 use crate::topology::Mode;
@@ -18,28 +20,13 @@ use crate::world::setup::Setup;
 use crate::world::{Service, World};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Steps after which a run is stopped, whatever happens: a safety net far beyond every bound of a scenario.
 const MAX_STEPS: u64 = 200_000_000;
 
 /// So many timers and messages in a row without a line in the trace: nothing but idle timers is left.
 const SILENT_MAX: u64 = 20_000;
-
-/// What to keep of a run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Keep<'a> {
-    /// All events.
-    pub trace: bool,
-    /// All choices.
-    pub schedule: bool,
-    /// No verdicts, only the digest.
-    pub unjudged: bool,
-    /// Stop after so many events.
-    pub until: Option<u64>,
-    /// Give up as soon as this is set: what comes out is worth nothing then.
-    pub stop: Option<&'a AtomicBool>,
-}
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -122,6 +109,7 @@ pub fn run(setup: &Arc<Setup>, plan: &Arc<SimSetup>, seed: u64, keep: Keep) -> R
         silent: 0,
         smooth: !keep.schedule && fifo,
         fifo,
+        fork: keep.fork,
     };
     let panic = catch_unwind(AssertUnwindSafe(|| sim.run_out(keep))).err().map(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -175,12 +163,17 @@ struct Sim {
     smooth: bool,
     /// All channels are FIFO.
     fifo: bool,
+    /// It is still to come.
+    fork: Option<Fork>,
 }
 
 impl Sim {
     fn run_out(&mut self, keep: Keep) {
         let until = keep.until;
         while let Some(due) = self.driver.next() {
+            if let Some(fork) = self.fork.take_if(|fork| self.driver.digest.events() >= fork.at) {
+                self.driver.dice = Dice::new(fork.seed, stream::FORK);
+            }
             match due {
                 Due::Head(job, channel) => self.head(job, channel, self.most(until)),
                 Due::Read(who, slot) => self.read(who, slot, self.most(until)),
@@ -211,7 +204,7 @@ impl Sim {
     #[inline]
     fn most(&self, until: Option<u64>) -> u32 {
         let left = (self.max_steps - self.steps).min(0x100 - (self.steps & 0xff)) as u32;
-        if until.is_some() { 1 } else { left }
+        if until.is_some() || self.fork.is_some() { 1 } else { left }
     }
 
     fn note(&mut self, note: Move, kind: Kind) {
