@@ -14,7 +14,7 @@ mod recovery;
 use common::{argument, cpu_seconds};
 use cutline::engine;
 use cutline::engine::config::Config;
-use cutline::engine::message::{AbortReason, Datum, Record, Wish};
+use cutline::engine::message::{AbortReason, Datum, DeclineReason, Record, Wish};
 use cutline::engine::operator::Chain;
 use cutline::ids::*;
 use cutline::runtime::book::Book;
@@ -39,7 +39,9 @@ impl Watch for Watcher {
     fn note(&mut self, note: Note) {
         match note {
             Note::Complete(done) => self.checkpoints.push(done.took),
-            Note::Attempt(..) | Note::Aborted(_, AbortReason::Shutdown) => {} // pending when the job ended
+            // Pending when the job ended, or begun before everybody was there.
+            Note::Attempt(..)
+            | Note::Aborted(_, AbortReason::Shutdown | AbortReason::Declined(DeclineReason::NotReady)) => {}
             other => panic!("{other:?}"),
         }
     }
