@@ -521,6 +521,16 @@ fn defects_are_hunted_and_the_score_says_how_that_went() {
     assert_eq!(place.code(&["mutants", "nowhere"]), 2);
 }
 
+/// A scenario that names its protocol is left out of hunts unless that protocol is the engine: regional ones say so.
+#[test]
+fn defects_of_regions_are_hunted_where_there_are_regions() {
+    let regional = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/regional");
+    let words = ["mutants", regional, "--mutant", "regions-commit", "--bases", "1", "--no-shrink"];
+    let output = Place::calm().run(&words);
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    assert!(out(&output).contains("caught from every base: 1 of 1"), "{}", out(&output));
+}
+
 #[test]
 fn claims_are_decided_one_by_one() {
     let place = Place::calm();
