@@ -5,6 +5,8 @@ mod support;
 
 use cutline::cli::judge::allowed;
 use cutline::cli::outcome::Outcome;
+use cutline::sim::run::Keep;
+use cutline::trace::event::Kind;
 use std::path::Path;
 use support::Job;
 
@@ -38,4 +40,20 @@ fn what_ships_holds_for_some_seeds() {
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
+}
+
+/// Whoever gives a checkpoint up says so to those behind him. They would hear it from the coordinator, too, and later: no
+/// verdict depends on it, and so it is looked for.
+#[test]
+fn what_is_given_up_is_cancelled_downstream() {
+    let job = Job::of("concurrent_checkpoints", "engine");
+    let (mut given_up, mut cancelled) = (0, 0);
+    for seed in 0..40 {
+        let run = job.run_keeping(seed, Keep { trace: true, ..Keep::default() }).run;
+        for event in run.trace.iter().flatten() {
+            given_up += u32::from(matches!(event.kind, Kind::Abandon { .. }));
+            cancelled += u32::from(matches!(event.kind, Kind::CancelIn { .. }));
+        }
+    }
+    assert!(given_up > 0 && cancelled > 0, "{given_up} given up, {cancelled} cancellations taken");
 }
