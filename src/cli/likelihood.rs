@@ -168,7 +168,11 @@ impl Told {
 
     fn percent(&self, moment: Moment) -> String {
         let tenths = self.share(moment) / 1000;
-        if tenths % 10 == 0 { format!("{} %", tenths / 10) } else { format!("{}.{} %", tenths / 10, tenths % 10) }
+        if tenths.is_multiple_of(10) {
+            format!("{} %", tenths / 10)
+        } else {
+            format!("{}.{} %", tenths / 10, tenths % 10)
+        }
     }
 
     /// The last event of the past of a moment; none at the beginning.
