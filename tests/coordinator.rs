@@ -3,6 +3,8 @@
 
 #[path = "coordinator/adverse.rs"]
 mod adverse;
+#[path = "coordinator/asks.rs"]
+mod asks;
 #[path = "coordinator/completed.rs"]
 mod completed;
 #[path = "coordinator/failures.rs"]
