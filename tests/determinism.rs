@@ -2,7 +2,7 @@
 
 mod support;
 
-use cutline::sim::run::{Keep, meta};
+use cutline::sim::run::{Fork, Keep, meta};
 use cutline::trace::digest::TraceDigest;
 use cutline::verify::Verifier;
 use std::process::Command;
@@ -63,6 +63,31 @@ fn keeping_the_trace_or_the_schedule_changes_nothing() {
             assert_eq!(kept.trace.map(|trace| trace.len() as u64), Some(plain.events));
         }
     }
+}
+
+/// Up to the fork all is as it was, behind it mostly not; the same fork leads to the same future, and one that never comes
+/// changes nothing.
+#[test]
+fn a_fork_of_a_run_has_its_past_and_another_future() {
+    let mut other = 0;
+    for scenario in SCENARIOS {
+        let job = Job::of(scenario, "engine");
+        for seed in 0..5 {
+            let plain = job.run(seed).run;
+            let forked = |fork| job.run_keeping(seed, Keep { trace: true, fork: Some(fork), ..Keep::default() }).run;
+            let never = forked(Fork { at: u64::MAX, seed: 1 });
+            assert_eq!(never.digest, plain.digest, "{scenario} {seed}");
+            let past = never.trace.expect("it is kept");
+            for at in [0, plain.events / 3, plain.events / 2] {
+                let (one, again) = (forked(Fork { at, seed: 1 }), forked(Fork { at, seed: 1 }));
+                assert_eq!(one.digest, again.digest, "{scenario} {seed} at {at}");
+                let future = one.trace.expect("it is kept");
+                assert!(past[..at as usize] == future[..at as usize], "{scenario} {seed} at {at}: another past");
+                other += u32::from(one.digest != plain.digest);
+            }
+        }
+    }
+    assert!(other > 60, "{other} of 90 futures are others");
 }
 
 /// A driver is told of records without an event, and digests and judges them as they are told. The same events, one by

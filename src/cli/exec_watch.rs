@@ -79,7 +79,7 @@ impl Watch for Teller {
                 self.say(&format!("attempt {} begins from checkpoint {}", attempt.0, base.0));
             }
             Note::Complete(done) => {
-                self.say(&line(&done));
+                self.say(&line("checkpoint", &done));
                 self.checkpoints.push(done);
             }
             Note::Aborted(id, why) => {
@@ -97,7 +97,7 @@ impl Watch for Teller {
                 self.wished = Some(Instant::now());
             }
             Note::Saved(done) => {
-                self.say(&format!("save{}; --from begins from it", &line(&done)["check".len()..]));
+                self.say(&format!("{}; --from begins from it", line("savepoint", &done)));
                 self.savepoints.push(done.id);
                 self.saving = None;
             }
@@ -134,10 +134,10 @@ impl Watch for Teller {
     }
 }
 
-fn line(done: &Completed) -> String {
+fn line(what: &str, done: &Completed) -> String {
     let Completed { id, took, aligned, bytes, read } = done;
     format!(
-        "checkpoint {}: {} ms, aligned {} ms, {} bytes, {} records read",
+        "{what} {}: {} ms, aligned {} ms, {} bytes, {} records read",
         id.0,
         took.as_millis(),
         aligned.as_millis(),

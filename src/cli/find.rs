@@ -2,6 +2,7 @@
 
 use super::exit::{Ending, Why};
 use super::fit;
+use super::judge::Terms;
 use super::output::{self, complain};
 use crate::protocols;
 use crate::scenario::{Diagnostic, Loaded, load, load_knowing};
@@ -97,6 +98,21 @@ pub fn good(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Loaded)>, Ending> {
     }
     output::say(&format!("{}\n", load::render(&mistakes, true)));
     Err(Ending::bad(Why::BadInput))
+}
+
+/// Reads one scenario, as these terms have it run. What is wrong has been said.
+pub fn one(path: &Path, terms: &Terms) -> Result<Loaded, Ending> {
+    let known: Vec<&str> = protocols::names().collect();
+    if let Some(name) = terms.protocol.as_deref().filter(|name| !known.contains(name)) {
+        complain(&super::unknown_protocol(name));
+        return Err(Ending::bad(Why::BadInput));
+    }
+    let mut loaded = load_knowing(path, &known).map_err(|found| {
+        output::say(&format!("{}\n", load::render(&found, true)));
+        Ending::bad(Why::BadInput)
+    })?;
+    terms.apply(&mut loaded.scenario);
+    Ok(loaded)
 }
 
 /// Finds and reads scenarios.

@@ -3,19 +3,20 @@
 use super::args::ScoreFormat;
 use super::defect;
 use super::exit::{Ending, Why};
+use super::find;
 use super::judge::{Terms, allowed};
 use super::list::pretty;
 use super::outcome::Outcome;
 use super::output::{self, complain};
 use super::parse;
+use super::recorded;
 use super::seed;
 use super::shrink::alike;
 use super::signals::Signals;
 use crate::digest::mix;
 use crate::picture::plot::{Panel, Series, plot};
-use crate::protocols;
 use crate::report::{Kind, grouped, seed as shown};
-use crate::scenario::{Loaded, load, load_knowing};
+use crate::scenario::Loaded;
 use crate::shrink::likelihood::{Curve, Moment, curve};
 use crate::sim::run::{Fork, Keep};
 use crate::topology::Topology;
@@ -45,9 +46,15 @@ pub struct Likelihood {
     /// The seed that fails
     #[arg(long, value_name = "SEED", value_parser = parse::seed)]
     pub seed: u64,
+    /// The stream version under which the seed was found; under another it means another run
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(0..=u64::MAX))]
+    pub stream: Option<u64>,
     /// Run this protocol, whatever the scenario says
     #[arg(long, value_name = "NAME")]
     pub protocol: Option<String>,
+    /// Cut runs off that come to so many steps: they are stuck then
+    #[arg(long, value_name = "N", value_parser = parse::count::<u64>(1..=u64::MAX))]
+    pub max_steps: Option<u64>,
     /// So many futures from each moment
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = parse::count::<u32>(1..=1_000_000))]
     pub futures: u32,
@@ -79,22 +86,12 @@ struct Told {
 
 /// Says when.
 pub fn likelihood(args: Likelihood) -> Ending {
-    let bad = |problem: &str| {
-        complain(problem);
-        Ending::bad(Why::BadInput)
-    };
-    let known: Vec<&str> = protocols::names().collect();
-    if let Some(name) = args.protocol.as_ref().filter(|name| !known.contains(&name.as_str())) {
-        return bad(&super::unknown_protocol(name));
-    }
-    let mut loaded = match load_knowing(&args.scenario, &known) {
+    let loaded = match find::one(&args.scenario, &Terms::whole(args.protocol.clone(), args.max_steps)) {
         Ok(loaded) => loaded,
-        Err(found) => {
-            output::say(&format!("{}\n", load::render(&found, true)));
-            return Ending::bad(Why::BadInput);
-        }
+        Err(ending) => return ending,
     };
-    Terms::whole(args.protocol.clone(), None).apply(&mut loaded.scenario);
+    let other = recorded::other_stream(args.stream);
+    other.iter().for_each(|said| output::warn(said));
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return defect::internal(&format!("cannot listen to signals: {error}")),
@@ -103,7 +100,9 @@ pub fn likelihood(args: Likelihood) -> Ending {
     let told = match seed::aside(|| found(&args, &loaded, &signals)).and_then(|found| found) {
         Err(problem) => return defect::internal(&problem),
         Ok(None) => {
-            complain(&format!("{} seed {} violates nothing that the scenario claims", loaded.name, shown(args.seed)));
+            let seed = shown(args.seed);
+            let hint = if other.is_some() { "; it was recorded under another stream version" } else { "" };
+            complain(&format!("{} seed {seed} violates nothing that the scenario claims{hint}", loaded.name));
             return Ending::bad(Why::NothingToRun);
         }
         Ok(Some(told)) => told,

@@ -149,8 +149,9 @@ pub fn mutants(args: args::Mutants) -> Ending {
 fn entries(args: &args::Mutants) -> Result<Vec<Entry>, Ending> {
     let mut entries = Vec::new();
     for (path, loaded) in find::good(&args.paths)? {
-        // A scenario with a protocol of its own may not be a job that the engine can run. `regional` is the engine, too.
-        if [PROTOCOLS[0].name, "regional"].contains(&loaded.scenario.protocol.as_str()) {
+        // A scenario with a protocol of another kind may not be a job that the engine can run.
+        let honest = |row: &Protocol| row.breaks.is_none() && row.name == loaded.scenario.protocol;
+        if PROTOCOLS.iter().any(honest) {
             let allowed = allowed(&loaded.scenario);
             entries.push(Entry { path: path.display().to_string(), loaded, allowed });
         }

@@ -6,10 +6,9 @@ use super::judge::{Terms, allowed, word};
 use super::output::{self, complain};
 use super::seed::{self, Planned};
 use super::tally::Allowed;
-use super::{alone, defect, parse, prepare, recorded, reports, verify};
-use crate::protocols;
+use super::{alone, defect, find, parse, prepare, recorded, reports, verify};
 use crate::report::{grouped, seed as shown};
-use crate::scenario::{Loaded, load, load_knowing};
+use crate::scenario::Loaded;
 use crate::sim::follow::follow;
 use crate::sim::run::{Keep, Run, meta};
 use crate::sim::schedule;
@@ -90,24 +89,16 @@ pub fn replay(mut args: Replay) -> Ending {
             Err(problem) => return refused(&problem),
         }
     }
-    let known: Vec<&str> = protocols::names().collect();
-    if let Some(name) = args.protocol.as_ref().filter(|name| !known.contains(&name.as_str())) {
-        return refused(&super::unknown_protocol(name));
-    }
     match recorded::other_stream(args.stream) {
         // Whatever this seed does here, it says nothing of the commit that is asked about.
         Some(other) if args.bisect => return refused(&other),
         Some(other) => output::warn(&other),
         None => {}
     }
-    let mut loaded = match load_knowing(&args.scenario, &known) {
+    let loaded = match find::one(&args.scenario, &Terms::whole(args.protocol.clone(), args.max_steps)) {
         Ok(loaded) => loaded,
-        Err(found) => {
-            output::say(&format!("{}\n", load::render(&found, true)));
-            return Ending::bad(Why::BadInput);
-        }
+        Err(ending) => return ending,
     };
-    Terms::whole(args.protocol.clone(), args.max_steps).apply(&mut loaded.scenario);
     seed::hush();
     // A violation is told with its events, so they are kept even if nobody wants them.
     let keep = Keep { trace: true, until: args.until, unjudged: args.until.is_some(), ..Keep::default() };

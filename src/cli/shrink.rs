@@ -3,6 +3,7 @@
 use super::args;
 use super::defect;
 use super::exit::{Ending, Why};
+use super::find;
 use super::judge::{Terms, allowed, small as again};
 use super::outcome::Outcome;
 use super::output::{self, complain};
@@ -11,10 +12,9 @@ use super::seed::{self, Planned};
 use super::signals::Signals;
 use super::tally::Allowed;
 use super::verify;
-use crate::protocols;
 use crate::report::{Kind, grouped, seed as shown};
 use crate::scenario::spec::{After, Do, Entry, Open};
-use crate::scenario::{Loaded, Scenario, Severity, calm, check_bytes, draw, load, load_knowing, print};
+use crate::scenario::{Loaded, Scenario, Severity, calm, check_bytes, draw, print};
 use crate::shrink::{Oracle, shrink as smaller};
 use crate::sim::moments::{Moment, moments};
 use crate::sim::run::{Keep, Run, meta};
@@ -289,21 +289,10 @@ fn fault(entry: &Entry) -> String {
 
 /// Shrinks.
 pub fn shrink(args: args::Shrink) -> Ending {
-    let known: Vec<&str> = protocols::names().collect();
-    if let Some(name) = &args.protocol
-        && !known.contains(&name.as_str())
-    {
-        complain(&super::unknown_protocol(name));
-        return Ending::bad(Why::BadInput);
-    }
-    let mut loaded = match load_knowing(&args.scenario, &known) {
+    let loaded = match find::one(&args.scenario, &Terms::whole(args.protocol.clone(), args.max_steps)) {
         Ok(loaded) => loaded,
-        Err(found) => {
-            output::say(&format!("{}\n", load::render(&found, true)));
-            return Ending::bad(Why::BadInput);
-        }
+        Err(ending) => return ending,
     };
-    Terms::whole(args.protocol.clone(), args.max_steps).apply(&mut loaded.scenario);
     let other = recorded::other_stream(args.stream);
     other.iter().for_each(|said| output::warn(said));
     let signals = match Signals::listen() {

@@ -1,10 +1,11 @@
 //! What is told of: a recorded trace, or a run of a scenario.
 
 use super::exit::Why;
-use super::output::{self, complain};
+use super::find;
+use super::judge::Terms;
+use super::output;
 use super::{defect, mistake, parse, seed, verify};
-use crate::protocols;
-use crate::scenario::{Diagnostic, load, load_knowing};
+use crate::scenario::Diagnostic;
 use crate::sim::run::{Keep, meta};
 use crate::trace::event::{Event, Meta};
 use crate::verify::Report;
@@ -60,18 +61,7 @@ impl Source {
     }
 
     fn run(&self, seed: u64) -> Result<Traced, Why> {
-        let known: Vec<&str> = protocols::names().collect();
-        if let Some(name) = self.protocol.as_deref().filter(|name| !known.contains(name)) {
-            complain(&super::unknown_protocol(name));
-            return Err(Why::BadInput);
-        }
-        let mut loaded = load_knowing(&self.file, &known).map_err(|found| {
-            output::say(&format!("{}\n", load::render(&found, true)));
-            Why::BadInput
-        })?;
-        if let Some(protocol) = &self.protocol {
-            loaded.scenario.protocol = protocol.clone();
-        }
+        let loaded = find::one(&self.file, &Terms::whole(self.protocol.clone(), None)).map_err(|_| Why::BadInput)?;
         seed::hush();
         let keep = Keep { trace: true, unjudged: true, ..Keep::default() };
         let simulated = seed::aside(|| seed::simulate(&loaded, seed, keep)).and_then(|result| result);
@@ -96,7 +86,7 @@ pub fn put(to: Option<&std::path::Path>, text: &str) -> super::exit::Ending {
         Some(path) => match output::file(path, text.as_bytes()) {
             Ok(()) => Ending::good(),
             Err(problem) => {
-                complain(&problem);
+                output::complain(&problem);
                 Ending::bad(Why::Internal)
             }
         },

@@ -125,7 +125,7 @@ impl Coordinator {
 
     /// The place is prepared: the tasks that run now are required, those without running upstream are told.
     pub(super) fn opened(&mut self, id: CheckpointId, ok: bool, out: &mut Outbox) {
-        let Some(Pending { savepoint, .. }) = self.pending.get(&id).cloned() else { return }; // given up meanwhile
+        let Some(savepoint) = self.pending.get(&id).map(|pending| pending.savepoint) else { return }; // given up meanwhile
         if !ok {
             self.pending.remove(&id);
             out.mark(Mark::TriggerFailed(TriggerFailure::StoreFailed));
@@ -297,7 +297,7 @@ impl Coordinator {
     }
 
     pub(super) fn on_decline(&mut self, from: TaskId, id: CheckpointId, reason: DeclineReason, out: &mut Outbox) {
-        let Some(Pending { stage, savepoint, .. }) = self.pending.get(&id).cloned() else { return };
+        let Some(&Pending { stage, savepoint, .. }) = self.pending.get(&id) else { return };
         if stage != Stage::Collecting {
             return; // everybody has acknowledged: too late
         }
@@ -317,8 +317,8 @@ impl Coordinator {
     }
 
     pub(super) fn expired(&mut self, id: CheckpointId, out: &mut Outbox) {
-        let Some(Pending { stage, savepoint, missing, .. }) = self.pending.get(&id).cloned() else { return };
-        let late: Vec<TaskId> = missing.into_iter().collect();
+        let Some(&Pending { stage, savepoint, ref missing, .. }) = self.pending.get(&id) else { return };
+        let late: Vec<TaskId> = missing.iter().copied().collect();
         if stage == Stage::Collecting && !self.fall_back(id, &late, out) {
             self.abort(id, AbortReason::Expired, out);
             self.count_failure(savepoint, out);

@@ -37,13 +37,8 @@ impl Regions {
     }
 
     /// How many there are.
-    pub fn len(&self) -> u32 {
+    pub fn count(&self) -> u32 {
         self.count
-    }
-
-    /// Are there none?
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     /// The region of a subtask.
@@ -63,7 +58,7 @@ pub(super) struct Behind {
 impl Behind {
     /// Nobody is behind.
     pub(super) fn none(regions: Regions) -> Self {
-        Behind { times: vec![0; regions.len() as usize], regions }
+        Behind { times: vec![0; regions.count() as usize], regions }
     }
 
     /// Adds the canonical encoding.
@@ -146,7 +141,7 @@ impl Coordinator {
         let fallen = |region: u32| pending.fallen.contains(&region) || more.contains(&region);
         let count = (pending.fallen.len() + more.len()) as u64;
         more.iter().all(|region| times(region) < u64::from(limits.max_in_a_row))
-            && count * 100 <= u64::from(limits.max_failed_percent) * u64::from(regions.len())
+            && count * 100 <= u64::from(limits.max_failed_percent) * u64::from(regions.count())
             && pending.required.iter().any(|task| !fallen(regions.of(*task)))
     }
 

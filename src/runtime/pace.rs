@@ -25,8 +25,12 @@ impl Pace {
 
     /// So many records have arrived that nobody has read.
     pub fn waiting(&self) -> u64 {
-        let elapsed = self.begun.get_or_init(Instant::now).elapsed().as_nanos();
-        let arrived = elapsed.saturating_mul(u128::from(self.rate)) / 1_000_000_000;
+        self.after(self.begun.get_or_init(Instant::now).elapsed())
+    }
+
+    /// The same, so long after the first time that somebody asked.
+    fn after(&self, elapsed: Duration) -> u64 {
+        let arrived = elapsed.as_nanos().saturating_mul(u128::from(self.rate)) / 1_000_000_000;
         u64::try_from(arrived).unwrap_or(u64::MAX).saturating_sub(self.read.load(Relaxed))
     }
 
@@ -41,14 +45,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_too_early_is_waited_for() {
-        let pace = Pace::new(1);
-        assert_eq!(pace.waiting(), 0);
-        pace.took(1_000_000);
-        assert_eq!(pace.waiting(), 0);
-        let fast = Pace::new(u64::MAX);
-        fast.waiting();
-        std::thread::sleep(Duration::from_millis(1));
-        assert!(fast.waiting() > 1_000_000);
+    fn what_is_not_read_piles_up_and_what_was_read_too_early_is_waited_for() {
+        let pace = Pace::new(1000);
+        assert_eq!(pace.after(Duration::ZERO), 0);
+        assert_eq!(pace.after(Duration::from_millis(1500)), 1500);
+        pace.took(2000);
+        assert_eq!(pace.after(Duration::from_millis(1500)), 0);
+        assert_eq!(pace.after(Duration::from_millis(2007)), 7);
+        assert_eq!(Pace::new(u64::MAX).after(Duration::MAX), u64::MAX);
     }
 }

@@ -81,9 +81,9 @@ fn aborted(effects: &[Effect]) -> Option<AbortReason> {
 fn a_region_is_what_channels_connect() {
     let regions = Regions::connected(&chains());
     let of: Vec<u32> = (0..2 * CHAINS).map(|task| regions.of(TaskId(task))).collect();
-    assert_eq!((of, regions.len()), (vec![0, 1, 2, 3, 0, 1, 2, 3], CHAINS));
+    assert_eq!((of, regions.count()), (vec![0, 1, 2, 3, 0, 1, 2, 3], CHAINS));
     let connected = topology(5);
-    assert_eq!((connected.regions(), Regions::connected(&connected).len()), (vec![0; 6], 1));
+    assert_eq!((connected.regions(), Regions::connected(&connected).count()), (vec![0; 6], 1));
 }
 
 #[test]
