@@ -47,7 +47,10 @@ fn every_example_runs() {
                 command.env("PATH", &path).env("CUTLINE_SEEDS", "3").env("CUTLINE_PROGRESS", "none");
                 command.env_remove("CI"); // where `snapshot` writes nothing
                 let output = command.stdin(Stdio::null()).output().unwrap();
-                if ![0, 1, 3, 124].contains(&output.status.code().unwrap_or(-1)) {
+                if output.status.code() == Some(127) && std::env::var_os("CI").is_none() {
+                    // Graphviz, where it isn't installed; CI installs what it can.
+                    eprintln!("skipped: {line}: {}", err(&output));
+                } else if ![0, 1, 3, 124].contains(&output.status.code().unwrap_or(-1)) {
                     wrong.lock().unwrap().push(format!("{line}: {:?} {}", output.status.code(), err(&output)));
                 }
             }
