@@ -421,6 +421,9 @@ pub struct Check {
     /// Timers fire at any time, not only where nothing else can happen
     #[arg(long)]
     pub free_timers: bool,
+    /// Nothing comes between a request and its reply: far fewer states (without reduction)
+    #[arg(long)]
+    pub services_at_once: bool,
     /// Only schedules with at most so many choices that aren't the first on the menu (without reduction)
     #[arg(long, value_name = "N", value_parser = parse::count::<u8>(0..=63))]
     pub delays: Option<u8>,

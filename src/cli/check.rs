@@ -18,7 +18,7 @@ use crate::explore::rules::*;
 use crate::explore::search::{Cut, Found, Limits, Options, search};
 use crate::protocols;
 use crate::scenario::Loaded;
-use crate::scenario::spec::{Exhaust, RecoveryAs, TimersFire};
+use crate::scenario::spec::{Exhaust, RecoveryAs, ServicesAre, TimersFire};
 use crate::world::setup::Setup;
 use std::path::Path;
 use std::sync::Arc;
@@ -110,6 +110,10 @@ pub fn rules(wanted: &Exhaust) -> Rules {
             RecoveryAs::Atomic => Recovery::Atomic,
             RecoveryAs::Stepwise => Recovery::Stepwise,
         },
+        services: match wanted.services {
+            ServicesAre::Travelling => Services::Travel,
+            ServicesAre::AtOnce => Services::AtOnce,
+        },
         ..Rules::default()
     }
 }
@@ -122,6 +126,7 @@ fn changed(args: &args::Check, rules: Rules) -> Rules {
         budget: asked.fold(rules.budget, |budget, (kind, much)| budget.with(kind, much)),
         timers: if args.free_timers { Timers::Free } else { rules.timers },
         recovery: if args.stepwise { Recovery::Stepwise } else { rules.recovery },
+        services: if args.services_at_once { Services::AtOnce } else { rules.services },
         delay_bounded: args.delays.is_some(),
         ..rules
     }
@@ -141,21 +146,12 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
     let spawn = protocols::find("engine").expect("the engine is in the table");
     let honest = Arc::new(Setup { spawn, ..Setup::clone(&setup) });
     let base = Base::new(&honest, BASE_STATES_MAX).map(Arc::new);
-    let options = Options {
-        reduce: reducer(args, &setup, &planned, &rules),
-        dominance: !args.no_dominance,
-        jobs: jobs(args),
-        limits: Limits {
-            states: args.max_states.unwrap_or(u64::MAX),
-            depth: args.max_depth.unwrap_or(u32::MAX),
-            bytes: args.max_memory.unwrap_or(u64::MAX),
-        },
-        keep_going: args.keep_going,
-        liveness: true,
-        ..Options::new(rules)
-    };
+    let mut options = options(args, reducer(args, &setup, &planned, &rules), rules);
     watching.begin(&loaded.name);
     let mut found = search(&setup, options.clone(), base.as_ref().ok(), &mut |progress| watching.look(progress));
+    if found.denied.is_some() && !found.strange {
+        options.reduce = None; // as the search did
+    }
     if let Some(violation) = livelock(&setup, &options, base.as_ref().ok(), &found) {
         found.violations.insert(Property::NoLivelock, violation);
     }
@@ -183,6 +179,24 @@ fn one(args: &args::Check, path: &Path, loaded: &Loaded, watching: &mut Watching
     })
 }
 
+/// How it is searched.
+fn options(args: &args::Check, reduce: Option<Arc<Reducer>>, rules: Rules) -> Options {
+    Options {
+        reduce,
+        dominance: !args.no_dominance,
+        jobs: jobs(args),
+        limits: Limits {
+            states: args.max_states.unwrap_or(u64::MAX),
+            depth: args.max_depth.unwrap_or(u32::MAX),
+            bytes: args.max_memory.unwrap_or(u64::MAX),
+        },
+        keep_going: args.keep_going,
+        liveness: true,
+        or_in_full: true,
+        ..Options::new(rules)
+    }
+}
+
 /// Does another seed stand for another job, as far as a search can tell?
 fn is_open(loaded: &Loaded, setup: &Setup, seed: u64) -> bool {
     let Ok(other) = seed::plan(loaded, seed ^ 1) else { return false };
@@ -197,8 +211,9 @@ fn is_open(loaded: &Loaded, setup: &Setup, seed: u64) -> bool {
 /// Is everything searched as the scenarios say?
 fn is_plain(args: &args::Check) -> bool {
     let changed = args.protocol.is_some() || args.triggers.is_some() || args.crashes.is_some() || args.delays.is_some();
-    let left_out = args.no_reduction || args.no_dominance || args.stepwise || args.free_timers;
-    !changed && !left_out && args.seed == 0
+    let left_out = args.no_reduction || args.no_dominance;
+    let otherwise = args.stepwise || args.free_timers || args.services_at_once;
+    !changed && !left_out && !otherwise && args.seed == 0
 }
 
 /// What says again what was checked, in a shell.

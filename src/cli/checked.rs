@@ -136,7 +136,7 @@ pub fn print(checked: &Checked) -> String {
             (Some(why), _) => format!("NOT EXHAUSTED ({}): {counts}; nothing is violated so far", cut(why)),
             (None, true) => {
                 let denied = found.denied.as_deref().unwrap_or("steps were met of which nothing was learned");
-                format!("NOT EXHAUSTED ({denied}; try --no-reduction): {counts}")
+                format!("NOT EXHAUSTED ({denied}): {counts}")
             }
             (None, false) => format!("exhausted: {counts}, all properties hold"),
         },
@@ -175,12 +175,18 @@ fn soundness(checked: &Checked) -> String {
             grouped(found.walked),
             options.walks
         ),
-        None => write!(out, "no reduction; "),
+        None => match &found.denied {
+            Some(denied) => write!(out, "no reduction, of which too little was learned here ({denied}); "),
+            None => write!(out, "no reduction; "),
+        },
     };
     let _ = writeln!(out, "dominance {}", if options.dominance { "on" } else { "off" });
     let mut abstractions = Vec::new();
     if options.rules.timers == Timers::Patient {
         abstractions.push("timers are patient");
+    }
+    if options.rules.services == Services::AtOnce {
+        abstractions.push("nothing comes between a request and its reply");
     }
     if options.rules.recovery == Recovery::Atomic {
         abstractions.push("the start of the job is one step");

@@ -21,6 +21,11 @@ impl Space {
         offers.clear();
         let ended = self.ended(row);
         self.plain(row, offers);
+        if rules.services == Services::AtOnce
+            && let Some(first) = offers.iter().copied().find(serves)
+        {
+            return self.only(first, row, rules, left, offers);
+        }
         let quiet = offers.is_empty();
         if !ended {
             self.timers(row, rules, left, quiet, offers);
@@ -29,6 +34,16 @@ impl Space {
         if rules.delay_bounded {
             delay(left, offers);
         }
+    }
+
+    /// A request is done or answered, or goes wrong; everything else waits.
+    fn only(&self, first: Offer, row: &[u32], rules: &Rules, left: &Budget, offers: &mut Vec<Offer>) {
+        offers.clear();
+        if !self.ended(row) {
+            self.faults(row, rules, left, offers);
+            offers.retain(|offer| offer.ask() == first.ask());
+        }
+        offers.push(first);
     }
 
     /// Has the job ended?
@@ -224,6 +239,11 @@ impl Space {
             }
         }
     }
+}
+
+/// Is a request done, or a reply taken?
+fn serves(offer: &Offer) -> bool {
+    matches!(offer.what, Move::Choice(Choice::Apply(_) | Choice::Answer(_)))
 }
 
 /// Every choice but the first one of the menu delays what would have come first (Emmi, Qadeer & Rakamaric 2011).

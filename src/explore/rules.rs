@@ -91,6 +91,16 @@ pub enum Recovery {
     Stepwise,
 }
 
+/// When the store and the ledgers do what they are asked, and their replies arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Services {
+    /// At any time: requests and replies travel.
+    #[default]
+    Travel,
+    /// Before anything else happens. An abstraction: nothing comes between a request and its reply.
+    AtOnce,
+}
+
 /// The rules of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -100,6 +110,8 @@ pub struct Rules {
     pub timers: Timers,
     /// What a crash is.
     pub recovery: Recovery,
+    /// When requests are done and answered.
+    pub services: Services,
     /// No checkpoint at all: the periodic trigger never fires.
     pub untriggered: bool,
     /// Choices that aren't the first on the menu have a budget too.
@@ -108,10 +120,11 @@ pub struct Rules {
 
 impl Rules {
     /// May moves be left out? Only where no process dies, is replaced or is disturbed alone: everything that a
-    /// reduction rests on is about one life of each process.
+    /// reduction rests on is about one life of each process. And only where no move has to wait for another's end.
     pub fn reducible(&self) -> bool {
         let crashes = self.budget.of(Scarce::Crash) as u32;
-        self.recovery == Recovery::Atomic && self.budget.faults() == crashes && !self.delay_bounded
+        let free = self.services == Services::Travel;
+        free && self.recovery == Recovery::Atomic && self.budget.faults() == crashes && !self.delay_bounded
     }
 }
 

@@ -63,12 +63,29 @@ pub struct Search {
     found: Found,
 }
 
-/// Searches everything within the rules. `watch` is told how far it is, and says whether to go on.
+/// Searches everything within the rules. `watch` is told how far it is, and says whether to go on. Where moves were to be
+/// left out and what was learned proves not to be about this space, with [`Options::or_in_full`] nothing is left out.
 ///
 /// # Panics
 /// If moves are to be left out where they may not be ([`Rules::reducible`]), or if the checker itself is wrong: a
 /// remembered step is not what the engine does.
 pub fn search(
+    setup: &Arc<Setup>,
+    options: Options,
+    base: Option<&Arc<Base>>,
+    watch: &mut dyn FnMut(&Progress) -> bool,
+) -> Found {
+    let found = search_as_told(setup, options.clone(), base, watch);
+    let sound = found.violations.is_empty() && found.cut.is_none();
+    if !options.or_in_full || !found.strange || !sound || found.broken {
+        return found;
+    }
+    let why = found.denied.unwrap_or_else(|| "steps were met of which nothing was learned".to_string());
+    let in_full = Options { reduce: None, ..options };
+    Found { denied: Some(why), ..search_as_told(setup, in_full, base, watch) }
+}
+
+fn search_as_told(
     setup: &Arc<Setup>,
     options: Options,
     base: Option<&Arc<Base>>,
@@ -91,6 +108,9 @@ pub fn search(
         found: Found::default(),
     };
     search.audit_walks(setup);
+    if search.options.or_in_full && search.found.strange {
+        return search.report();
+    }
     search.begin(&first);
     while search.found.cut.is_none()
         && let Some(((_, spent), layers)) = search.waiting.pop_first()
@@ -123,6 +143,7 @@ impl Search {
         let lesson = learn(setup, reducer.roles(), &self.options.rules, effort);
         self.found.walked = lesson.pairs;
         let denied = reducer.learned().contradicted_by(&lesson.learned);
+        self.found.broken = !lesson.broken.is_empty();
         self.found.denied = lesson.broken.into_iter().chain(denied).next();
         self.found.strange |= self.found.denied.is_some();
     }

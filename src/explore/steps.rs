@@ -206,6 +206,7 @@ impl Steps {
         ran.wrong = self.wrong(offer.what, &ran);
         let mut met = Coverage::default(); // of this step alone: what came before it is another path's, too
         ran.events.iter().for_each(|event| met.event(event));
+        met.step_over();
         self.met.add(met);
         self.met.job(ran.world.job_ended());
         let wrong = ran.wrong.as_ref().map_or(NONE, |wrong| place(&mut self.wrongs, wrong));

@@ -49,6 +49,8 @@ pub struct Options {
     /// Where moves are left out: walks without leaving any out, on which every two steps are executed in both orders
     /// and held against what was learned; 0: none.
     pub walks: u64,
+    /// Where what was learned proves not to be about this space, search all of it.
+    pub or_in_full: bool,
     /// Go on after a violation, and find every property that can be violated.
     pub keep_going: bool,
     /// Keep the way to every state.
@@ -71,6 +73,7 @@ impl Options {
             limits: Limits::default(),
             audit: AUDIT,
             walks: WALKS,
+            or_in_full: false,
             keep_going: false,
             track: false,
             liveness: false,
@@ -134,8 +137,11 @@ pub struct Found {
     pub audits: u64,
     /// Pairs of steps that were executed in both orders on walks.
     pub walked: u64,
-    /// The first thing seen there that denies what was learned.
+    /// The first thing seen there that denies what was learned. If nothing was `strange` after all, nothing was left out because of it.
     pub denied: Option<String>,
+    /// That was two steps of different processes that reach no common service, and whose order makes a difference: the
+    /// checker itself is wrong.
+    pub broken: bool,
     /// Something was denied, or steps were met of which nothing was learned: those states were gone on from in full, but what was left out
     /// before may have counted on their not existing.
     pub strange: bool,

@@ -39,7 +39,10 @@ pub struct Exhaust {
     pub expiries: u8,
     /// When timers fire.
     pub timers: TimersFire,
-    /// What must be reached somewhere: a search that never got there has shown nothing.
+    /// When the store and the ledgers do what they are asked, and answer.
+    pub services: ServicesAre,
+    /// What must be reached somewhere: a search that never got there has shown nothing. What it takes more than one step
+    /// to see (`checkpoints_overlapped`, `completed_while_stalled`, `restored_from_mixed_epochs`) no search sees.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<Goal>,
     /// How many states there are, with everything that is said here and nothing else: a change of semantics shows.
@@ -65,6 +68,7 @@ impl Default for Exhaust {
             stops: 0,
             expiries: 0,
             timers: TimersFire::Patient,
+            services: ServicesAre::Travelling,
             reached: Vec::new(),
             states: None,
             violates: None,
@@ -90,6 +94,16 @@ pub enum TimersFire {
     Patient,
     /// At any time.
     Free,
+}
+
+/// When the store and the ledgers do what they are asked, and answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServicesAre {
+    /// At any time.
+    Travelling,
+    /// Before anything else happens: nothing comes between a request and its reply. Far fewer states, and no reduction.
+    AtOnce,
 }
 
 /// What a search can find violated.

@@ -90,6 +90,8 @@ pub enum Goal {
     CompletedWhileStalled,
     /// A channel was held back for an alignment.
     ChannelHeld,
+    /// A cancellation came that a newer barrier had overtaken.
+    CancelTooLate,
     /// A transaction was committed.
     TransactionCommitted,
     /// A transaction timed out.

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Kind, Outcome, TxnOp};
 use crate::engine::message::{AbortReason, StoreKey};
-use crate::ids::CheckpointId;
+use crate::ids::{CheckpointId, TaskId};
 
 macro_rules! goals {
     ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
@@ -61,6 +61,8 @@ goals! {
     Held = "channel_held",
     /// A cancellation barrier was taken.
     Cancelled = "cancel_taken",
+    /// A cancellation barrier was taken of a checkpoint that was over there: a newer barrier had overtaken it.
+    CancelledLate = "cancel_too_late",
     /// A life ended by a fault.
     Crashed = "crashed",
     /// A checkpoint completed after some subtask had finished.
@@ -88,6 +90,8 @@ pub struct Coverage {
     triggered_stalled: Option<CheckpointId>,
     /// The newest completed checkpoint has parts of others.
     mixed: bool,
+    /// The cancellation that was taken last, and by whom: what he does next tells whether it meant anything to him.
+    cancelled: Option<(TaskId, CheckpointId)>,
 }
 
 impl Coverage {
@@ -122,6 +126,7 @@ impl Coverage {
 
     /// Looks at an event that isn't a record's.
     pub fn event(&mut self, event: &Event) {
+        self.cancellation(event);
         match &event.kind {
             Kind::Trigger { checkpoint, .. } => {
                 self.pending += 1;
@@ -179,11 +184,37 @@ impl Coverage {
             }
             Kind::Txn { op, outcome, .. } => self.transaction(*op, *outcome),
             Kind::Hold { .. } => self.set(Met::Held),
-            Kind::CancelIn { .. } => self.set(Met::Cancelled),
+            Kind::CancelIn { checkpoint, .. } => {
+                self.set(Met::Cancelled);
+                self.cancelled = Some((event.process, *checkpoint));
+            }
             Kind::Crash => self.set(Met::Crashed),
             Kind::Suspend { .. } => self.set(Met::Suspended),
             Kind::EndOut { .. } => self.bits |= 1 << 63, // some subtask has finished: not a goal by itself
             _ => {}
+        }
+    }
+
+    /// Who takes a cancellation that means something says so next, perhaps after he has given up what is older.
+    fn cancellation(&mut self, next: &Event) {
+        let Some((_, cancelled)) = self.cancelled.filter(|(who, _)| *who == next.process) else { return };
+        match &next.kind {
+            Kind::Abandon { checkpoint, .. } if *checkpoint < cancelled => {}
+            Kind::CancelOut { .. } | Kind::Decline { .. } => {}
+            Kind::Abandon { checkpoint, .. } if *checkpoint == cancelled => self.cancelled = None,
+            _ => self.late(),
+        }
+    }
+
+    fn late(&mut self) {
+        self.cancelled = None;
+        self.set(Met::CancelledLate);
+    }
+
+    /// A step is over: nothing that comes now belongs to it.
+    pub fn step_over(&mut self) {
+        if self.cancelled.is_some() {
+            self.late();
         }
     }
 
