@@ -70,7 +70,7 @@ impl Space {
                 (Slot::Asks(asker), Facts::Asks(asks)) => {
                     let actor = self.at(row, self.wire(col).actor);
                     let listens = matches!(self.facts(actor), Facts::Life(life) if !life.choosing);
-                    for (serial, doable, answered) in asks {
+                    for AskFacts { serial, doable, answered, .. } in asks {
                         let ask = AskId { asker, serial: *serial };
                         if *doable {
                             offer(Choice::Apply(ask), serial * 4);
@@ -208,7 +208,7 @@ impl Space {
                     menu.push((Fault::LoseControl(from, to), Scarce::LostControl, col, VARIANTS - 1));
                 }
                 (Slot::Asks(asker), Facts::Asks(asks)) => {
-                    for (serial, _, _) in asks.iter().filter(|(_, doable, _)| *doable) {
+                    for AskFacts { serial, .. } in asks.iter().filter(|ask| ask.doable && ask.fails) {
                         let ask = AskId { asker, serial: *serial };
                         menu.push((Fault::LoseReply(ask), Scarce::LostReply, col, serial * 4 + 2));
                         menu.push((Fault::FailRequest(ask), Scarce::FailedRequest, col, serial * 4 + 3));

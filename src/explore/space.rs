@@ -7,11 +7,12 @@
 
 use super::table::{NONE, Table};
 use crate::engine::message::{Barrier, Element, Timer, Txn};
+use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
-use crate::world::World;
 use crate::world::life::Life;
 use crate::world::parts::{Part, Slot};
 use crate::world::setup::Setup;
+use crate::world::{InFlight, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +24,19 @@ pub type Col = usize;
 /// Words of a row before its slots: the fingerprint.
 pub const HEAD: usize = 4;
 
+/// What is to be known of a request that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskFacts {
+    /// Its number among those of its asker.
+    pub serial: u32,
+    /// Can it be done now?
+    pub doable: bool,
+    /// Was it done, and the reply is on its way?
+    pub answered: bool,
+    /// Can it fail alone, or its reply be lost? What nobody waits for can't: the flush behind it does.
+    pub fails: bool,
+}
+
 /// What a search asks of a part without looking into it.
 pub enum Facts {
     /// Nothing.
@@ -31,8 +45,8 @@ pub enum Facts {
     Life(LifeFacts),
     /// Of a channel or a control queue.
     Queue(QueueFacts),
-    /// Of requests under way: serial number, can it be done, has it been answered.
-    Asks(Box<[(u32, bool, bool)]>),
+    /// Of requests under way.
+    Asks(Box<[AskFacts]>),
     /// Of a ledger: what is neither committed nor aborted.
     Ledger(Box<[Txn]>),
     /// Of the roster.
@@ -386,7 +400,13 @@ impl Space {
                     let any = ask.service == crate::world::Service::Store;
                     ask.reply.is_none() && (any || !before)
                 };
-                Facts::Asks(asks.iter().map(|(s, ask)| (*s, doable(*s), ask.reply.is_some())).collect())
+                let facts = |(serial, ask): (&u32, &InFlight)| AskFacts {
+                    serial: *serial,
+                    doable: doable(*serial),
+                    answered: ask.reply.is_some(),
+                    fails: ask.ticket != NO_TICKET,
+                };
+                Facts::Asks(asks.iter().map(facts).collect())
             }
             Part::Ledger(ledger) => Facts::Ledger(ledger.unsettled().collect()),
             Part::Roster(roster) => Facts::Roster(RosterFacts {

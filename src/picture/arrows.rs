@@ -67,7 +67,7 @@ impl Drawing<'_> {
             }
             (Some(sent), None) => {
                 let y = self.layout.y(sent);
-                ((a, y), (a + (b - a).signum() * 34, y + 8), true)
+                ((a, y), (a + (b - a).signum() * 34, y + 2), true)
             }
             (None, None) => return None,
         })
