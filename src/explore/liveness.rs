@@ -44,25 +44,75 @@ impl Edges {
 
     /// States from which none of the ends can be reached, ascending; `ends` are good ends, ascending.
     pub fn trapped(&self, ends: &[u64]) -> Vec<u64> {
-        let mut nodes: Vec<u64> =
-            self.edges.iter().flat_map(|(from, to)| [*from, *to]).chain(ends.iter().copied()).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let index = |key: u64| nodes.binary_search(&key).expect("every end of an edge is a node");
-        let mut back: Vec<(u32, u32)> =
-            self.edges.iter().map(|(from, to)| (index(*to) as u32, index(*from) as u32)).collect();
-        back.sort_unstable();
-        let mut reached = vec![false; nodes.len()];
-        let mut work: Vec<usize> = ends.iter().map(|end| index(*end)).collect();
+        let nodes = Nodes::new(&self.edges, ends);
+        let back = Back::new(&nodes, &self.edges);
+        let mut reached = vec![false; nodes.keys.len()];
+        let mut work: Vec<usize> = ends.iter().map(|end| nodes.index(*end)).collect();
         work.iter().for_each(|end| reached[*end] = true);
         while let Some(at) = work.pop() {
-            let first = back.partition_point(|(to, _)| (*to as usize) < at);
-            for (_, from) in back[first..].iter().take_while(|(to, _)| *to as usize == at) {
+            for from in back.to(at) {
                 if !std::mem::replace(&mut reached[*from as usize], true) {
                     work.push(*from as usize);
                 }
             }
         }
-        nodes.iter().zip(reached).filter(|(_, reached)| !reached).map(|(key, _)| *key).collect()
+        nodes.keys.iter().zip(reached).filter(|(_, reached)| !reached).map(|(key, _)| *key).collect()
+    }
+}
+
+/// The states at the ends of edges, numbered in ascending order.
+struct Nodes {
+    keys: Vec<u64>,
+    /// Where the keys with these upper bits begin. Fingerprints are spread evenly: a key is found within a few steps.
+    first: Vec<u32>,
+    shift: u32,
+}
+
+impl Nodes {
+    fn new(edges: &[(u64, u64)], ends: &[u64]) -> Self {
+        let mut keys: Vec<u64> = edges.iter().flat_map(|(from, to)| [*from, *to]).chain(ends.iter().copied()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let bits = keys.len().max(2).ilog2();
+        let shift = u64::BITS - bits;
+        let mut first = vec![0; (1 << bits) + 1];
+        keys.iter().for_each(|key| first[(key >> shift) as usize + 1] += 1);
+        (1..first.len()).for_each(|at| first[at] += first[at - 1]);
+        Nodes { keys, first, shift }
+    }
+
+    fn index(&self, key: u64) -> usize {
+        let bucket = (key >> self.shift) as usize;
+        let (begin, end) = (self.first[bucket] as usize, self.first[bucket + 1] as usize);
+        let at = self.keys[begin..end].iter().position(|known| *known == key);
+        begin + at.expect("every end of an edge is a node")
+    }
+}
+
+/// The edges by where they lead to.
+struct Back {
+    first: Vec<u32>,
+    from: Vec<u32>,
+}
+
+impl Back {
+    fn new(nodes: &Nodes, edges: &[(u64, u64)]) -> Self {
+        let by_index: Vec<(u32, u32)> =
+            edges.iter().map(|(from, to)| (nodes.index(*from) as u32, nodes.index(*to) as u32)).collect();
+        let mut first = vec![0; nodes.keys.len() + 1];
+        by_index.iter().for_each(|(_, to)| first[*to as usize + 1] += 1);
+        (1..first.len()).for_each(|at| first[at] += first[at - 1]);
+        let mut next = first.clone();
+        let mut back = vec![0; edges.len()];
+        for (from, to) in by_index {
+            let at = &mut next[to as usize];
+            back[*at as usize] = from;
+            *at += 1;
+        }
+        Back { first, from: back }
+    }
+
+    fn to(&self, at: usize) -> &[u32] {
+        &self.from[self.first[at] as usize..self.first[at + 1] as usize]
     }
 }
