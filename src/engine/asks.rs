@@ -84,11 +84,6 @@ impl<P: Clone> Asks<P> {
         self.open.iter()
     }
 
-    /// Is nothing open?
-    pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
-
     /// Forgets requests whose answers don't matter any more. Their tickets are free: a driver drops the answer
     /// to an older question when its ticket is used again.
     pub fn forget(&mut self, out: &mut Outbox, which: impl Fn(&P) -> bool) {

@@ -183,3 +183,32 @@ fn exponential_delays_double_until_a_checkpoint_completes() {
     }
     assert_eq!(delays, [MS(2), MS(4), MS(7), MS(7), MS(2)]);
 }
+
+/// Its completion record may be on its way to the store when the job is given up: what it names stays.
+#[test]
+fn a_late_ack_of_the_last_attempt_discards_nothing() {
+    let mut rig = Rig::running(Config { restart: RestartStrategy::None, ..config() });
+    rig.trigger();
+    rig.acks(1);
+    assert!(rig.find(is_publish).is_some(), "under way");
+    rig.told(0, Control::Failed);
+    assert_eq!(rig.c.lead(), Lead::GivingUp);
+    assert_eq!(discards(&rig.told(2, Control::Ack(CheckpointId(1)))), []);
+}
+
+/// The word to stop may be lost like any other.
+#[test]
+fn tasks_of_the_attempt_before_are_told_to_stop_until_all_of_the_next_run() {
+    let mut rig = Rig::running(config());
+    rig.told(0, Control::Failed);
+    rig.fire(Timer::Restart);
+    rig.serve();
+    let stopped = |effects: &[Effect]| -> Vec<u32> {
+        let told = |effect: &Effect| match effect {
+            Effect::Tell(to, Control::Stop) => Some(to.attempt.0),
+            _ => None,
+        };
+        effects.iter().filter_map(told).collect()
+    };
+    assert_eq!(stopped(&rig.fire(Timer::Remind)), [1, 1, 1]);
+}

@@ -263,3 +263,16 @@ fn row_30_who_has_finished_is_recorded_so_also_after_a_restore() {
     assert_eq!(rig.completed(), [2]);
     assert_eq!(recorded(&rig), [true, true, false]);
 }
+
+/// What waits for room when the scheduler is stopped: a periodic trigger goes with it, a manual one doesn't.
+#[test]
+fn row_07_a_stopped_scheduler_forgets_the_periodic_trigger_that_waits_and_no_manual_one() {
+    for (periodic, then) in [(true, vec![]), (false, vec![2])] {
+        let mut rig = Rig::running(config());
+        rig.trigger();
+        rig.with(|c, out| c.trigger(periodic, out));
+        rig.with(|c, out| c.stop_scheduler(out));
+        rig.acks(1);
+        assert_eq!(triggered(&rig.serve()), then, "periodic: {periodic}");
+    }
+}
