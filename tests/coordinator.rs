@@ -7,6 +7,8 @@ mod adverse;
 mod asks;
 #[path = "coordinator/completed.rs"]
 mod completed;
+#[path = "coordinator/digests.rs"]
+mod digests;
 #[path = "coordinator/failures.rs"]
 mod failures;
 #[path = "coordinator/regions.rs"]
