@@ -49,6 +49,7 @@ JUDGES = [
     ("operators", 20, ["{operators}"]),
     ("sinks", 20, ["{sinks}"]),
     ("encoding", 20, ["{encoding}"]),
+    ("digests", 20, ["{digests}"]),
     ("sweep of 10 seeds", 30, ["{bin}", "run", "--seeds", "10", *SWEEP]),
     ("determinism", 60, ["{determinism}"]),
     ("storage", 60, ["{storage}"]),
@@ -56,7 +57,7 @@ JUDGES = [
     ("menu", 60, ["{menu}"]),
     ("protocols", 60, ["{protocols}"]),
     ("check_small", 60, ["{check_small}", "small_scenarios"]),
-    ("default sweep", 150, ["{bin}", "run", *SWEEP]),
+    ("sweep of 30 seeds", 60, ["{bin}", "run", "--seeds", "30", *SWEEP]),
 ]
 
 
@@ -380,7 +381,9 @@ def main():
         with open(verdicts, "w") as out:
             out.writelines(json.dumps(line) + "\n" for line in lines)
     done = {line["n"] for line in lines}
-    waiting = iter([m for m in mutants if m["n"] not in dropped | missed | done])
+    # Digests last: who asks for them is asked late.
+    waiting = [m for m in mutants if m["n"] not in dropped | missed | done]
+    waiting = iter(sorted(waiting, key=lambda m: "digest" in m["name"]))
     lock = threading.Lock()
 
     def work(desk):
