@@ -21,6 +21,8 @@ mod savepoints;
 mod settling;
 #[path = "coordinator/sinks.rs"]
 mod sinks;
+#[path = "coordinator/subtasks.rs"]
+mod subtasks;
 #[path = "coordinator/triggers.rs"]
 mod triggers;
 #[path = "coordinator/wishes.rs"]

@@ -178,3 +178,11 @@ fn a_savepoint_whose_record_comes_after_the_end_is_kept() {
     assert_eq!((saved(&rig), rig.store.snapshots()), (vec![1], 3));
     assert!(!rig.c.stopped());
 }
+
+/// Though there is room for another.
+#[test]
+fn a_savepoint_that_is_under_way_is_the_answer_to_whoever_wants_one() {
+    let mut rig = saving(Config { max_concurrent: 2, ..config() });
+    assert!(rig.step(SAVE).is_empty());
+    assert_eq!(rig.pending(), [1]);
+}
