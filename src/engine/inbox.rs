@@ -52,6 +52,11 @@ impl<R, G: BarrierGate<R>> Inbox<R, G> {
         inputs.filter(|input| self.gate.blocked(*input)).collect()
     }
 
+    /// How many elements wait on this channel.
+    pub fn waiting(&self, input: InputIndex) -> usize {
+        self.waiting[input.index()].len()
+    }
+
     /// Something arrives: it is taken, with everything that this releases, or it waits.
     pub fn arrive(&mut self, input: InputIndex, element: Element<R>, out: &mut Vec<Taken<R>>) {
         self.arrivals += 1;

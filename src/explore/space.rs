@@ -7,7 +7,6 @@
 
 use super::table::{NONE, Table};
 use crate::engine::message::{Barrier, Element, Timer, Txn};
-use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
 use crate::world::life::Life;
 use crate::world::parts::{Part, Slot};
@@ -404,7 +403,7 @@ impl Space {
                     serial: *serial,
                     doable: doable(*serial),
                     answered: ask.reply.is_some(),
-                    fails: ask.ticket != NO_TICKET,
+                    fails: ask.fails(),
                 };
                 Facts::Asks(asks.iter().map(facts).collect())
             }

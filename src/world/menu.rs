@@ -5,7 +5,6 @@ use super::life::Life;
 use super::{Service, World};
 use crate::engine::message::WISHES;
 use crate::engine::process::ANY_OFFSET;
-use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
 
 /// How many outcomes an operator's choice has.
@@ -56,8 +55,7 @@ impl World {
             menu.extend(self.lives().map(|lost| Choice::Fault(Fault::Suspect(by, lost))));
         }
         menu.extend(self.control.keys().map(|(from, to)| Choice::Fault(Fault::LoseControl(*from, *to))));
-        // What nobody waits for doesn't fail alone: the flush behind it does.
-        for (ask, _) in self.asks.iter().filter(|(_, request)| request.ticket != NO_TICKET) {
+        for (ask, _) in self.asks.iter().filter(|(_, request)| request.fails()) {
             menu.extend([Choice::Fault(Fault::FailRequest(*ask)), Choice::Fault(Fault::LoseReply(*ask))]);
         }
         menu.retain(|choice| self.enabled(*choice));

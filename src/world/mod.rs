@@ -21,6 +21,7 @@ pub mod store;
 
 use crate::engine::message::Outbox;
 use crate::engine::message::{Control, Reply, Request};
+use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
 use crate::topology::{Channel, Role, SinkKind};
 use crate::trace::event::{Kind, Spot};
@@ -60,6 +61,13 @@ pub struct InFlight {
     pub reply: Option<Reply>,
     /// Does anybody still listen for the reply?
     pub awaited: bool,
+}
+
+impl InFlight {
+    /// Can it fail alone, or its reply be lost? What nobody ever waits for can't: the flush behind it does.
+    pub fn fails(&self) -> bool {
+        self.ticket != NO_TICKET
+    }
 }
 
 /// The state of everything. See the module.
