@@ -2,6 +2,8 @@
 //! another digest.
 
 use cutline::digest::Digest;
+use cutline::engine::config::Mode;
+use cutline::engine::gate::{BarrierGate, Gate, GateEffect};
 use cutline::engine::message::*;
 use cutline::engine::snapshot::{Logs, Manifest, Part, Snapshot};
 use cutline::ids::*;
@@ -163,4 +165,44 @@ fn what_is_answered() {
         }
     }
     told_apart(&all, |reply, d| reply.digest(d));
+}
+
+/// A gate that has made its cut captures what comes; one whose clock still runs doesn't.
+#[test]
+fn what_a_gate_waits_for() {
+    let way = |act: fn(&mut Gate<Record>, &mut Vec<GateEffect<Record>>)| {
+        let mut gate = Gate::new(Mode::AlignedThenUnaligned, 2, true, &InputSet::new());
+        gate.barrier(InputIndex(0), Barrier { id: CheckpointId(1), overtakes: false }, &mut Vec::new());
+        act(&mut gate, &mut Vec::new());
+        gate
+    };
+    let gates = [
+        ("waiting", way(|_, _| {})),
+        ("cut", way(|gate, out| gate.expire(CheckpointId(1), out))),
+        ("given up", way(|gate, out| gate.abort(CheckpointId(1), out))),
+        ("another given up", way(|gate, out| gate.abort(CheckpointId(2), out))),
+        ("ended", way(|gate, out| gate.end(InputIndex(1), out))),
+    ];
+    told_apart(&gates, |(_, gate), d| gate.digest(d, &|record, d| record.digest(d)));
+}
+
+/// Where nothing is blocked, barriers are counted for several checkpoints side by side.
+#[test]
+fn what_a_gate_counts() {
+    let after = |barriers: &[(u32, u64)]| {
+        let mut gate: Gate<Record> = Gate::new(Mode::AtLeastOnce, 3, true, &InputSet::new());
+        for (input, id) in barriers {
+            let barrier = Barrier { id: CheckpointId(*id), overtakes: false };
+            gate.barrier(InputIndex(*input), barrier, &mut Vec::new());
+        }
+        gate
+    };
+    let gates = [
+        after(&[(0, 1), (1, 2)]),
+        after(&[(1, 1), (1, 2)]),
+        after(&[(0, 2)]),
+        after(&[(0, 1), (0, 2)]),
+        after(&[(0, 1), (1, 1), (0, 2)]),
+    ];
+    told_apart(&gates, |gate, d| gate.digest(d, &|record, d| record.digest(d)));
 }

@@ -9,6 +9,8 @@ use cutline::engine::process::Process;
 use cutline::ids::*;
 use std::collections::BTreeMap;
 
+const SAVE: Input = Input::Asked(Wish::Savepoint);
+
 /// As a search sees it: cell by cell.
 fn digest(rig: &Rig) -> Vec<u128> {
     let cell = |cell| {
@@ -28,7 +30,6 @@ fn after(config: Config, way: impl FnOnce(&mut Rig)) -> Rig {
 
 #[test]
 fn whatever_makes_a_difference_is_in_the_digest() {
-    const SAVE: Input = Input::Asked(Wish::Savepoint);
     let asked = |rig: &mut Rig, periodic| drop(rig.with(|c, out| c.trigger(periodic, out)));
     let pending = |more: fn(&mut Rig)| {
         after(config(), |rig| {
@@ -36,7 +37,6 @@ fn whatever_makes_a_difference_is_in_the_digest() {
             more(rig);
         })
     };
-    let pause = Config { min_pause: MS(20), ..config() };
     let states = [
         ("idle", after(config(), |_| {})),
         ("scheduler stopped", after(config(), |rig| drop(rig.with(|c, out| c.stop_scheduler(out))))),
@@ -62,6 +62,13 @@ fn whatever_makes_a_difference_is_in_the_digest() {
         ("pending, a manual one waits", pending(|rig| drop(rig.with(|c, out| c.trigger(false, out))))),
         ("pending, a periodic one waits", pending(|rig| drop(rig.with(|c, out| c.trigger(true, out))))),
         ("pending, a savepoint is wanted", pending(|rig| drop(rig.step(SAVE)))),
+        (
+            "pending, a manual one waits, no scheduler",
+            pending(|rig| {
+                rig.with(|c, out| c.stop_scheduler(out));
+                rig.with(|c, out| c.trigger(false, out));
+            }),
+        ),
         ("pending, to stop", pending(|rig| drop(rig.step(Input::Asked(Wish::StopWithSavepoint))))),
         ("declined", pending(|rig| drop(rig.told(0, Control::Decline(CheckpointId(1), DeclineReason::EndOfInput))))),
         ("publishing", pending(|rig| drop(rig.acks(1)))),
@@ -80,6 +87,14 @@ fn whatever_makes_a_difference_is_in_the_digest() {
                 (0..3).for_each(|task| drop(rig.told(task, Control::Noted(CheckpointId(1)))));
             }),
         ),
+    ];
+    all_different(states.into_iter().chain(later()));
+}
+
+/// Behind a completion, and at the end.
+fn later() -> [(&'static str, Rig); 4] {
+    let pause = Config { min_pause: MS(20), ..config() };
+    [
         ("pausing", after(pause.clone(), |rig| drop(rig.checkpoint()))),
         (
             "pausing, a savepoint is wanted",
@@ -91,14 +106,13 @@ fn whatever_makes_a_difference_is_in_the_digest() {
         ),
         ("one has finished", after(config(), |rig| drop(rig.told(0, Control::Finished)))),
         ("failed", after(config(), |rig| drop(rig.told(0, Control::Failed)))),
-    ];
-    all_different(&states);
+    ]
 }
 
-fn all_different(states: &[(&str, Rig)]) {
+fn all_different(states: impl Iterator<Item = (&'static str, Rig)>) {
     let mut seen = BTreeMap::new();
     for (name, rig) in states {
-        if let Some(other) = seen.insert(digest(rig), name) {
+        if let Some(other) = seen.insert(digest(&rig), name) {
             panic!("`{name}` has the digest of `{other}`");
         }
     }
