@@ -78,14 +78,13 @@ class Source:
     def __init__(self, clean, path, mutants):
         self.text = open(os.path.join(clean, path), "rb").read()
         self.tree = PARSER.parse(self.text)
-        self.at = {}  # node id -> [(kind, mutant)]
+        self.at = {}  # node id -> mutants
         self.missed = []
         lines = self.text.splitlines(keepends=True)
         for mutant in mutants:
             span = mutant["span"]
             start = byte(lines, span["start"]["line"], span["start"]["column"])
-            end = byte(lines, span["end"]["line"], span["end"]["column"])
-            found = self.find(mutant["genre"], start, end)
+            found = self.find(mutant["genre"], start)
             opaque = mutant["genre"] == "FnValue" and mutant["function"]["return_type"].startswith("-> impl")
             if opaque and "iter::empty" not in mutant["replacement"]:
                 found = None  # two types behind one `impl`
@@ -94,7 +93,7 @@ class Source:
             else:
                 self.at.setdefault(found.id, []).append(mutant)
 
-    def find(self, genre, start, end):
+    def find(self, genre, start):
         """The node that a mutant is about."""
         for node in walk(self.tree.root_node):
             if genre == "FnValue" and node.type == "block" and node.parent.type == "function_item":
@@ -211,7 +210,7 @@ def listed(place):
 def culprits(text, spans):
     """The innermost marks around what an error points at."""
     for span in spans:
-        stack, best = [], None
+        stack = []
         data = text.encode()
         for m in re.finditer(rb"/\*<([\d,]*)>\*/", data):
             if m.start() > span["byte_start"]:

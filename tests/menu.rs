@@ -2,6 +2,7 @@
 
 mod support;
 
+use cutline::engine::message::Request;
 use cutline::sim::follow::follow as replay;
 use cutline::sim::run::{Keep, Run};
 use cutline::sim::schedule::{self, Move};
@@ -100,6 +101,31 @@ fn what_the_simulator_does_is_on_the_menu() {
             assert!(follow(scenario, seed, 7) > 50);
         }
     }
+}
+
+/// A record that is written at once is lost with the answer to the flush behind it, and never alone: nobody would know.
+#[test]
+fn what_nobody_waits_for_does_not_fail_alone() {
+    let job = Job::of("print_sink", "engine");
+    let run = job.run_keeping(1, Keep { schedule: true, unjudged: true, ..Keep::default() }).run;
+    let mut world = World::new(&job.plan(1).0);
+    let mut digests = Digests(TraceDigest::new(world.setup().topology.processes()));
+    let (mut faults, mut written, mut failing) = (Vec::new(), 0, 0);
+    for step in steps(&run) {
+        world.faults(&mut faults);
+        for fault in &faults {
+            let (Choice::Fault(Fault::FailRequest(ask)) | Choice::Fault(Fault::LoseReply(ask))) = fault else {
+                continue;
+            };
+            let writes = matches!(world.in_flight(*ask).expect("it is listed").request, Request::Write(_));
+            let fails = matches!(fault, Choice::Fault(Fault::FailRequest(_)));
+            assert!(!(writes && fails), "{fault:?}");
+            written += u32::from(writes);
+            failing += u32::from(fails);
+        }
+        world.apply(step, &mut digests).expect("the schedule replays");
+    }
+    assert!(written > 0 && failing > 0, "{written} writes, {failing} that can fail");
 }
 
 #[test]

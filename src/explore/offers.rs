@@ -208,10 +208,12 @@ impl Space {
                     menu.push((Fault::LoseControl(from, to), Scarce::LostControl, col, VARIANTS - 1));
                 }
                 (Slot::Asks(asker), Facts::Asks(asks)) => {
-                    for AskFacts { serial, .. } in asks.iter().filter(|ask| ask.doable && ask.fails) {
+                    for AskFacts { serial, fails, .. } in asks.iter().filter(|ask| ask.doable) {
                         let ask = AskId { asker, serial: *serial };
                         menu.push((Fault::LoseReply(ask), Scarce::LostReply, col, serial * 4 + 2));
-                        menu.push((Fault::FailRequest(ask), Scarce::FailedRequest, col, serial * 4 + 3));
+                        if *fails {
+                            menu.push((Fault::FailRequest(ask), Scarce::FailedRequest, col, serial * 4 + 3));
+                        }
                     }
                 }
                 _ => {}

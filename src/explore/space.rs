@@ -32,7 +32,7 @@ pub struct AskFacts {
     pub doable: bool,
     /// Was it done, and the reply is on its way?
     pub answered: bool,
-    /// Can it fail alone, or its reply be lost? What nobody waits for can't: the flush behind it does.
+    /// Can it fail alone? See [`InFlight::fails`].
     pub fails: bool,
 }
 

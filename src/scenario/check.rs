@@ -384,7 +384,7 @@ impl<'a> Check<'a> {
         let (c, s) = (&self.s.checkpoints, self.s);
         let overtakes = |mode: &Mode| matches!(mode, Mode::Unaligned | Mode::AlignedThenUnaligned);
         let several = c.max_concurrent.as_ref().is_some_and(|n| n.most() > 1);
-        let searched = s.check.is_some(); // no interval: so many triggers, wherever they do the most harm
+        let searched = s.check.as_ref().is_some_and(|check| check.triggers > 1); // several are what it is about
         if several && !searched && c.mode.candidates().iter().any(overtakes) && self.is_whole("/checkpoints") {
             let message = "where barriers overtake, a new checkpoint gives the older one up".to_string();
             self.warning("S0222", "/checkpoints/max_concurrent", message).help =

@@ -90,7 +90,7 @@ pub enum Goal {
     CompletedWhileStalled,
     /// A channel was held back for an alignment.
     ChannelHeld,
-    /// A cancellation came that a newer barrier had overtaken.
+    /// A cancellation came when its checkpoint was over there, for instance by a newer barrier.
     CancelTooLate,
     /// A transaction was committed.
     TransactionCommitted,

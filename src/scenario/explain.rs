@@ -97,8 +97,8 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "S0222",
         "Where barriers overtake, the first barrier of a newer checkpoint gives the older one up. With several \
-               checkpoints pending at once, short intervals can keep all of them from completing. Scenarios with a \
-               `check` section aren't warned of: a search triggers so often, and no more.",
+               checkpoints pending at once, short intervals can keep all of them from completing. Scenarios whose \
+               `check` section has several triggers aren't warned of: that is what they are about.",
     ),
     ("S0223", "`words` splits text, and no source of this job reads text."),
     ("S0224", "Every file of a source is a partition: `partitions` can only be the number of files."),

@@ -61,7 +61,7 @@ goals! {
     Held = "channel_held",
     /// A cancellation barrier was taken.
     Cancelled = "cancel_taken",
-    /// A cancellation barrier was taken of a checkpoint that was over there: a newer barrier had overtaken it.
+    /// A cancellation barrier was taken of a checkpoint that was over there, for instance by a newer barrier.
     CancelledLate = "cancel_too_late",
     /// A life ended by a fault.
     Crashed = "crashed",

@@ -55,8 +55,9 @@ impl World {
             menu.extend(self.lives().map(|lost| Choice::Fault(Fault::Suspect(by, lost))));
         }
         menu.extend(self.control.keys().map(|(from, to)| Choice::Fault(Fault::LoseControl(*from, *to))));
-        for (ask, _) in self.asks.iter().filter(|(_, request)| request.fails()) {
-            menu.extend([Choice::Fault(Fault::FailRequest(*ask)), Choice::Fault(Fault::LoseReply(*ask))]);
+        for (ask, request) in &self.asks {
+            menu.extend(request.fails().then_some(Choice::Fault(Fault::FailRequest(*ask))));
+            menu.push(Choice::Fault(Fault::LoseReply(*ask)));
         }
         menu.retain(|choice| self.enabled(*choice));
         menu.sort_unstable();

@@ -64,7 +64,7 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// Can it fail alone, or its reply be lost? What nobody ever waits for can't: the flush behind it does.
+    /// Can it fail alone? What nobody ever waits for can't: the flush behind it does.
     pub fn fails(&self) -> bool {
         self.ticket != NO_TICKET
     }
