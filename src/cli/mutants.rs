@@ -8,7 +8,7 @@ use super::outcome::Outcome;
 use super::output::{self, complain, warn};
 use super::plan::{BASE, seed_at};
 use super::seed::{self, THREAD, simulate};
-use super::shrink::{Bounds, small};
+use super::shrink::{Bounds, Small, small};
 use super::signals::Signals;
 use super::tally::Allowed;
 use super::{defect, find, prepare};
@@ -28,6 +28,10 @@ use std::time::Duration;
 const RUNS: u64 = 4000;
 /// The honest engine gets so many times the seeds that the worst defect took.
 const HONEST: u64 = 2;
+/// A defect that takes so many faults and orderings or less is to be seen soon.
+const SHALLOW: usize = 2;
+/// In so many seeds.
+const SOON: u64 = 200;
 
 /// A scenario of the sweep.
 struct Entry {
@@ -47,12 +51,28 @@ struct Hunt {
     caught: Option<(usize, u64, Vec<Kind>)>,
 }
 
+/// What is left of the first failure.
+#[derive(Clone, Copy)]
+struct Shrunk {
+    /// What the scenario says beside its job, a line each.
+    lines: usize,
+    /// Nothing can be taken away from it.
+    minimal: bool,
+    /// Faults, and orderings.
+    depth: (usize, usize),
+}
+
+impl Shrunk {
+    fn depth(&self) -> usize {
+        self.depth.0 + self.depth.1
+    }
+}
+
 /// What came of all hunts for one defect.
 struct Score {
     name: &'static str,
     hunts: Vec<Hunt>,
-    /// What the shrunk scenario says beside its job, in lines, and whether nothing can be taken away from it.
-    shrunk: Option<(usize, bool)>,
+    shrunk: Option<Shrunk>,
 }
 
 impl Score {
@@ -234,13 +254,13 @@ impl Field<'_> {
         Ok((shrunk.into_iter().enumerate().map(score).collect(), honest))
     }
 
-    fn shrink(&self, protocol: &str, caught: &(usize, u64, Vec<Kind>)) -> Result<Option<(usize, bool)>, String> {
+    fn shrink(&self, protocol: &str, caught: &(usize, u64, Vec<Kind>)) -> Result<Option<Shrunk>, String> {
         let (at, seed, kinds) = caught;
         let mut loaded = self.entries[*at].loaded.clone();
         loaded.scenario.protocol = protocol.to_string();
         let bounds = Bounds { runs: RUNS, events: u64::MAX, deadline: None, signals: self.signals.clone(), any: false };
         let small = small(&loaded, *seed, kinds.first(), bounds)?;
-        Ok(small.map(|small| (small.decisions.len(), small.minimal)))
+        Ok(small.map(|Small { decisions, minimal, depth, .. }| Shrunk { lines: decisions.len(), minimal, depth }))
     }
 
     fn told(&self, args: &args::Mutants, scores: &[Score], honest: &[Hunt]) -> Ending {
@@ -276,19 +296,22 @@ impl Field<'_> {
         let width = scores.iter().map(|score| score.name.len()).max().unwrap_or(0).max("defect".len());
         let _ = writeln!(
             out,
-            "{:width$}  {:>6}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  by",
-            "defect", "caught", "seeds", "worst", "ms", "worst", "lines"
+            "{:width$}  {:>6}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  {:>5}  by",
+            "defect", "caught", "seeds", "worst", "ms", "worst", "lines", "depth"
         );
         for score in scores {
             let (seeds, micros) = (score.seeds(), score.micros());
             let found = score.hunts.iter().filter(|hunt| hunt.caught.is_some()).count();
-            let lines = match score.shrunk {
-                None => "-".to_string(),
-                Some((lines, minimal)) => format!("{lines}{}", if minimal { "" } else { "+" }),
+            let (lines, depth) = match score.shrunk {
+                None => ("-".to_string(), "-".to_string()),
+                Some(small) => {
+                    let more = if small.minimal { "" } else { "+" };
+                    (format!("{}{more}", small.lines), format!("{}{more}", small.depth()))
+                }
             };
             let _ = writeln!(
                 out,
-                "{:width$}  {:>6}  {:>7}  {:>7}  {:>9}  {:>9}  {lines:>6}  {}",
+                "{:width$}  {:>6}  {:>7}  {:>7}  {:>9}  {:>9}  {lines:>6}  {depth:>5}  {}",
                 score.name,
                 format!("{found}/{}", score.hunts.len()),
                 grouped(median(&seeds)),
@@ -304,7 +327,6 @@ impl Field<'_> {
 
     fn sums(&self, out: &mut String, scores: &[Score], honest: &[Hunt]) {
         let caught = scores.iter().filter(|score| score.caught()).count();
-        let lines = sorted(scores.iter().filter_map(|score| score.shrunk).map(|(lines, _)| lines as u64));
         let _ = writeln!(out, "\ncaught from every base: {caught} of {}", scores.len());
         let _ = writeln!(
             out,
@@ -312,8 +334,7 @@ impl Field<'_> {
             geometric(scores.iter().map(|score| median(&score.seeds()))),
             geometric(scores.iter().map(|score| median(&score.micros()))) / 1000.0
         );
-        let _ =
-            writeln!(out, "shrunk, lines beside the job: {} at the median, {} at most", median(&lines), worst(&lines));
+        smalls(out, scores);
         let seeds: u64 = honest.iter().map(|hunt| hunt.seeds).sum();
         let _ = match honest.iter().find_map(|hunt| hunt.caught.as_ref()) {
             None => writeln!(out, "the honest engine: {} seeds, never caught", grouped(seeds)),
@@ -340,8 +361,10 @@ impl Field<'_> {
                 "caught": score.caught(),
                 "by": score.by(),
                 "hunts": score.hunts.iter().map(|one| hunt(score.name, one)).collect::<Vec<_>>(),
-                "lines": score.shrunk.map(|(lines, _)| lines),
-                "minimal": score.shrunk.map(|(_, minimal)| minimal),
+                "lines": score.shrunk.map(|small| small.lines),
+                "minimal": score.shrunk.map(|small| small.minimal),
+                "faults": score.shrunk.map(|small| small.depth.0),
+                "orderings": score.shrunk.map(|small| small.depth.1),
             })
         };
         let honest: Vec<_> = honest.iter().map(|one| hunt(PROTOCOLS[0].name, one)).collect();
@@ -354,6 +377,24 @@ impl Field<'_> {
         });
         format!("{value:#}\n")
     }
+}
+
+/// How small failures became, and how long those took that need little. Nothing if nothing was shrunk.
+fn smalls(out: &mut String, scores: &[Score]) {
+    let small: Vec<(&Score, Shrunk)> = scores.iter().filter_map(|score| Some((score, score.shrunk?))).collect();
+    if small.is_empty() {
+        return;
+    }
+    let lines = sorted(small.iter().map(|(_, small)| small.lines as u64));
+    let _ = writeln!(out, "shrunk, lines beside the job: {} at the median, {} at most", median(&lines), worst(&lines));
+    let shallow = small.iter().filter(|(_, small)| small.depth() <= SHALLOW);
+    let seeds = sorted(shallow.map(|(score, _)| median(&score.seeds())));
+    let late = seeds.iter().filter(|seeds| **seeds > SOON).count();
+    let _ = writeln!(
+        out,
+        "of depth {SHALLOW} or less (faults and orderings that it takes): {}, of which {late} after more than {SOON} seeds at the median",
+        seeds.len()
+    );
 }
 
 fn millis(micros: u64) -> String {
