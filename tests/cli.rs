@@ -59,7 +59,9 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("scenarios")).unwrap();
         for (name, text) in scenarios {
-            std::fs::write(dir.path().join("scenarios").join(name), text).unwrap();
+            let file = dir.path().join("scenarios").join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
         }
         Place { dir }
     }

@@ -21,7 +21,8 @@ use crate::verify::Report;
 pub fn of_run(args: &Replay, loaded: &Loaded, planned: &Planned, run: &Run, exit: u8) -> Sweep {
     let (path, seeds) = (args.scenario.display().to_string(), vec![args.seed]);
     let seeds = Seeds::These { name: loaded.name.clone(), seeds };
-    let entry = Entry { path, loaded: loaded.clone(), seeds, allowed: allowed(&loaded.scenario) };
+    let entry =
+        Entry { path, label: loaded.name.clone(), loaded: loaded.clone(), seeds, allowed: allowed(&loaded.scenario) };
     let terms = Terms::whole(args.protocol.clone(), args.max_steps);
     // Goals are for many seeds.
     let facts = Facts { goals: Vec::new(), ..entry.facts() };

@@ -10,11 +10,15 @@ use crate::scenario::{Loaded, Scenario};
 use crate::topology::Mode;
 use crate::trace::coverage::MET;
 use crate::verify::{Invariant, required};
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// A scenario that takes part in a sweep.
 pub struct Entry {
     /// Its file, as it is shown.
     pub path: String,
+    /// What it is called in reports: its name, with folders before it where others have the same (see [`labels`]).
+    pub label: String,
     /// The scenario.
     pub loaded: Loaded,
     /// Which seeds.
@@ -31,7 +35,7 @@ impl Entry {
         let within = expect.within_seeds.unwrap_or(scenario.seeds);
         Facts {
             path: self.path.clone(),
-            name: self.loaded.name.clone(),
+            name: self.label.clone(),
             protocol: scenario.protocol.clone(),
             guarantee: word(&scenario.guarantee),
             digest: Some(digest(&self.loaded)),
@@ -44,6 +48,24 @@ impl Entry {
             sequence: matches!(self.seeds, Seeds::Sequence { .. }),
         }
     }
+}
+
+/// What scenarios are called that are reported side by side, from their files and names: the name, or where several have
+/// the same one, as many folders before it as tell them apart. Findings are told apart by it, too.
+pub fn labels(scenarios: &[(&str, &str)]) -> Vec<String> {
+    let label = |(path, name): &(&str, &str), folders: usize| {
+        let above: Vec<&str> =
+            Path::new(path).parent().into_iter().flat_map(Path::iter).filter_map(OsStr::to_str).collect();
+        let above = &above[above.len().saturating_sub(folders)..];
+        above.iter().chain([name]).copied().collect::<Vec<_>>().join("/")
+    };
+    let one = |scenario: &(&str, &str)| {
+        let others = || scenarios.iter().filter(|other| other.1 == scenario.1 && other.0 != scenario.0);
+        let apart = |folders: &usize| others().all(|other| label(other, *folders) != label(scenario, *folders));
+        let most = Path::new(scenario.0).iter().count();
+        (0..=most).find(apart).map_or_else(|| scenario.0.to_string(), |folders| label(scenario, folders))
+    };
+    scenarios.iter().map(one).collect()
 }
 
 /// What a scenario is judged by: all of its file that has to do with verdicts.

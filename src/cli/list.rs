@@ -83,7 +83,7 @@ fn entry(args: &List, path: String, loaded: Loaded) -> Option<Entry> {
     let range = args.seeds.unwrap_or(Range { from: 0, to: Some(loaded.scenario.seeds) });
     let seeds = Seeds::Sequence { base: args.seed_base.unwrap_or(BASE), name: loaded.name.clone(), range };
     let allowed = allowed(&loaded.scenario);
-    let entry = Entry { path, loaded, seeds, allowed };
+    let entry = Entry { path, label: loaded.name.clone(), loaded, seeds, allowed };
     args.filter.as_ref().is_none_or(|filter| filter.takes(&entry.facts())).then_some(entry)
 }
 

@@ -3,7 +3,7 @@
 use super::args;
 use super::find;
 use super::fit;
-use super::judge::{Entry, Terms, allowed};
+use super::judge::{Entry, Terms, allowed, labels};
 use super::output;
 use super::parse::{Partition, Range};
 use super::plan::{BASE, Seeds};
@@ -60,7 +60,8 @@ pub fn prepare(args: &args::Run) -> Result<Plan, Refused> {
     }
     let terms = terms(args, base);
     let (mut entries, mut warnings, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-    for (path, loaded) in read {
+    let labels = labelled(&read);
+    for ((path, loaded), label) in read.into_iter().zip(labels) {
         match loaded {
             Err(found) => errors.extend(found),
             Ok(mut loaded) => {
@@ -69,9 +70,9 @@ pub fn prepare(args: &args::Run) -> Result<Plan, Refused> {
                 let path = path.display().to_string();
                 let seeds = seeds(args, base.unwrap_or(BASE), &path, &loaded);
                 let allowed = allowed(&loaded.scenario);
-                let entry = Entry { path, loaded, seeds, allowed };
+                let entry = Entry { path, label: loaded.name.clone(), loaded, seeds, allowed };
                 if args.kept.filter.as_ref().is_none_or(|filter| filter.takes(&entry.facts())) {
-                    entries.push(entry);
+                    entries.push(Entry { label, ..entry });
                 }
             }
         }
@@ -84,6 +85,13 @@ pub fn prepare(args: &args::Run) -> Result<Plan, Refused> {
     }
     let head = head(args, &entries, &terms, base);
     Ok(Plan { entries, terms, head, warnings })
+}
+
+/// The labels of all that was read, whatever a filter leaves of it.
+fn labelled(read: &[find::Read]) -> Vec<String> {
+    let name = |loaded: &Result<load::Loaded, _>| loaded.as_ref().map_or(String::new(), |loaded| loaded.name.clone());
+    let named: Vec<_> = read.iter().map(|(path, loaded)| (path.display().to_string(), name(loaded))).collect();
+    labels(&named.iter().map(|(path, name)| (path.as_str(), name.as_str())).collect::<Vec<_>>())
 }
 
 fn seeds(args: &args::Run, base: u64, path: &str, loaded: &load::Loaded) -> Seeds {

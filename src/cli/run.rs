@@ -220,7 +220,7 @@ fn sweep(args: &args::Run, plan: &Plan, journal: Option<&Journal>, signals: &Sig
     let planned: Option<u64> = counts.iter().copied().sum();
     let shown = if args.quiet { args::Progress::None } else { args.progress };
     let mut progress = Progress::new(shown, planned, args.budget);
-    let width = plan.entries.iter().map(|entry| entry.loaded.name.chars().count()).max().unwrap_or(0);
+    let width = plan.entries.iter().map(|entry| entry.label.chars().count()).max().unwrap_or(0);
     let mut rows = Rows { args, plan, planned: &counts, next: 0, width, problem: None, gone: false };
     if args.format.people() && !args.quiet {
         rows.print(&text::head(&plan.head, plan.entries.len(), planned, width));

@@ -369,7 +369,7 @@ impl<'a> Sweep<'a> {
     fn timed(&self, entry: &Entry, seed: u64, took: Duration) {
         let mut slowest = lock(&self.state.slowest);
         if slowest.as_ref().is_none_or(|slowest| slowest.took < took) {
-            *slowest = Some(Slowest { took, scenario: entry.loaded.name.clone(), seed });
+            *slowest = Some(Slowest { took, scenario: entry.label.clone(), seed });
         }
     }
 
@@ -379,7 +379,7 @@ impl<'a> Sweep<'a> {
             let entry = &self.entries[scenario];
             for (kind, failure) in &tally.failures {
                 if !sum.failures.contains_key(kind) && entry.allowed.minds(kind) {
-                    let (name, title) = (&entry.loaded.name, kind.title());
+                    let (name, title) = (&entry.label, kind.title());
                     lock(&self.state.news).push(format!("{name}: {title}, seed {}", report::seed(failure.seed)));
                 }
             }

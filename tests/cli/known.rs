@@ -146,3 +146,25 @@ fn a_seed_that_takes_too_long_is_given_up_and_named() {
     assert!(finding.get("digest").is_none() && finding.get("shrunk").is_none());
     assert_eq!(document(&output)["findings"].as_array().unwrap().len(), 1, "and nothing else is said of it");
 }
+
+/// Two scenarios of one name are two: their lines, their findings and the folders of these are told apart by where they are.
+#[test]
+fn scenarios_of_one_name_are_told_apart() {
+    let place = Place::new(&[("a/same.json", CALM), ("b/same.json", CALM), ("b/other.json", CALM)]);
+    let output = place.run(&["run", "--protocol", "commit-on-prepare", "--seeds", "6", "--format", "json"]);
+    let report = document(&output);
+    let all = |key: &str, of: &str| -> Vec<String> {
+        report[key].as_array().unwrap().iter().map(|one| one[of].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(all("scenarios", "name"), ["a/same", "other", "b/same"]);
+    let (names, ids) = (all("findings", "scenario"), all("findings", "id"));
+    assert!(["a/same", "b/same"].iter().all(|name| names.iter().any(|found| found == name)), "{names:?}");
+    for (name, id) in names.iter().zip(&ids) {
+        let kept = std::fs::read_to_string(place.path(&format!(".cutline/findings/{id}/finding.json"))).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&kept).unwrap()["finding"]["scenario"],
+            **name,
+            "{id} is nobody else's"
+        );
+    }
+}
