@@ -134,8 +134,8 @@ fn what_is_asked() {
     all.extend(manifests().into_iter().flat_map(|m| [Request::Publish(m.clone()), Request::Save(m)]));
     all.extend(attempts().flat_map(|attempt| ids().map(move |id| Request::Discard(attempt, id))));
     for txn in txns() {
-        all.extend([Request::Begin(txn), Request::Commit(txn), Request::Stage(txn, [].into())]);
-        all.extend((1..3).map(|n| Request::Stage(txn, records()[..n].into())));
+        all.extend([Request::Begin(txn), Request::Commit(txn), Request::Stage(txn, Default::default())]);
+        all.extend((1..3).map(|n| Request::Stage(txn, records()[..n].to_vec().into())));
     }
     let keeps: [Vec<Txn>; 4] = [vec![], vec![txns()[0]], vec![txns()[1]], txns()[..2].to_vec()];
     all.extend(attempts().flat_map(|attempt| keeps.clone().map(|keep| Request::Fence { attempt, keep: keep.into() })));

@@ -189,7 +189,7 @@ pub enum Request {
     /// Ledger: open a transaction.
     Begin(Txn),
     /// Ledger: write and prepare the whole transaction.
-    Stage(Txn, Arc<[Record]>),
+    Stage(Txn, Arc<Vec<Record>>),
     /// Ledger: make a prepared transaction visible.
     Commit(Txn),
     /// Ledger: abort every transaction of this subtask and of attempts before `attempt` that isn't

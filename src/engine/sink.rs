@@ -8,6 +8,9 @@ use super::message::{Datum, Record, Txn};
 use crate::ids::*;
 use std::sync::Arc;
 
+/// A transaction begins with room for so many records at most.
+const ROOM: usize = 1024;
+
 /// How far a transaction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -78,14 +81,17 @@ impl Committer {
 
     /// The snapshot of a checkpoint is taken: closes the open transaction. What to stage, if anything was
     /// written; a transaction without records is never made.
-    pub fn close(&mut self, checkpoint: CheckpointId) -> Option<(Txn, Arc<[Record]>)> {
+    pub fn close(&mut self, checkpoint: CheckpointId) -> Option<(Txn, Arc<Vec<Record>>)> {
         let txn = self.current();
         self.number = checkpoint.0;
         if self.buffer.is_empty() {
             return None;
         }
         self.pending.push(Pending { txn, checkpoint: Some(checkpoint), stage: Stage::Staging });
-        Some((txn, self.buffer.drain(..).collect()))
+        // The records stay where they are: there may be millions of them. The next transaction begins with room for as many,
+        // unless that is much.
+        let next = Vec::with_capacity(self.buffer.len().min(ROOM));
+        Some((txn, Arc::new(std::mem::replace(&mut self.buffer, next))))
     }
 
     /// What was written since the last snapshot.

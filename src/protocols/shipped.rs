@@ -161,7 +161,7 @@ plant!(drops_the_tail, Sinks, |t, who| {
 // their own.
 #[derive(Clone, Debug, Default)]
 struct CommitsAnew {
-    staged: Vec<(Txn, Arc<[Record]>)>,
+    staged: Vec<(Txn, Arc<Vec<Record>>)>,
     asked: Vec<Txn>,
 }
 

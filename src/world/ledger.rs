@@ -15,7 +15,7 @@ pub type Seen = BTreeMap<Record, u32>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
     Open,
-    Prepared(Arc<[Record]>),
+    Prepared(Arc<Vec<Record>>),
     Committed,
     Aborted,
 }
@@ -25,7 +25,7 @@ pub struct Showing {
     /// What is said of the first.
     pub first: Shown,
     /// In order.
-    pub records: Arc<[Record]>,
+    pub records: Arc<Vec<Record>>,
 }
 
 /// The ledger of one sink vertex.
@@ -182,7 +182,7 @@ impl Ledger {
         lines.push(Kind::Txn { op, txn, records, outcome: Outcome::Ok });
     }
 
-    fn show(&mut self, from: Incarnation, txn: Option<Txn>, records: Arc<[Record]>) -> Showing {
+    fn show(&mut self, from: Incarnation, txn: Option<Txn>, records: Arc<Vec<Record>>) -> Showing {
         let first = Shown { position: self.position, from, txn };
         self.position += records.len() as u64;
         records.iter().for_each(|record| self.remember(record));

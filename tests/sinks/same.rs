@@ -63,7 +63,9 @@ fn request(task: u32, attempt: u32, what: &What) -> Request {
     let txn = |attempt, number| Txn { attempt: Attempt(attempt), task: TaskId(task), number };
     match what {
         What::Begin(number) => Request::Begin(txn(attempt, *number)),
-        What::Stage(number, count) => Request::Stage(txn(attempt, *number), (0..*count).map(record).collect()),
+        What::Stage(number, count) => {
+            Request::Stage(txn(attempt, *number), Arc::new((0..*count).map(record).collect()))
+        }
         What::Commit(of, number) => Request::Commit(txn(*of, *number)),
         What::Fence(keep) => {
             let keep = keep.iter().map(|(attempt, number)| txn(*attempt, *number)).collect();

@@ -25,7 +25,7 @@ pub fn fence(attempt: u32, keep: &[Txn]) -> Request {
 }
 
 pub fn stage(txn: Txn, records: u64) -> Request {
-    Request::Stage(txn, (0..records).map(record).collect())
+    Request::Stage(txn, Arc::new((0..records).map(record).collect()))
 }
 
 pub fn ask(ledger: &mut Box<dyn Ledger>, attempt: u32, request: Request) -> Reply {
