@@ -28,11 +28,11 @@ impl Pairs {
     }
 
     fn order(&self) -> BTreeMap<Datum, Datum> {
-        let mut ordered = BTreeMap::new();
+        let mut pairs = Vec::new();
         if let Some(held) = &self.held {
-            held.each(&mut |key, value| drop(ordered.insert(key.clone(), value)));
+            held.each(&mut |key, value| pairs.push((key.clone(), value)));
         }
-        ordered
+        pairs.into_iter().collect() // sorts first, and builds the map at once
     }
 }
 
