@@ -22,6 +22,8 @@ const PATIENCE: u32 = 4;
 struct Counts {
     sent: Vec<u64>,
     taken: Vec<u64>,
+    /// It is the subtask's last one.
+    last: bool,
 }
 
 /// Stands around a coordinator. Its periodic checkpoint is the question whether there is a newer line: if there is one,
@@ -37,6 +39,9 @@ pub(super) struct Lines {
     attempt: Attempt,
     /// Those of this attempt, by task.
     locals: Vec<BTreeMap<CheckpointId, Counts>>,
+    /// Who says that it has finished, and whose last checkpoint wasn't heard of. Until then it counts as running: if it dies,
+    /// nobody can be asked for what was lost on the way.
+    early: Vec<TaskId>,
     /// Lines, and their members by task.
     lines: BTreeMap<CheckpointId, Vec<CheckpointId>>,
     /// The newest line that was begun, in whatever attempt.
@@ -60,6 +65,7 @@ impl Lines {
             outputs: topology.subtasks.iter().map(|subtask| subtask.outputs.len()).collect(),
             attempt: Attempt(0),
             locals: vec![BTreeMap::new(); tasks],
+            early: Vec::new(),
             lines: BTreeMap::new(),
             newest: CheckpointId(0),
             fruitless: 0,
@@ -142,6 +148,28 @@ impl Lines {
         Vec::new()
     }
 
+    /// What a subtask says of one of its checkpoints. It may have said before that it has finished.
+    fn heard(&mut self, from: Incarnation, id: CheckpointId, words: &[u64]) -> Vec<Input> {
+        if from.attempt != self.attempt {
+            return Vec::new();
+        }
+        let (task, (last, counts)) =
+            (from.task, words.split_last().expect("whoever counts says whether it is the last"));
+        let (sent, taken) = counts.split_at(self.outputs[task.index()]);
+        let counts = Counts { sent: sent.to_vec(), taken: taken.to_vec(), last: *last == 1 };
+        self.locals[task.index()].insert(id, counts);
+        let Some(at) = self.early.iter().position(|early| *early == task && self.whole(from)) else {
+            return Vec::new();
+        };
+        self.early.remove(at);
+        vec![Input::Told { from, control: Control::Finished }]
+    }
+
+    /// Was its last checkpoint heard of?
+    fn whole(&self, from: Incarnation) -> bool {
+        from.attempt != self.attempt || self.locals[from.task.index()].values().any(|counts| counts.last)
+    }
+
     /// A line that is given up: with it what is older than all that are left.
     fn forget(&mut self, id: CheckpointId) {
         if self.lines.remove(&id).is_none() {
@@ -175,6 +203,7 @@ impl Lines {
                 if to.attempt > self.attempt {
                     self.attempt = to.attempt;
                     self.locals.iter_mut().for_each(BTreeMap::clear);
+                    self.early.clear();
                     self.lines.clear();
                     self.newest = restore.as_ref().map_or(CheckpointId(0), |manifest| manifest.checkpoint);
                 }
@@ -215,12 +244,10 @@ impl Lines {
 impl Mischief for Lines {
     fn all(&mut self, input: Input) -> Vec<Input> {
         match &input {
-            Input::Told { from, control: Control::Counts(id, counts) } => {
-                if from.attempt == self.attempt {
-                    let task = from.task.index();
-                    let (sent, taken) = counts.split_at(self.outputs[task]);
-                    self.locals[task].insert(*id, Counts { sent: sent.to_vec(), taken: taken.to_vec() });
-                }
+            Input::Told { from, control: Control::Counts(id, counts) } => self.heard(*from, *id, counts),
+            Input::Told { from, control: Control::Finished } if !self.whole(*from) => {
+                self.early.retain(|task| *task != from.task);
+                self.early.push(from.task);
                 Vec::new()
             }
             Input::Told { control: Control::Ack(_) | Control::Decline(..), .. } => Vec::new(),

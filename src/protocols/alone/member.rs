@@ -56,6 +56,8 @@ pub(super) struct Member {
     /// The newest line, and which checkpoint of this subtask is on it.
     line: Option<(CheckpointId, CheckpointId)>,
     restoring: Option<Restoring>,
+    /// Its last checkpoint, once that is taken: the coordinator is told that it is.
+    last: Option<CheckpointId>,
     /// That it has finished, which it says when its last checkpoint is stored: who has finished isn't missed.
     finished: Option<Effect>,
     to_send: Vec<Effect>,
@@ -95,6 +97,7 @@ impl Member {
             told: BTreeMap::new(),
             line: None,
             restoring: None,
+            last: None,
             finished: None,
             to_send: Vec::new(),
         }
@@ -114,9 +117,11 @@ impl Member {
         })
     }
 
-    /// A checkpoint, and then what made it due.
+    /// The last checkpoint, and then what made it due.
     fn before(&mut self, input: Input) -> Vec<Input> {
-        self.checkpoint().into_iter().chain([input]).collect()
+        let checkpoint = self.checkpoint();
+        self.last = checkpoint.as_ref().map(|_| self.newest);
+        checkpoint.into_iter().chain([input]).collect()
     }
 
     /// There is something that the newest checkpoint doesn't have.
@@ -261,7 +266,7 @@ impl Member {
                 // Behind it: a line must not have what a life that ended between the two has not acknowledged.
                 if let Some(logs) = self.cuts.remove(&id) {
                     let counts = logs.sent.iter().map(|(sent, _)| *sent).chain(logs.taken.iter().copied());
-                    let counts: Arc<[u64]> = counts.collect();
+                    let counts: Arc<[u64]> = counts.chain([(self.last == Some(id)) as u64]).collect();
                     self.told.insert(id, counts.clone());
                     effects.push(Effect::Tell(to, Control::Counts(id, counts)));
                 }
