@@ -35,6 +35,7 @@ fn what_cannot_be_run_is_refused() {
     refused(&exec(&socket, &job.dir(), &[]), "reads a socket");
     fs::remove_file(job.folder.path().join("1.txt")).unwrap();
     refused(&exec(&scenario, &job.dir(), &[]), "1.txt");
+    assert!(!job.dir().exists(), "nothing is made of what can't be run");
 }
 
 #[test]

@@ -31,7 +31,6 @@ fn unknown(what: &str, name: &str, table: &[(&str, &str)]) -> String {
 }
 
 /// What is said of a name that this program was built without.
-#[cfg(not(all(feature = "s3", feature = "postgres")))]
 fn not_built(what: &str, name: &str, feature: &str) -> String {
     format!("this cutline was built without the {what} `{name}`: build it with `--features {feature}`")
 }

@@ -40,11 +40,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens the folder of a job, and makes it if there is none. `store`, `sink`: kinds, as a command line names them.
+    /// Opens the folder of a job, and makes it if there is none. `store`, `sink`: kinds, as a command line names them; of
+    /// others nothing is made.
     ///
     /// # Errors
     /// In words, if something can't be used, holds another job, or another process works here.
     pub fn open(root: &Path, topology: &Arc<Topology>, store: &str, sink: &str) -> Result<Arc<Self>, String> {
+        storage::known(store)?;
+        sinks::known(sink)?;
         let problem = |error: std::io::Error| format!("cannot use the folder {}: {error}", root.display());
         fs::create_dir_all(root).map_err(problem)?;
         let lock = File::options().create(true).truncate(false).write(true).open(root.join("lock")).map_err(problem)?;

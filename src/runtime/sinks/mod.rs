@@ -48,18 +48,29 @@ pub const KINDS: &[(&str, &str)] = &[
     ("postgres://user@host/database", "tables of a schema in PostgreSQL, for two-phase and upsert sinks"),
 ];
 
+/// Is there such a kind of sink?
+///
+/// # Errors
+/// In words for the command line: no such kind, or none in this build.
+pub fn known(place: &str) -> Result<(), String> {
+    match place {
+        "files" => Ok(()),
+        url if is_postgres(url) && cfg!(feature = "postgres") => Ok(()),
+        url if is_postgres(url) => Err(super::not_built("sink", "postgres://", "postgres")),
+        other => Err(super::unknown("sink", other, KINDS)),
+    }
+}
+
 /// Opens the place of one sink. `place` is one of [`KINDS`]; files are under `folder`, which belongs to this sink alone.
 ///
 /// # Errors
 /// In words for the command line: no such kind, or what is wrong with the place.
 pub fn open(place: &str, folder: &Path, kind: SinkKind) -> Result<Box<dyn Sink>, String> {
+    known(place)?;
     match place {
-        "files" => Ok(Box::new(Folder::open(folder, kind)?)),
         #[cfg(feature = "postgres")]
         url if is_postgres(url) => Ok(Box::new(postgres::Postgres::open(url, folder, kind)?)),
-        #[cfg(not(feature = "postgres"))]
-        url if is_postgres(url) => Err(super::not_built("sink", "postgres://", "postgres")),
-        other => Err(super::unknown("sink", other, KINDS)),
+        _ => Ok(Box::new(Folder::open(folder, kind)?)),
     }
 }
 

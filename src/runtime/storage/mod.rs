@@ -81,11 +81,27 @@ pub fn existing(place: &str, folder: &Path, topology: &Arc<Topology>) -> Result<
     Keeper::existing(blobs(place, folder)?, topology)
 }
 
+/// Is there such a kind of store?
+///
+/// # Errors
+/// In words for the command line: no such kind, or none in this build.
+pub fn known(place: &str) -> Result<(), String> {
+    match place {
+        "files" | "embedded" | "memory" => Ok(()),
+        other if other == "objects" || other.starts_with("s3://") => match cfg!(feature = "s3") {
+            true => Ok(()),
+            false => Err(super::not_built("store", other, "s3")),
+        },
+        other => Err(super::unknown("store", other, KINDS)),
+    }
+}
+
 /// The place alone.
 ///
 /// # Errors
 /// As of [`open`].
 pub fn blobs(place: &str, folder: &Path) -> Result<Arc<dyn Blobs>, String> {
+    known(place)?;
     match place {
         "files" => Ok(Arc::new(files::Files::open(folder)?)),
         "embedded" => Ok(Arc::new(embedded::Embedded::open(&folder.join("store.redb"))?)),
@@ -94,8 +110,6 @@ pub fn blobs(place: &str, folder: &Path) -> Result<Arc<dyn Blobs>, String> {
         "objects" => Ok(Arc::new(objects::Objects::local(folder)?)),
         #[cfg(feature = "s3")]
         s3 if s3.starts_with("s3://") => Ok(Arc::new(objects::Objects::s3(s3)?)),
-        #[cfg(not(feature = "s3"))]
-        other if other == "objects" || other.starts_with("s3://") => Err(super::not_built("store", other, "s3")),
-        other => Err(super::unknown("store", other, KINDS)),
+        other => unreachable!("{other} is no kind that is known"),
     }
 }
