@@ -7,7 +7,7 @@ use super::signals::Signals;
 use super::state::State;
 use super::{mistake, output, prepare, recorded, seed, verify};
 use crate::report::{Finding, Kind, seed as shown};
-use crate::scenario::{Loaded, print};
+use crate::scenario::{Loaded, print, token};
 use crate::sim::run::{Keep, meta};
 use crate::sim::schedule;
 use crate::topology::Topology;
@@ -93,6 +93,8 @@ fn folder_of(folder: &Path, loaded: &Loaded, seed: u64, finding: &Finding, small
     output::file(&folder.join("trace.jsonl"), &writer.finish().map_err(problem)?)?;
     let again = again(&folder.join("shrunk.json").display().to_string(), small.needs);
     file("repro.txt", &format!("{}\n{again}\n", finding.reproduce))?;
+    let token = token::of(&small.text).map_err(|error| error.to_string())?;
+    file("token.txt", &format!("{}\n", super::judge::small(&token, small.needs)))?;
     let judged = run.report.clone().unwrap_or_else(|| crate::verify::verify(&meta, events));
     if let Some(picture) = super::html::picture(&meta, events, &judged, &finding.kind) {
         file(super::html::PICTURE, &picture)?;

@@ -33,7 +33,8 @@ Examples:
   cutline replay regressions/lost-record.json --bisect"
 )]
 pub struct Replay {
-    /// The scenario file; or the folder of a finding, which knows its seed
+    /// The scenario file; or the folder of a finding, which knows its seed; or a token, which is a whole scenario in a word
+    /// (`token.txt` in the folder of a finding)
     pub scenario: PathBuf,
     /// The seed; shrunk scenarios need none
     #[arg(long, value_name = "SEED", value_parser = parse::seed, default_value = "0")]

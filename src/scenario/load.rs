@@ -5,6 +5,7 @@ use super::diagnose::{Diagnostic, Severity, Source, nearest};
 use super::schema;
 use super::shape::{Shape, shortened};
 use super::spec::*;
+use super::token;
 use super::tree::{self, Node};
 use crate::lines::Fields;
 use crate::topology::Topology;
@@ -63,7 +64,7 @@ impl Loaded {
     }
 }
 
-/// Reads and checks a scenario file. All errors are found at once.
+/// Reads and checks a scenario file, or a token in its place. All errors are found at once.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Diagnostic>> {
     load_knowing(path, &[])
 }
@@ -85,12 +86,21 @@ pub fn load_unread(path: &Path, protocols: &[&str]) -> Result<Loaded, Vec<Diagno
 type ReadFile<'a> = &'a dyn Fn(&Path, Option<Fields>) -> Result<(Log, Option<u64>), String>;
 
 fn load_with(path: &Path, protocols: &[&str], file: ReadFile) -> Result<Loaded, Vec<Diagnostic>> {
-    let shown = path.display().to_string();
-    let bytes = read(path, FILE_BYTES).map_err(|problem| {
+    let token = path.to_str().filter(|path| path.starts_with(token::BEGINS) && !Path::new(path).exists());
+    let shown = match token {
+        Some(token) => shortened(token),
+        None => path.display().to_string(),
+    };
+    let bytes = match token {
+        Some(token) => token::read(token, FILE_BYTES),
+        None => read(path, FILE_BYTES).map_err(|problem| format!("cannot read the file: {problem}")),
+    };
+    let bytes = bytes.map_err(|problem| {
         let source = Arc::new(Source { path: shown.clone(), text: String::new() });
-        vec![Diagnostic::error("S0101", &source, 0..0, format!("cannot read the file: {problem}"))]
+        vec![Diagnostic::error("S0101", &source, 0..0, problem)]
     })?;
-    let name = path.file_stem().map_or_else(|| "scenario".to_string(), |stem| stem.to_string_lossy().into_owned());
+    let stem = path.file_stem().filter(|_| token.is_none());
+    let name = stem.map_or_else(|| "scenario".to_string(), |stem| stem.to_string_lossy().into_owned());
     let mut checked = check(&shown, &bytes, protocols);
     let (mut texts, mut files) = (BTreeMap::new(), BTreeMap::new());
     if let (Some(scenario), Some(tree)) = (&mut checked.scenario, &checked.tree) {

@@ -17,6 +17,7 @@ pub mod print;
 pub mod rate;
 pub mod schema;
 pub mod spec;
+pub mod token;
 
 mod check;
 mod check_faults;

@@ -208,3 +208,31 @@ fn a_page_says_why_and_every_line_leads_to_its_step() {
         }
     }
 }
+
+/// A finding as a word: whoever has the word has the scenario, wherever it was found.
+#[test]
+fn a_token_is_a_whole_scenario_and_damage_is_told() {
+    let (place, report, _) = found(&[]);
+    let elsewhere = Place::calm();
+    for finding in report["findings"].as_array().unwrap() {
+        let folder = format!(".cutline/findings/{}", finding["id"].as_str().unwrap());
+        let line = String::from_utf8(place.bytes(&format!("{folder}/token.txt"))).unwrap();
+        let digest = |place: &Place, words: &[&str]| {
+            let run = place.run(words);
+            assert_eq!(run.status.code(), Some(1), "{}", err(&run));
+            out(&run).lines().last().unwrap().to_string()
+        };
+        let shrunk = format!("{folder}/shrunk.json");
+        assert_eq!(digest(&elsewhere, &words(line.trim_end())), digest(&place, &["replay", &shrunk]), "{line}");
+        let token = words(line.trim_end())[1].to_string();
+        for at in (0..token.len()).step_by(7) {
+            let mut bad = token.clone();
+            bad.replace_range(at..=at, if &token[at..=at] == "A" { "B" } else { "A" });
+            let refused = cutline::scenario::token::read(&bad, 1 << 20);
+            assert!(refused.is_err_and(|why| why.contains("token")), "{bad}");
+        }
+        let cut = elsewhere.run(&["replay", &token[..token.len() / 2]]);
+        assert_eq!(cut.status.code(), Some(2));
+        assert!(err(&cut).contains("error[S0101]: the token is damaged"), "{}", err(&cut));
+    }
+}
