@@ -122,6 +122,7 @@ fn slurm() {
         std::fs::write(place.path("job.sh"), script).unwrap();
         part(&place, &[], "sbatch -W job.sh");
     } else {
+        assert!(!must_be_there("slurm"), "Slurm doesn't answer");
         eprintln!("SKIPPED in Slurm itself: none answers");
         for task in ["1", "2", "3", "4", "5"] {
             part(&place, &[("SLURM_ARRAY_TASK_ID", task), ("SLURM_CPUS_PER_TASK", "2")], &script);
