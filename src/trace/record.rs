@@ -38,6 +38,11 @@ impl Shadow {
         self.ahead.iter().filter(move |(at, _)| *at == input).map(|(_, m)| *m)
     }
 
+    /// How many records of an input were taken, in whatever order.
+    pub fn taken_in_all(&self, input: InputIndex) -> u64 {
+        self.taken[input.index()] + self.ahead.iter().filter(|(at, _)| *at == input).count() as u64
+    }
+
     /// Counting goes on behind so many records of an input.
     pub fn go_on(&mut self, input: InputIndex, taken: u64) {
         self.taken[input.index()] = taken;

@@ -277,10 +277,15 @@ impl World {
         let topology = &self.setup.topology;
         for (i, channel) in topology.subtasks[who.task.index()].inputs.iter().enumerate() {
             let table = &topology.channels[channel.index()];
-            let sender = stored(manifest, table.from).and_then(|key| self.store.shadow(&key));
-            let Some(sent) = sender.map(|sender| sender.sent[table.output as usize]) else { continue };
             let input = InputIndex(i as u32);
             let put_back = snapshot.channels.iter().find(|(at, _)| *at == input).map_or(0, |(_, r)| r.len() as u64);
+            let sent = match manifest.parts.get(table.from.index()) {
+                Some(Part::Stored(key)) => self.store.shadow(key).map(|sender| sender.sent[table.output as usize]),
+                // Nothing was under way any more but what is put back.
+                Some(Part::Finished) => Some(shadow.taken_in_all(input) + put_back),
+                None => None,
+            };
+            let Some(sent) = sent else { continue };
             if shadow.taken[i] > sent || !table.fifo || snapshot.logs.is_some() {
                 shadow.go_on(input, sent.saturating_sub(put_back));
             }

@@ -248,7 +248,7 @@ impl Mischief for Lines {
             Input::Told { from, control: Control::Finished } if !self.whole(*from) => {
                 self.early.retain(|task| *task != from.task);
                 self.early.push(from.task);
-                Vec::new()
+                vec![Input::Told { from: *from, control: Control::Running }] // it may not have been heard, either
             }
             Input::Told { control: Control::Ack(_) | Control::Decline(..), .. } => Vec::new(),
             Input::Timer(Timer::Interval) if self.newer().is_none() => self.fruitless(input),
