@@ -186,8 +186,6 @@ impl Life {
     fn mark(&mut self, mark: Mark, book: &mut Open, restored: &Option<Shadow>) {
         match mark {
             Mark::Cut(checkpoint, snapshot) => {
-                self.cuts.retain(|(id, _)| id.0 + 8 > checkpoint.0); // older ones have long been stored or given up
-                self.offered.retain(|id| id.0 + 8 > checkpoint.0);
                 self.cuts.push((checkpoint, Arc::new(self.recorder.shadow.clone())));
                 if let Some((id, since)) = self.aligning
                     && id == checkpoint

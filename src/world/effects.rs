@@ -9,6 +9,7 @@ use crate::engine::message::*;
 use crate::engine::snapshot::{Manifest, Part, Snapshot};
 use crate::engine::subtask::NO_TICKET;
 use crate::ids::*;
+use crate::topology::Mode;
 use crate::trace::event::{Kind, Notice};
 use crate::trace::record;
 use std::sync::Arc;
@@ -248,10 +249,13 @@ impl World {
     fn mark(&mut self, who: Incarnation, mark: Mark, observer: &mut impl Observer) {
         let kind = match mark {
             Mark::Cut(checkpoint, snapshot) => {
+                // Older ones have long been stored or given up, but where nobody waits for anybody.
+                let alone = self.setup.config.mode == Mode::Alone;
+                let needed = |id: &CheckpointId| alone || id.0 + 8 > checkpoint.0;
                 let life = self.life_mut(who).expect("it is taking a step");
                 let shadow = Arc::new(life.recorder.shadow.clone());
-                life.cuts.retain(|(id, _)| id.0 + 8 > checkpoint.0); // older ones have long been stored or given up
-                life.offered.retain(|id| id.0 + 8 > checkpoint.0);
+                life.cuts.retain(|(id, _)| needed(id));
+                life.offered.retain(needed);
                 life.cuts.push((checkpoint, shadow));
                 Kind::Snap { checkpoint, digest: snapshot.digest() }
             }
