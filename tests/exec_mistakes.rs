@@ -40,7 +40,7 @@ fn what_cannot_be_run_is_refused() {
 
 #[test]
 fn a_folder_belongs_to_one_job_and_one_process() {
-    let job = Job::new(60_000, "two_phase", &[]);
+    let job = Job::new(60_000, "two_phase", &["--rate", "5000"]); // it won't be over before the second one begins
     let mut first = job.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while !job.dir().join("sinks/out").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
