@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, VecDeque};
 const ATTEMPTS_KEPT: usize = 16;
 /// So many checkpoints of each task may be open at once, before the oldest is taken for given up.
 const OPEN_KEPT: usize = 64;
+/// The same where everybody takes checkpoints alone, and nobody's are given up.
+const LOCAL_KEPT: usize = 1024;
 /// So many ids behind the newest completed checkpoint are kept open: a savepoint isn't subsumed, and may be saved later.
 const BEHIND: u64 = 8;
 /// So many completed checkpoints are remembered.
@@ -128,7 +130,8 @@ impl<S: Clone> Saved<S> {
     /// Remembers the value as of a cut.
     pub fn save(&mut self, key: StoreKey, value: S) {
         self.open.insert(key, value);
-        if self.open.len() > OPEN_KEPT * self.tasks.max(1) {
+        let kept = if self.lines { LOCAL_KEPT } else { OPEN_KEPT };
+        if self.open.len() > kept * self.tasks.max(1) {
             self.open.pop_first();
         }
     }
