@@ -118,13 +118,15 @@ pub(crate) struct Saved<S> {
     /// Parts may be those of the checkpoint before.
     regional: bool,
     pub open: BTreeMap<StoreKey, S>,
+    /// The last of those that there was no more room for.
+    forgot: Option<StoreKey>,
     done: VecDeque<Done<S>>,
 }
 
 impl<S: Clone> Saved<S> {
     pub fn new(tasks: usize, mode: Mode) -> Self {
         let (lines, regional) = (mode == Mode::Alone, mode == Mode::Regional);
-        Saved { tasks, lines, regional, open: BTreeMap::new(), done: VecDeque::new() }
+        Saved { tasks, lines, regional, open: BTreeMap::new(), forgot: None, done: VecDeque::new() }
     }
 
     /// Remembers the value as of a cut.
@@ -132,8 +134,13 @@ impl<S: Clone> Saved<S> {
         self.open.insert(key, value);
         let kept = if self.lines { LOCAL_KEPT } else { OPEN_KEPT };
         if self.open.len() > kept * self.tasks.max(1) {
-            self.open.pop_first();
+            self.forgot = self.forgot.max(self.open.pop_first().map(|(key, _)| key));
         }
+    }
+
+    /// May there have been a value of this cut that is no more remembered?
+    pub fn forgotten(&self, key: &StoreKey) -> bool {
+        self.forgot.is_some_and(|last| *key <= last) && !self.open.contains_key(key)
     }
 
     /// A checkpoint is complete. `finished` gives the values of tasks without a part. Older open ones of this

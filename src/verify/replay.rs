@@ -240,7 +240,7 @@ impl Replay {
         let left = add(&mut sink.balance, record, -1);
         sink.last.entry(record.key.clone()).or_default()[1] = Some(record.value.clone());
         let early = left < 0 && self.guarantee == Guarantee::ExactlyOnce;
-        if !early || (sink.kind != SinkKind::TwoPhase && !self.chooses) {
+        if !early || self.unknown.is_some() || (sink.kind != SinkKind::TwoPhase && !self.chooses) {
             return Ok(());
         }
         let what = format!("{} is visible, and no completed checkpoint has it", record.id);
@@ -267,6 +267,9 @@ impl Replay {
 
     fn complete(&mut self, id: CheckpointId, job: Attempt, parts: &[StoreKey]) {
         let topology = self.topology.clone();
+        if parts.iter().any(|key| self.saved.forgotten(key)) {
+            self.unknown = Some(format!("{id} is complete, and a cut of it is too long ago"));
+        }
         let mut finished: Vec<Option<Part>> = vec![None; topology.len()];
         for task in without_part(topology.len(), parts) {
             finished[task.index()] = life(&mut self.lives, &topology, task, job).map(|life| life.part());
