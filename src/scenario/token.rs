@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as LETTERS;
 
 /// Every token begins with this: the kind, and the version.
 pub const BEGINS: &str = "ct1_";
-/// Bytes before the compressed text: the check sum, and the length of the text.
-const HEAD: usize = 8;
+/// Bytes of the check sum, which is before all else.
+const SUM: usize = 4;
 
 /// The token of a scenario, which has its texts in it. Spaces that mean nothing are left out.
 ///
@@ -30,15 +30,12 @@ pub fn read(token: &str, most: u64) -> Result<Vec<u8>, String> {
     let bytes = LETTERS
         .decode(letters.trim_end())
         .map_err(|error| damaged(error.to_string().to_lowercase().trim_end_matches('.')))?;
-    if bytes.len() < HEAD {
-        return Err(damaged("it is too short"));
-    }
-    let (sum, packed) = bytes.split_at(HEAD / 2);
+    let (sum, packed) = bytes.split_at_checked(SUM).ok_or_else(|| damaged("it is too short"))?;
     if crc32c::crc32c(packed).to_le_bytes() != sum {
         return Err(damaged("its check sum is wrong"));
     }
-    let length = u32::from_le_bytes([packed[0], packed[1], packed[2], packed[3]]);
-    if u64::from(length) > most {
+    let (length, _) = lz4_flex::block::uncompressed_size(packed).map_err(|error| damaged(&error.to_string()))?;
+    if length as u64 > most {
         return Err(format!("the scenario of the token is too large: {length} bytes, and {most} are allowed"));
     }
     lz4_flex::decompress_size_prepended(packed).map_err(|error| damaged(&error.to_string()))

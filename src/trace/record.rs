@@ -40,7 +40,7 @@ impl Shadow {
 
     /// How many records of an input were taken, in whatever order.
     pub fn taken_in_all(&self, input: InputIndex) -> u64 {
-        self.taken[input.index()] + self.ahead.iter().filter(|(at, _)| *at == input).count() as u64
+        self.taken[input.index()] + self.ahead(input).count() as u64
     }
 
     /// Counting goes on behind so many records of an input.
